@@ -4,17 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sunward_core::place::{Outlook, PoolOutlook, SignalKind};
-use sunward_core::{Actuals, Fleet, Pool, RunSpec, RunState, Signal, Timestamp};
+use sunward_core::{Actuals, Basis, Fleet, Pool, RunSpec, RunState, Signal, Timestamp};
 use sunward_drive::ForecastFeed;
 use sunward_grid::provider::ChainError;
 use sunward_grid::{Almanac, Calendar, Foresight, Grid, Trace};
 
 use crate::exit::wrong_input;
 use crate::machine::{now, shown};
-use crate::providers::{Providers, nobody_tells, signal};
-
-/// The provider of a recorded grid. Its files do not say what their figures count.
-pub(crate) const RECORDED: &str = "trace";
+use crate::providers::{Providers, nobody_tells};
 
 /// The length of a slot in milliseconds: a quarter of an hour, as in electricity markets.
 pub(crate) const SLOT_MS: u64 = 900_000;
@@ -120,7 +117,7 @@ impl Feeds {
     fn over(pools: Vec<(Pool, Open)>, grid: Grid, as_of: Option<Timestamp>) -> Self {
         let (pools, open) = pools.into_iter().unzip();
         let recorded = grid.zones.keys();
-        let signals = recorded.map(|zone| signal(zone, RECORDED, None)).collect();
+        let signals = recorded.map(|zone| Signal::recorded(zone)).collect();
         let grid = Arc::new(grid);
         Self {
             fleet: Arc::new(Fleet { pools }),
@@ -208,6 +205,11 @@ impl Feeds {
             as_of: Some(last),
             ..self
         })
+    }
+
+    /// What the figures of a zone count, apart from whether they are averages.
+    pub(crate) fn basis(&self, zone: &str) -> Basis {
+        self.almanac.basis(zone)
     }
 
     /// The outlook at a time.

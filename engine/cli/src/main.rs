@@ -32,6 +32,7 @@ mod placement_chart;
 mod placing;
 mod prepare;
 mod program;
+mod provider_settings;
 mod providers;
 mod recorded;
 mod remote;

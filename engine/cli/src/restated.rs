@@ -1,14 +1,13 @@
 //! Restates the ledger of a run with intensities that were measured after it ended.
 
 use sunward_core::place::SignalKind;
-use sunward_core::{Actuals, Certainty, Intensities, RunStatus, Timestamp};
+use sunward_core::{Actuals, Certainty, Intensities, RunStatus, Signal, Timestamp};
 use sunward_grid::{Grid, Trace};
 
 use crate::context::Context;
-use crate::feeds::RECORDED;
 use crate::grid_name::GridName;
 use crate::machine::now;
-use crate::providers::{Providers, signal};
+use crate::providers::Providers;
 use crate::recorded::Recorded;
 use crate::render;
 use crate::settings::Settings;
@@ -45,9 +44,8 @@ pub(crate) fn restate(context: &Context, recorded: &mut Recorded) -> anyhow::Res
         }
     };
     let mut known = Intensities::default();
-    for (actuals, provider) in &measured {
-        let signal = signal(&actuals.zone, provider, None);
-        known.learn(actuals, Some(&signal), now());
+    for (actuals, signal) in &measured {
+        known.learn(actuals, Some(signal), now());
     }
     recorded.restate(&known);
     Ok(())
@@ -60,13 +58,13 @@ fn measured(
     word: &str,
     zones: &[String],
     (from, until): (Timestamp, Timestamp),
-) -> anyhow::Result<Vec<(Actuals, String)>> {
+) -> anyhow::Result<Vec<(Actuals, Signal)>> {
     let now = now();
     let folder = context.folder.join(word);
-    let mut traces: Vec<(Trace, String)> = Vec::new();
+    let mut traces: Vec<(Trace, Signal)> = Vec::new();
     if folder.is_dir() {
-        let recorded = Grid::open(&folder, Some(zones))?.zones.into_values();
-        traces.extend(recorded.map(|trace| (trace, RECORDED.to_owned())));
+        let recorded = Grid::open(&folder, Some(zones))?.zones.into_iter();
+        traces.extend(recorded.map(|(zone, trace)| (trace, Signal::recorded(&zone))));
     } else {
         let settings = Settings::read(context.settings.as_deref())?;
         let providers = Providers::named(context, &settings, GridName::of_call(word), true)?;
@@ -74,14 +72,14 @@ fn measured(
             let answer = providers.history(zone, from, until.min(now), now)?;
             // Marginal intensities restate no ledger.
             if answer.history.kind == SignalKind::Average {
-                traces.push((answer.history.trace(), answer.history.provider));
+                traces.push((answer.history.trace(), answer.history.signal()));
             }
         }
     }
     let mut measured = Vec::new();
-    for (trace, provider) in traces {
+    for (trace, signal) in traces {
         let actuals = trace.measured(from, now);
-        measured.extend(actuals.map(|actuals| (actuals, provider)));
+        measured.extend(actuals.map(|actuals| (actuals, signal)));
     }
     Ok(measured)
 }

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use sunward_grid::provider::Options;
 use sunward_workflows::fields::{Fields, unfit};
 use sunward_workflows::{Value, read_params};
 
 use crate::exit::wrong_input;
+use crate::provider_settings;
 
 /// The names of all settings.
 const KEYS: &[&str] = &[
@@ -20,6 +22,8 @@ const KEYS: &[&str] = &[
     "watts_per_core",
     "pue",
     "grid_url",
+    "electricity_maps",
+    "places",
     "shared",
 ];
 
@@ -47,6 +51,8 @@ pub(crate) struct Settings {
     pub(crate) pue: Option<f64>,
     /// The address of the provider, if it is self-hosted.
     pub(crate) grid_url: Option<String>,
+    /// How providers are asked: `electricity_maps` and `places`.
+    pub(crate) providers: Options,
     /// Who can access new homes besides the owner.
     pub(crate) shared: Option<Shared>,
 }
@@ -101,6 +107,7 @@ impl Settings {
             watts_per_core: fields.number("watts_per_core")?,
             pue: fields.number("pue")?,
             grid_url: fields.text("grid_url")?,
+            providers: provider_settings::options(&fields)?,
             shared: match fields.value("shared") {
                 None => None,
                 Some(Value::String(word)) if word == "group" => Some(Shared::Group),

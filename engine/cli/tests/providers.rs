@@ -305,7 +305,7 @@ fn a_plan_waits_for_the_hours_that_the_provider_foretells() {
     assert!((3.9..7.1).contains(&hours), "it starts in {hours} h");
     assert_eq!(search["why"], "cleanest");
     let asked = britain.asked().len();
-    assert_eq!(asked, 4, "the past in three parts, and the forecast");
+    assert_eq!(asked, 9, "the past in eight parts, and the forecast");
 
     // The answer is cached, so the provider is not asked again.
     let words = ["grid", "--grid", "uk", "GB", "--json"];
@@ -331,8 +331,8 @@ fn a_run_asks_the_provider_and_its_ledger_knows_how_clean_it_was() {
     britain.sunward(&scene, &words).expect(0);
     assert_eq!(
         britain.asked().len(),
-        4,
-        "the past in three parts, and the forecast"
+        9,
+        "the past in eight parts, and the forecast"
     );
     let report = scene.sunward(&["report", "--json"]).expect(0).json();
     assert_eq!(report["ledger"]["intensity_certainty"], "forecast");

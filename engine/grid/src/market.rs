@@ -89,12 +89,11 @@ impl Market {
         })
     }
 
-    /// The first step of a trace whose price is not published when `known` steps have ended.
-    pub(crate) fn unpublished(&self, trace: &Trace, known: usize) -> Option<usize> {
-        let ended_ms = u64::try_from(known).ok()?.checked_mul(trace.step_ms)?;
-        let until = self.days(trace.first.after_ms(ended_ms))?.published_until;
+    /// The first step of a trace whose price is not published at a moment.
+    pub(crate) fn unpublished(&self, trace: &Trace, now: Timestamp) -> Option<usize> {
+        let until = self.days(now)?.published_until;
         let steps = until.since_ms(trace.first) / trace.step_ms.max(1);
-        Some(usize::try_from(steps).ok()?.min(trace.steps.len()))
+        Some(usize::try_from(steps).ok()?.min(trace.priced_steps()))
     }
 
     fn begin(&self, day: Date) -> Option<Timestamp> {

@@ -26,9 +26,8 @@ impl Tariff {
     #[must_use]
     pub fn of(grid: &Arc<Grid>, zone: &str) -> Option<Self> {
         let trace = grid.zones.get(zone)?;
-        let mut prices = trace.steps.iter();
-        let has_prices = prices.any(|step| step.price_milli_eur_per_mwh.is_some());
-        has_prices.then(|| Self {
+        let mut prices = (0..trace.priced_steps()).map(|step| trace.price_of(step));
+        prices.any(|price| price.is_some()).then(|| Self {
             grid: Arc::clone(grid),
             zone: zone.to_owned(),
             market: Market::of(zone),
@@ -43,10 +42,9 @@ impl Tariff {
         let Some(trace) = self.grid.zones.get(&self.zone) else {
             return vec![None; moments.len()];
         };
-        let ended = trace.known_by(now);
         let market = self.market.as_ref();
-        let published = market.and_then(|market| market.unpublished(trace, ended));
-        let published = published.unwrap_or(ended);
+        let published = market.and_then(|market| market.unpublished(trace, now));
+        let published = published.unwrap_or_else(|| trace.known_by(now));
         let step_ms = trace.step_ms.max(1);
         let day = usize::try_from(DAY_MS / step_ms).unwrap_or(1).max(1);
         let price = |at: &Timestamp| {
@@ -54,7 +52,7 @@ impl Tariff {
             let unpublished = (step + 1).saturating_sub(published);
             let first = unpublished.div_ceil(day);
             let steps = (first..=first + DAYS_BACK).map_while(|back| step.checked_sub(back * day));
-            let mut prices = steps.filter_map(|one| trace.steps.get(one)?.price_milli_eur_per_mwh);
+            let mut prices = steps.filter_map(|one| trace.price_of(one));
             prices.next()
         };
         moments.iter().map(price).collect()
@@ -82,6 +80,7 @@ mod tests {
             first: Timestamp(1_685_577_600_000),
             step_ms: HOUR_MS,
             steps: (0..96).map(step).collect(),
+            ..Trace::default()
         };
         let mut grid = Grid::default();
         grid.zones.insert(zone.into(), trace);

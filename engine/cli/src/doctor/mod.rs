@@ -3,6 +3,7 @@
 pub(crate) mod machine;
 pub(crate) mod network;
 pub(crate) mod processes;
+pub(crate) mod providers;
 pub(crate) mod state;
 pub(crate) mod tools;
 

@@ -6,13 +6,17 @@ use clap::Args;
 use sunward_state::is_engaged;
 
 use crate::context::{Context, HOME_NAME};
-use crate::doctor::{Diagnosis, Finding, Grade, machine, network, processes, state, tools};
+use crate::doctor::{
+    Diagnosis, Finding, Grade, machine, network, processes, providers, state, tools,
+};
 use crate::exit::Exit;
 use crate::{remote, render, which};
 
 /// Find problems with this machine, and say how to fix them
 #[derive(Args)]
-#[command(after_help = "Example:\n  sunward doctor")]
+#[command(after_help = "Example:\n  sunward doctor\n\n\
+        Providers of grid data that your settings name, or that have a key or an address in the \
+        environment, are asked one question each.")]
 pub(crate) struct Doctor {
     /// Also test this bucket, such as s3://bucket/prefix
     #[arg(long, value_name = "URL")]
@@ -28,6 +32,7 @@ impl Doctor {
             .or_else(|| context.home_nearest().ok())
             .unwrap_or_else(|| context.folder.join(HOME_NAME));
         let mut findings = examine(context, &home);
+        findings.extend(providers::answers(context));
         if let Some(url) = &self.store {
             remote::prepare();
             findings.push(state::store(url));

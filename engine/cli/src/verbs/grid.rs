@@ -2,12 +2,12 @@
 
 mod fetch;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use sunward_core::Timestamp;
 use sunward_core::place::{Outlook, SignalKind, ZoneOutlook};
+use sunward_core::{Basis, Timestamp};
 
 use crate::context::Context;
 use crate::exit::Exit;
@@ -59,6 +59,8 @@ struct ZoneView {
     zone: String,
     /// The kind of its intensities: `average` or `marginal`.
     kind: SignalKind,
+    /// What else they count: whose electricity, and which emissions.
+    basis: Basis,
     /// The forecast for the current hour, in gCO2e/kWh.
     now_gco2e_per_kwh: f64,
     /// The expected error of that forecast, in percent.
@@ -88,7 +90,7 @@ const DAY: usize = 24;
 const SHOWN: usize = 48;
 
 impl ZoneView {
-    fn of(zone: &ZoneOutlook, outlook: &Outlook) -> Self {
+    fn of(zone: &ZoneOutlook, basis: Basis, outlook: &Outlook) -> Self {
         let grams: Vec<f64> = zone
             .intensity_mg_per_kwh
             .chunks(SLOTS_AN_HOUR)
@@ -107,6 +109,7 @@ impl ZoneView {
         Self {
             zone: zone.zone.clone(),
             kind: zone.kind,
+            basis,
             now_gco2e_per_kwh: grams.first().copied().unwrap_or(0.0),
             error_percent: zone
                 .error_permille
@@ -123,34 +126,54 @@ impl ZoneView {
     }
 }
 
-impl ZoneView {
-    /// The source of the data. If the intensities are not averages, their kind is added.
-    fn told_by(&self) -> String {
-        match self.kind {
-            SignalKind::Average => self.source.clone(),
-            SignalKind::Marginal => format!("{} (marginal)", self.source),
-        }
-    }
-}
-
 /// The kind as a word.
-const fn kind_word(kind: SignalKind) -> &'static str {
+pub(crate) const fn kind_word(kind: SignalKind) -> &'static str {
     match kind {
         SignalKind::Average => "average",
         SignalKind::Marginal => "marginal",
     }
 }
 
+/// What the zones' figures count, once if it is the same for all.
+fn bases(zones: &[ZoneView]) -> Vec<String> {
+    let mut named: BTreeMap<(SignalKind, Basis), Vec<&str>> = BTreeMap::new();
+    for zone in zones {
+        named
+            .entry((zone.kind, zone.basis))
+            .or_default()
+            .push(&zone.zone);
+    }
+    let is_one = named.len() == 1;
+    let named = named.iter();
+    named
+        .map(|((kind, basis), zones)| {
+            let words = format!("{}, {basis}", kind_word(*kind));
+            match is_one {
+                true => words,
+                false => format!("{}: {words}", zones.join(", ")),
+            }
+        })
+        .collect()
+}
+
 impl View for GridView {
     fn page(&self, page: &mut Page) {
         let title = format!("grids at {}", self.as_of);
         page.line(page.style.strong(&title));
-        let kinds: BTreeSet<SignalKind> = self.zones.iter().map(|zone| zone.kind).collect();
-        let kinds: Vec<&str> = kinds.into_iter().map(kind_word).collect();
+        let bases = bases(&self.zones);
+        let only = match bases.as_slice() {
+            [basis] => format!(", {basis}"),
+            _ => String::new(),
+        };
         page.line(format!(
-            "gCO2e/kWh, {}; cleanest: of the next 24 hours; error: the expected error of the forecast",
-            kinds.join(" and ")
+            "gCO2e/kWh{only}; cleanest: of the next 24 hours; error: the expected error of the forecast"
         ));
+        if bases.len() > 1 {
+            for basis in &bases {
+                page.line(basis.clone());
+            }
+            page.line("Figures with different bases cannot be compared.");
+        }
         page.gap();
         let mut table = Table::new(&[
             "zone",
@@ -186,7 +209,7 @@ impl View for GridView {
                 ),
                 (sparks(values, SHOWN, (least, most)), Tone::Plain),
                 (flag.0.to_owned(), flag.1),
-                (zone.told_by(), Tone::Faint),
+                (zone.source.clone(), Tone::Faint),
                 (age(zone.age_seconds), Tone::Faint),
             ]);
         }
@@ -215,7 +238,7 @@ impl GridVerb {
             zones: outlook
                 .zones
                 .iter()
-                .map(|zone| ZoneView::of(zone, &outlook))
+                .map(|zone| ZoneView::of(zone, feeds.basis(&zone.zone), &outlook))
                 .collect(),
             silent,
         };

@@ -60,6 +60,18 @@ pub struct Signal {
     pub published: Option<Timestamp>,
 }
 
+impl Signal {
+    /// The figures of a recorded grid, which does not say what they count.
+    #[must_use]
+    pub fn recorded(zone: &str) -> Self {
+        Self {
+            zone: zone.to_owned(),
+            provider: "trace".to_owned(),
+            ..Self::default()
+        }
+    }
+}
+
 impl Factors {
     /// The word for people.
     #[must_use]

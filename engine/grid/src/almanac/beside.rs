@@ -1,5 +1,7 @@
 //! What an outlook holds beside averages: marginal intensities and hours with surplus power.
 
+use sunward_core::Timestamp;
+
 use super::{Foresight, index};
 use crate::forecast::{carried, same_time};
 use crate::market::Market;
@@ -38,8 +40,14 @@ pub(super) struct Beside<'a> {
 }
 
 impl<'a> Beside<'a> {
-    /// Prepares the figures of a zone with `known` ended steps for `ahead` further steps.
-    pub(super) fn new(trace: &'a Trace, foresight: Foresight, known: usize, ahead: usize) -> Self {
+    /// Prepares the figures of a zone with `known` measured steps at a moment, for `ahead` further
+    /// steps.
+    pub(super) fn new(
+        trace: &'a Trace,
+        foresight: Foresight,
+        (known, now): (usize, Timestamp),
+        ahead: usize,
+    ) -> Self {
         let clear = foresight != Foresight::Past;
         let expect = |of: fn(&Step) -> Option<u32>| {
             if clear {
@@ -54,7 +62,7 @@ impl<'a> Beside<'a> {
             clear,
             day,
             unpublished: Market::of(&trace.zone)
-                .and_then(|market| market.unpublished(trace, known))
+                .and_then(|market| market.unpublished(trace, now))
                 .unwrap_or(known),
             marginal: expect(|step| step.marginal_mg_per_kwh),
             renewable: expect(|step| step.renewable_permille),
@@ -73,21 +81,22 @@ impl<'a> Beside<'a> {
     /// marginal intensity counts as that of the same hour of the day before.
     pub(super) fn surplus(&self, step: u64) -> bool {
         let share = self.at(step, &self.renewable, |step| step.renewable_permille);
-        self.seen(step, self.unpublished).is_some_and(is_cheap)
-            || self.seen(step, self.known).is_some_and(is_spilled)
+        let price = self.trace.price_of(self.seen(step, self.unpublished));
+        let other = self.trace.steps.get(self.seen(step, self.known));
+        price.is_some_and(|price| price < SURPLUS_MILLI_EUR_PER_MWH)
+            || other.is_some_and(is_spilled)
             || share
                 .zip(self.much)
                 .is_some_and(|(share, much)| share > much)
     }
 
     /// A step before `until`, or the last one before it at the same time of day.
-    fn seen(&self, step: u64, until: usize) -> Option<&Step> {
+    fn seen(&self, step: u64, until: usize) -> usize {
         let step = index(step);
-        let seen = match self.clear {
+        match self.clear {
             true => step,
             false => same_time(step, until, self.day),
-        };
-        self.trace.steps.get(seen)
+        }
     }
 
     fn at(&self, step: u64, expected: &[Option<u32>], of: fn(&Step) -> Option<u32>) -> Option<u32> {
@@ -115,12 +124,6 @@ impl<'a> Beside<'a> {
             _ => ", partly estimated",
         }
     }
-}
-
-/// Whether more power is offered than is used.
-fn is_cheap(step: &Step) -> bool {
-    step.price_milli_eur_per_mwh
-        .is_some_and(|price| price < SURPLUS_MILLI_EUR_PER_MWH)
 }
 
 /// Whether one more kilowatt-hour comes from power that would otherwise be curtailed.
@@ -164,6 +167,7 @@ mod tests {
             first: Timestamp(0),
             step_ms: HOUR_MS,
             steps,
+            ahead: Vec::new(),
         };
         let mut grid = Grid::default();
         grid.zones.insert("DE".into(), trace);

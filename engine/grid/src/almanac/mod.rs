@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sunward_core::Timestamp;
+use sunward_core::ledger::Basis;
 use sunward_core::place::{Outlook, PoolOutlook, SignalKind, ZoneOutlook};
 
 use crate::forecast::{Expected, Forecaster, How};
@@ -64,6 +65,15 @@ impl Almanac {
         self
     }
 
+    /// What the figures of a zone count, apart from whether they are averages. A recorded grid does
+    /// not say.
+    #[must_use]
+    pub fn basis(&self, zone: &str) -> Basis {
+        self.told
+            .get(zone)
+            .map_or_else(Basis::default, |told| told.basis)
+    }
+
     /// The outlook at a moment, with as many slots as `pools` have.
     pub fn outlook(&self, now: Timestamp, pools: Vec<PoolOutlook>) -> Outlook {
         let slots = pools.iter().map(|pool| pool.gpus.len()).max().unwrap_or(0);
@@ -101,7 +111,7 @@ impl Almanac {
                     .map_or(0, |step| step.average_mg_per_kwh),
             }
         };
-        let beside = Beside::new(trace, self.foresight, known, ahead);
+        let beside = Beside::new(trace, self.foresight, (known, now), ahead);
         let doubt = beside.doubt(&starts);
         let observed_until = match self.foresight {
             Foresight::Past => trace
@@ -152,7 +162,7 @@ impl Almanac {
     /// The expected steps from the first one that has not ended.
     fn ahead(&self, trace: &Trace, now: Timestamp, known: usize, ahead: usize) -> Expected {
         if self.foresight == Foresight::Past {
-            return self.forecaster.expect(trace, known, ahead);
+            return self.forecaster.expect_at(trace, known, now, ahead);
         }
         let last = trace.steps.last().map_or(0, |step| step.average_mg_per_kwh);
         let truth = (known..known + ahead).map(|step| {
@@ -205,6 +215,7 @@ mod tests {
             first: Timestamp(0),
             step_ms: HOUR_MS,
             steps: steps.collect(),
+            ahead: Vec::new(),
         };
         let mut grid = Grid::default();
         grid.zones.insert("DE".into(), trace);

@@ -1,6 +1,7 @@
 //! A provider's own forecast of a zone, and how reliable it is.
 
 use sunward_core::Timestamp;
+use sunward_core::ledger::Basis;
 use sunward_core::place::{SignalKind, ZoneOutlook};
 
 use crate::forecast::How;
@@ -14,6 +15,8 @@ pub struct Told {
     pub source: String,
     /// The kind of its figures.
     pub kind: SignalKind,
+    /// What else its figures count.
+    pub basis: Basis,
     /// Whether the figures are cached because the provider did not answer.
     pub stale: bool,
     /// Whether the newest figure was estimated.
@@ -70,6 +73,7 @@ mod tests {
     use std::sync::Arc;
 
     use sunward_core::Timestamp;
+    use sunward_core::ledger::Basis;
     use sunward_core::place::{PoolOutlook, SignalKind, ZoneOutlook};
 
     use super::{Series, Told};
@@ -93,12 +97,14 @@ mod tests {
             first: Timestamp(0),
             step_ms: HOUR_MS,
             steps: vec![step(300_000); 48],
+            ahead: Vec::new(),
         };
         grid.zones.insert("GB".into(), trace);
         let forecast = Series {
             provider: "uk".into(),
             zone: "GB".into(),
             kind,
+            basis: Basis::default(),
             first: Timestamp(first_hour * HOUR_MS),
             step_ms: HOUR_MS / 2,
             steps: [100_000, 200_000].repeat(2).into_iter().map(step).collect(),
@@ -109,6 +115,7 @@ mod tests {
         let told = Told {
             source: "uk".into(),
             kind,
+            basis: Basis::default(),
             stale: false,
             estimated: false,
             forecast: Some(forecast),

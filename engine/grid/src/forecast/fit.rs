@@ -71,7 +71,8 @@ impl Model {
                 Some(Moment {
                     known,
                     history: History::new(trace, known)?,
-                    prices: market.and_then(|market| Prices::new(trace, market, known)),
+                    prices: market
+                        .and_then(|market| Prices::new(trace, market, known, trace.ended(known))),
                 })
             })
             .collect();

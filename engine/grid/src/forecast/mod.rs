@@ -29,6 +29,7 @@ use fit::Model;
 pub(crate) use lags::History;
 use prices::Prices;
 pub(crate) use rule::{carried, same_time};
+use sunward_core::Timestamp;
 
 use crate::market::Market;
 use crate::published::{WORLD_MG_PER_KWH, error_of_step};
@@ -93,9 +94,16 @@ impl Forecaster {
     /// trace are not read.
     #[must_use]
     pub fn expect(&self, trace: &Trace, known: usize, ahead: usize) -> Expected {
+        self.expect_at(trace, known, trace.ended(known), ahead)
+    }
+
+    /// The same at a moment that may be later than the end of the last known step, because sources
+    /// publish measurements late. Prices that are published by then are used.
+    #[must_use]
+    pub fn expect_at(&self, trace: &Trace, known: usize, now: Timestamp, ahead: usize) -> Expected {
         if trace.step_ms == HOUR_MS
             && known >= ENOUGH_H
-            && let Some(expected) = self.fitted(trace, known, ahead)
+            && let Some(expected) = self.fitted(trace, (known, now), ahead)
         {
             return expected;
         }
@@ -111,7 +119,12 @@ impl Forecaster {
         }
     }
 
-    fn fitted(&self, trace: &Trace, known: usize, ahead: usize) -> Option<Expected> {
+    fn fitted(
+        &self,
+        trace: &Trace,
+        (known, now): (usize, Timestamp),
+        ahead: usize,
+    ) -> Option<Expected> {
         let first_h = usize::try_from(trace.first.0 / HOUR_MS).ok()?;
         let week = (first_h + known) / REFIT_H;
         let until = (week * REFIT_H).saturating_sub(first_h);
@@ -120,7 +133,7 @@ impl Forecaster {
         let market = Market::of(&trace.zone);
         let model = self.model(trace, market.as_ref(), week, until)?;
         let history = History::new(trace, known)?;
-        let prices = market.and_then(|market| Prices::new(trace, &market, known));
+        let prices = market.and_then(|market| Prices::new(trace, &market, known, now));
         let prices = prices.filter(|_| model.has_prices());
         let mut expected = Vec::with_capacity(ahead);
         if let Some(prices) = &prices {
@@ -217,6 +230,7 @@ mod tests {
                     ..Step::default()
                 })
                 .collect(),
+            ahead: Vec::new(),
         }
     }
 
@@ -396,7 +410,7 @@ mod tests {
         ) {
             let all = priced();
             let market = Market::of("DE").unwrap();
-            let published = market.unpublished(&all, known).unwrap();
+            let published = market.unpublished(&all, all.ended(known)).unwrap();
             prop_assert!(published > known && published <= known + 35);
             let mut spoiled = all.clone();
             for (at, (mg, price)) in garbage.into_iter().enumerate().skip(known) {

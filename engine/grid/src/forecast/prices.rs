@@ -1,6 +1,8 @@
 //! The day-ahead prices of a forecast. They are known before their hours begin, and say when wind
 //! and sun are expected.
 
+use sunward_core::Timestamp;
+
 use super::lags::{HOURS_OF_WEEK, count};
 use crate::market::Market;
 use crate::trace::Trace;
@@ -41,18 +43,20 @@ pub(super) struct Prices<'a> {
 }
 
 impl<'a> Prices<'a> {
-    /// The prices that are published when `known` hours have ended. `None` if the zone has no
-    /// day-ahead market, or a price of the last week or of the current hour is missing.
-    pub(super) fn new(trace: &'a Trace, market: &Market, known: usize) -> Option<Self> {
+    /// The prices that are published at a moment by which `known` hours were measured. `None` if the
+    /// zone has no day-ahead market, or a price of the last week or of the current hour is missing.
+    pub(super) fn new(
+        trace: &'a Trace,
+        market: &Market,
+        known: usize,
+        now: Timestamp,
+    ) -> Option<Self> {
         let from = known.checked_sub(HOURS_OF_WEEK)?;
-        let moment = |hours: usize| -> Option<u64> {
-            Some(trace.first.0 + u64::try_from(hours).ok()? * trace.step_ms)
-        };
-        let days = market.days(sunward_core::Timestamp(moment(known)?))?;
-        let hour = |moment: sunward_core::Timestamp| {
+        let days = market.days(now)?;
+        let hour = |moment: Timestamp| {
             usize::try_from(moment.since_ms(trace.first) / trace.step_ms).unwrap_or(usize::MAX)
         };
-        let published = hour(days.published_until).min(trace.steps.len());
+        let published = hour(days.published_until).min(trace.priced_steps());
         let until = (known..published)
             .find(|at| price(trace, *at).is_none())
             .unwrap_or(published);
@@ -128,8 +132,7 @@ impl<'a> Prices<'a> {
 
 /// The price of an hour, or the last one before it.
 fn price(trace: &Trace, hour: usize) -> Option<f64> {
-    let known = |at: usize| trace.steps.get(at)?.price_milli_eur_per_mwh;
-    let milli = (0..=CARRY_H).find_map(|back| known(hour.checked_sub(back)?))?;
+    let milli = (0..=CARRY_H).find_map(|back| trace.price_of(hour.checked_sub(back)?))?;
     // Prices are far below 2^31 thousandths.
     i32::try_from(milli).ok().map(f64::from)
 }

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use sunward_core::ledger::{Basis, Factors, Flow};
-
 use super::client::Client;
+use super::options::Options;
 use super::secret::Secret;
 use super::{GridSignal, SignalError};
 use super::{carbon_aware, eia, electricity_maps, entsoe, uk, watttime};
@@ -13,7 +12,7 @@ use super::{carbon_aware, eia, electricity_maps, entsoe, uk, watttime};
 /// A provider of grid signals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Provider {
-    /// Electricity Maps, API version 3.
+    /// Electricity Maps, API version 4 or 3.
     ElectricityMaps,
     /// WattTime, API version 3: marginal intensities.
     WattTime,
@@ -57,21 +56,6 @@ impl Provider {
         Self::ALL.into_iter().find(|one| one.word() == word)
     }
 
-    /// What its intensities count, as we ask for them.
-    #[must_use]
-    pub const fn basis(self) -> Basis {
-        let (factors, flow) = match self {
-            Self::ElectricityMaps => (Factors::LifeCycle, Flow::Consumption),
-            // Its average counts imports, and combustion alone.
-            Self::Uk => (Factors::Direct, Flow::Consumption),
-            // The emissions of the plants that react.
-            Self::WattTime => (Factors::Direct, Flow::Unstated),
-            Self::CarbonAwareSdk => (Factors::Unstated, Flow::Unstated),
-            Self::EntsoE | Self::Eia => (Factors::LifeCycle, Flow::Generation),
-        };
-        Basis { factors, flow }
-    }
-
     /// The name of one of its environment variables, for example `SUNWARD_UK_URL`.
     #[must_use]
     pub fn variable(self, what: &str) -> String {
@@ -98,6 +82,7 @@ impl Provider {
 pub struct Access {
     keys: BTreeMap<Provider, Secret>,
     addresses: BTreeMap<Provider, String>,
+    options: Options,
 }
 
 impl Access {
@@ -138,6 +123,19 @@ impl Access {
             }
         }
         Ok(access)
+    }
+
+    /// Sets how providers are asked.
+    #[must_use]
+    pub fn with(mut self, options: Options) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// Whether a key or an address of this provider is given.
+    #[must_use]
+    pub fn names(&self, provider: Provider) -> bool {
+        self.keys.contains_key(&provider) || self.addresses.contains_key(&provider)
     }
 
     /// Sets an address for a provider that has none yet.
@@ -190,8 +188,12 @@ impl Access {
             Provider::ElectricityMaps => Box::new(electricity_maps::ElectricityMaps::new(
                 site,
                 self.key(provider)?,
+                self.options.electricity_maps,
             )),
-            Provider::WattTime => Box::new(watttime::WattTime::new(site, self.key(provider)?)),
+            Provider::WattTime => {
+                let points = self.options.points.clone();
+                Box::new(watttime::WattTime::new(site, self.key(provider)?, points))
+            }
             Provider::Uk => Box::new(uk::Uk::new(site)),
             Provider::CarbonAwareSdk => Box::new(carbon_aware::CarbonAware::new(site)),
             Provider::EntsoE => Box::new(entsoe::EntsoE::new(site, self.key(provider)?)),

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use sunward_core::Timestamp;
 
 use super::series::HOUR_MS;
-use super::{GridSignal, Series, SignalError};
+use super::{GridSignal, Prices, Series, SignalError};
 
 const DAY_MS: u64 = 24 * HOUR_MS;
 
@@ -21,6 +21,9 @@ const SETTLED_MS: u64 = 2 * DAY_MS;
 
 /// How long a day that has ended, but may be corrected, stays fresh.
 const UNSETTLED_MS: u64 = 6 * HOUR_MS;
+
+/// The most hours of prices that are kept: a year and a month.
+const KEPT_HOURS: u64 = 396 * 24;
 
 /// A provider with a cache.
 #[derive(Debug)]
@@ -35,7 +38,7 @@ impl Kept {
     pub fn new(inner: Box<dyn GridSignal>, address: &str, folder: &Path) -> Self {
         // The address is part of the name, because a test server and the real one answer
         // differently.
-        let name = format!("{}@{}", inner.name(), as_name(address));
+        let name = format!("{}@{}", inner.kept_as(), as_name(address));
         let folder = folder.join(name);
         Self { inner, folder }
     }
@@ -55,6 +58,12 @@ impl Kept {
             && HOUR_MS.is_multiple_of(series.step_ms)
             && series.first.0.is_multiple_of(series.step_ms);
         (whole && !series.steps.is_empty() && series.zone == zone).then_some(series)
+    }
+
+    fn read_prices(&self, path: &Path, zone: &str) -> Option<Prices> {
+        let prices: Prices = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
+        let is_whole = prices.first.0.is_multiple_of(HOUR_MS) && prices.zone == zone;
+        is_whole.then_some(prices)
     }
 
     /// Writes each day of a series, complete or begun. A failure to write is ignored, since the
@@ -169,6 +178,110 @@ impl GridSignal for Kept {
             Err(error) => Err(error),
         }
     }
+
+    fn prices(
+        &self,
+        zone: &str,
+        from: Timestamp,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Option<Prices>, SignalError> {
+        let file = self.file(zone, "prices");
+        let kept = self.read_prices(&file, zone);
+        if let Some(kept) = &kept
+            && has_prices(kept, (from, until), now)
+        {
+            return Ok(priced(kept, from, until));
+        }
+        // Published prices do not change, so only those that follow the kept ones are requested.
+        let begin = kept
+            .as_ref()
+            .filter(|kept| kept.first.0 < from.0 + DAY_MS && kept.end() > from)
+            .map_or(from, |kept| {
+                from.max(Timestamp(kept.end().0.saturating_sub(SETTLED_MS)))
+            });
+        match self.inner.prices(zone, begin, until, now) {
+            Ok(Some(prices)) => {
+                let all = match kept {
+                    Some(kept) => grown(&kept, prices),
+                    None => prices,
+                };
+                write(&file, &all);
+                Ok(priced(&all, from, until))
+            }
+            Ok(None) => {
+                // Remembered for a while, so that the provider is not asked at every look.
+                let none = Prices {
+                    provider: self.name().to_owned(),
+                    zone: zone.to_owned(),
+                    first: Timestamp(from.0 / HOUR_MS * HOUR_MS),
+                    milli_eur_per_mwh: Vec::new(),
+                    fetched_at: now,
+                };
+                let kept = Prices {
+                    fetched_at: now,
+                    ..kept.unwrap_or(none)
+                };
+                write(&file, &kept);
+                Ok(priced(&kept, from, until))
+            }
+            Err(error) if error.is_passing() => match kept {
+                Some(kept) => Ok(priced(&kept, from, until)),
+                None => Err(error),
+            },
+            Err(error) => Err(error),
+        }
+    }
+
+    fn covers(&self, now: Timestamp) -> Result<Option<String>, SignalError> {
+        self.inner.covers(now)
+    }
+
+    fn kept_as(&self) -> String {
+        self.inner.kept_as()
+    }
+}
+
+/// The hours of prices between two moments; `None` if none is known. Prices that were published later
+/// than a moment are cut off with it, so that a past can be replayed.
+fn priced(prices: &Prices, from: Timestamp, until: Timestamp) -> Option<Prices> {
+    let first = prices
+        .first
+        .max(Timestamp(from.0.div_ceil(HOUR_MS) * HOUR_MS));
+    let count = until.since_ms(first).div_ceil(HOUR_MS);
+    let hours = (0..count).map(|hour| first.after_ms(hour * HOUR_MS));
+    let known = hours.take_while(|at| *at < prices.end());
+    let milli_eur_per_mwh: Vec<Option<i64>> = known.map(|at| prices.at(at)).collect();
+    (!milli_eur_per_mwh.is_empty()).then(|| Prices {
+        first,
+        milli_eur_per_mwh,
+        ..prices.clone()
+    })
+}
+
+/// Kept prices and newer ones as one record. It has at most the prices of `KEPT_HOURS`.
+fn grown(kept: &Prices, new: Prices) -> Prices {
+    if kept.end() < new.first || new.end() < kept.first {
+        return new;
+    }
+    let first = kept.first.min(new.first);
+    let count = kept.end().max(new.end()).since_ms(first) / HOUR_MS;
+    let skipped = count.saturating_sub(KEPT_HOURS);
+    let hours = (skipped..count).map(|hour| first.after_ms(hour * HOUR_MS));
+    Prices {
+        first: first.after_ms(skipped * HOUR_MS),
+        milli_eur_per_mwh: hours.map(|at| new.at(at).or(kept.at(at))).collect(),
+        fetched_at: new.fetched_at.max(kept.fetched_at),
+        ..new
+    }
+}
+
+/// Whether cached prices need not be requested again. A published price does not change.
+fn has_prices(prices: &Prices, (from, until): (Timestamp, Timestamp), now: Timestamp) -> bool {
+    let is_new = prices.fetched_at <= now && now.since_ms(prices.fetched_at) < FRESH_MS;
+    let covers =
+        prices.first.0 < from.0.div_ceil(HOUR_MS) * HOUR_MS + DAY_MS && prices.end() >= until;
+    covers || is_new
 }
 
 /// Whether a cached day need not be requested again.
@@ -206,14 +319,14 @@ fn part(series: &Series, from: Timestamp, until: Timestamp) -> Option<Series> {
     })
 }
 
-/// Joins two successive series. If there is a gap between them or their kinds differ, the later one
+/// Joins two successive series. If there is a gap between them or their bases differ, the later one
 /// is returned alone. The result is as old as the later one.
 fn join(earlier: Option<Series>, later: Series) -> Series {
     match earlier {
         Some(mut earlier)
             if earlier.end() == later.first
                 && earlier.step_ms == later.step_ms
-                && earlier.kind == later.kind =>
+                && earlier.counts_as(&later) =>
         {
             earlier.steps.extend(later.steps);
             Series {
@@ -237,14 +350,14 @@ fn as_name(text: &str) -> String {
         .collect()
 }
 
-fn write(path: &Path, series: &Series) {
-    if let Err(error) = try_write(path, series) {
+fn write(path: &Path, told: &impl serde::Serialize) {
+    if let Err(error) = try_write(path, told) {
         tracing::warn!(path = %sunward_files::shown(path), %error, "an answer could not be kept");
     }
 }
 
 /// Writes under a temporary name and renames, so that nobody reads half a file.
-fn try_write(path: &Path, series: &Series) -> std::io::Result<()> {
+fn try_write(path: &Path, told: &impl serde::Serialize) -> std::io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)?;
     let draft = folder.join(format!(
@@ -253,7 +366,7 @@ fn try_write(path: &Path, series: &Series) -> std::io::Result<()> {
         sunward_files::shown(path.file_name().unwrap_or_default().as_ref())
     ));
     let mut file = std::fs::File::create(&draft)?;
-    file.write_all(&serde_json::to_vec(series)?)?;
+    file.write_all(&serde_json::to_vec(told)?)?;
     drop(file);
     std::fs::rename(&draft, path)
 }

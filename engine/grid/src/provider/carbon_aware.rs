@@ -1,13 +1,18 @@
-//! A self-hosted Carbon Aware SDK WebAPI. It returns what its own source publishes, by its own
-//! locations.
+//! A self-hosted Carbon Aware SDK `WebApi`. It returns what its own source publishes, by its own
+//! locations (<https://github.com/Green-Software-Foundation/carbon-aware-sdk>).
+//!
+//! With `WattTime` behind it, figures are marginal, and each carries the name of the grid region
+//! instead of the location that was requested (`WattTimeDataSource`: `Location = Meta.Region`). The
+//! other sources repeat the location. A figure that came alone has the duration zero.
 
 use serde::Deserialize;
 use sunward_core::Timestamp;
+use sunward_core::ledger::{Basis, Factors, Flow};
 use sunward_core::place::SignalKind;
 
 use super::client::{Ask, Pass, Site};
 use super::document::{Moment, TO_SECONDS, json, nullable, spans, written};
-use super::series::{Draft, HOUR_MS};
+use super::series::{Counts, Draft, HOUR_MS};
 use super::{GridSignal, Provider, Series, SignalError};
 
 const NAME: &str = Provider::CarbonAwareSdk.word();
@@ -18,8 +23,19 @@ const SPAN_MS: u64 = 10 * 24 * HOUR_MS;
 /// How long after a step's end its figure may still be missing.
 const LATE_MS: u64 = 6 * HOUR_MS;
 
-/// The provider. Whether its figures are averages depends on the source behind it; they are treated
-/// as averages.
+/// What `WattTime`'s figures count.
+const WATTTIME: Counts = (
+    SignalKind::Marginal,
+    Basis {
+        factors: Factors::Direct,
+        flow: Flow::Unstated,
+    },
+);
+
+/// The step of `WattTime`'s figures, for one that has no duration.
+const WATTTIME_STEP_MS: u64 = HOUR_MS / 12;
+
+/// The provider.
 #[derive(Debug)]
 pub(crate) struct CarbonAware {
     site: Site,
@@ -31,7 +47,7 @@ struct Emission {
     time: Moment,
     #[serde(deserialize_with = "nullable")]
     rating: Option<f64>,
-    /// A duration such as `01:00:00`.
+    /// A duration such as `01:00:00`; zero if the source returned no other figure.
     duration: Option<String>,
 }
 
@@ -45,6 +61,7 @@ struct Forecast {
 
 #[derive(Deserialize)]
 struct Point {
+    location: Option<String>,
     timestamp: Moment,
     /// Minutes.
     duration: u64,
@@ -63,22 +80,37 @@ impl CarbonAware {
         query: Vec<(&'static str, String)>,
         now: Timestamp,
     ) -> Result<Vec<u8>, SignalError> {
-        self.site.get(&Ask {
+        let asked = self.site.get(&Ask {
             path: path.to_owned(),
             query,
             pass: Pass::Open,
             now,
-        })
+        });
+        asked.map_err(refused_behind)
     }
 
-    fn check(&self, path: &str, asked: &str, told: &str) -> Result<(), SignalError> {
-        if asked.eq_ignore_ascii_case(told) {
-            return Ok(());
+    /// What the figures with these names count. Another name than the requested one is the region of
+    /// its `WattTime` source, if all figures have it.
+    fn counts<'a>(
+        &self,
+        path: &str,
+        asked: &str,
+        mut names: impl Iterator<Item = &'a str>,
+    ) -> Result<Counts, SignalError> {
+        let Some(first) = names.next() else {
+            return Ok(Counts::default());
+        };
+        if let Some(other) = names.find(|name| !first.eq_ignore_ascii_case(name)) {
+            return Err(self.wrong(
+                path,
+                format!("it is about locations {first} and {other}, but {asked} was requested"),
+            ));
         }
-        Err(self.wrong(
-            path,
-            format!("it is about location {told}, but {asked} was requested"),
-        ))
+        Ok(if asked.eq_ignore_ascii_case(first) {
+            Counts::default()
+        } else {
+            WATTTIME
+        })
     }
 
     fn wrong(&self, path: &str, what: String) -> SignalError {
@@ -86,6 +118,48 @@ impl CarbonAware {
             what,
             place: format!("{}{path}", self.site.host),
         }
+    }
+
+    /// The step of all figures, in milliseconds, from their durations. If all are zero, it is the
+    /// least time between two of them, or that of the source.
+    fn step_ms(
+        durations_ms: impl Iterator<Item = u64>,
+        times: impl Iterator<Item = Timestamp>,
+        counts: Counts,
+    ) -> u64 {
+        if let Some(stated) = durations_ms.into_iter().find(|ms| *ms > 0) {
+            return stated;
+        }
+        let mut times: Vec<Timestamp> = times.collect();
+        times.sort_unstable();
+        times.dedup();
+        let apart = times.iter().zip(times.iter().skip(1));
+        let least = apart.map(|(one, next)| next.since_ms(*one)).min();
+        least.unwrap_or(if counts == WATTTIME {
+            WATTTIME_STEP_MS
+        } else {
+            HOUR_MS
+        })
+    }
+}
+
+/// A refusal by the source behind the SDK, which repeats its status: the account in the SDK's own
+/// settings is concerned, since the SDK itself asks for no key.
+fn refused_behind(error: SignalError) -> SignalError {
+    match error {
+        SignalError::Refused {
+            host,
+            status: status @ (401 | 403),
+            said,
+        } if said.contains("Error requesting") || said.contains("Login failed") => {
+            SignalError::Access {
+                variable: Provider::CarbonAwareSdk.variable("URL"),
+                what: format!(
+                    "{host}: the SDK's own source refused it with status {status}{said}; check the account in the SDK's settings (DataSources), and that its plan covers this location"
+                ),
+            }
+        }
+        other => other,
     }
 }
 
@@ -117,18 +191,21 @@ impl GridSignal for CarbonAware {
                 all.extend(json::<Vec<Emission>>(&self.site.host, path, &bytes)?);
             }
         }
-        let step_ms = match all.iter().find_map(|one| one.duration.as_deref()) {
-            Some(text) => length_ms(text).ok_or_else(|| {
-                self.wrong(
-                    path,
-                    format!("duration is '{text}'; expected for example 01:00:00"),
-                )
-            })?,
-            None => HOUR_MS,
-        };
-        let mut draft = Draft::new(NAME, zone, SignalKind::Average, step_ms);
+        let counts = self.counts(path, zone, all.iter().map(|one| one.location.as_str()))?;
+        let durations: Vec<u64> = all
+            .iter()
+            .filter_map(|one| one.duration.as_deref())
+            .map(|text| {
+                length_ms(text).ok_or_else(|| {
+                    let what = format!("duration is '{text}'; expected for example 01:00:00");
+                    self.wrong(path, what)
+                })
+            })
+            .collect::<Result<_, _>>()?;
+        let times = all.iter().map(|one| one.time.0);
+        let step_ms = Self::step_ms(durations.into_iter(), times, counts);
+        let mut draft = Draft::new(NAME, zone, counts, step_ms);
         for one in &all {
-            self.check(path, zone, &one.location)?;
             draft.put(one.time.0, one.rating, false)?;
         }
         draft.history(from, until, now, LATE_MS)
@@ -147,13 +224,22 @@ impl GridSignal for CarbonAware {
         let Some(told) = all.first() else {
             return Err(SignalError::Stale { newest: None });
         };
-        self.check(path, zone, &told.location)?;
-        let minutes = told
-            .forecast_data
-            .first()
-            .map_or(60, |point| point.duration);
-        let step_ms = minutes.saturating_mul(60_000);
-        let mut draft = Draft::new(NAME, zone, SignalKind::Average, step_ms);
+        // The forecast itself carries the requested location, whatever its figures carry.
+        if !zone.eq_ignore_ascii_case(&told.location) {
+            let what = format!(
+                "it is about location {}, but {zone} was requested",
+                told.location
+            );
+            return Err(self.wrong(path, what));
+        }
+        let points = told.forecast_data.iter();
+        let names = points.filter_map(|point| point.location.as_deref());
+        let counts = self.counts(path, zone, names)?;
+        let durations = told.forecast_data.iter();
+        let durations = durations.map(|point| point.duration.saturating_mul(60_000));
+        let times = told.forecast_data.iter().map(|point| point.timestamp.0);
+        let step_ms = Self::step_ms(durations, times, counts);
+        let mut draft = Draft::new(NAME, zone, counts, step_ms);
         draft.issued(told.generated_at.0);
         for point in &told.forecast_data {
             draft.put(point.timestamp.0, point.value, false)?;

@@ -278,7 +278,7 @@ impl Site {
     ) -> Tried {
         let mut response = match self.client.http.execute(request).await {
             Ok(response) => response,
-            Err(error) => return Tried::Again(self.failed(error), None),
+            Err(error) => return Tried::Again(self.failed(error, ask), None),
         };
         let status = response.status();
         if status.is_redirection() {
@@ -289,12 +289,12 @@ impl Site {
         loop {
             match response.chunk().await {
                 Ok(None) => break,
-                Err(error) => return Tried::Again(self.failed(error), None),
+                Err(error) => return Tried::Again(self.failed(error, ask), None),
                 Ok(Some(chunk)) => {
                     let size = u64::try_from(body.len() + chunk.len()).unwrap_or(u64::MAX);
                     if size > self.client.limits.body_bytes {
                         return Tried::Never(SignalError::TooLarge {
-                            host: self.host.clone(),
+                            host: self.at(ask),
                             limit_bytes: self.client.limits.body_bytes,
                         });
                     }
@@ -318,7 +318,7 @@ impl Site {
     ) -> Tried {
         let said = said(body, ask.pass);
         let refused = SignalError::Refused {
-            host: self.host.clone(),
+            host: self.at(ask),
             status: status.as_u16(),
             said: said.clone(),
         };
@@ -330,7 +330,7 @@ impl Site {
             429 => {
                 let ms = asked_to_wait.and_then(|wait| u64::try_from(wait.as_millis()).ok());
                 let error = SignalError::TooOften {
-                    host: self.host.clone(),
+                    host: self.at(ask),
                     retry_after_ms: ms,
                 };
                 Tried::Again(error, asked_to_wait)
@@ -342,11 +342,16 @@ impl Site {
         }
     }
 
-    fn failed(&self, error: reqwest::Error) -> SignalError {
+    /// The host and path of a request. The query is left out, because it may contain a key.
+    fn at(&self, ask: &Ask<'_>) -> String {
+        format!("{}{}", self.host, ask.path)
+    }
+
+    fn failed(&self, error: reqwest::Error, ask: &Ask<'_>) -> SignalError {
         if error.is_timeout() && !error.is_connect() {
             let limit = self.client.limits.total.as_millis();
             return SignalError::Slow {
-                host: self.host.clone(),
+                host: self.at(ask),
                 limit_ms: u64::try_from(limit).unwrap_or(u64::MAX),
             };
         }

@@ -212,7 +212,8 @@ impl GridSignal for Eia {
             .history(from, until, now, LATE_MS)
     }
 
-    /// EIA publishes no forecasts.
+    /// EIA publishes no forecasts, and no day-ahead prices (its series of the grid are demand,
+    /// generation and interchange: <https://www.eia.gov/opendata/browser/electricity/rto>).
     fn forecast(&self, _zone: &str, _now: Timestamp) -> Result<Option<Series>, SignalError> {
         Ok(None)
     }

@@ -1,28 +1,23 @@
-//! The ENTSO-E Transparency Platform: generation by type in XML, times emission factors.
+//! The ENTSO-E Transparency Platform: generation by type in XML, times emission factors, and
+//! day-ahead prices. Its guide is at <https://transparencyplatform.zendesk.com> ("Sitemap for Restful
+//! API Integration").
 
-use quick_xml::DeError;
-use quick_xml::de::from_str;
 use serde::Deserialize;
 use sunward_core::Timestamp;
 
 use super::client::{Ask, Pass, Site};
-use super::document::{foreign, spans, written};
+use super::document::{spans, written};
+use super::entsoe_document::{Period, Place, is_acknowledgement};
 use super::factors::Fuel;
 use super::mix::Mix;
+use super::prices::{Prices, PricesDraft};
 use super::series::HOUR_MS;
-use super::zones::entsoe_domain;
+use super::zones::{entsoe_domain, price_domain};
 use super::{GridSignal, Provider, Secret, Series, SignalError};
-use crate::moment::moment;
 
 const NAME: &str = Provider::EntsoE.word();
 
 const PATH: &str = "/api";
-
-/// The status of a request that cannot be answered.
-const BAD_REQUEST: u16 = 400;
-
-/// The element of an answer that has no data. It says why.
-const ACKNOWLEDGEMENT: &str = "<Acknowledgement_MarketDocument";
 
 /// A request may cover a year; a month keeps answers small.
 const SPAN_MS: u64 = 31 * 24 * HOUR_MS;
@@ -30,11 +25,12 @@ const SPAN_MS: u64 = 31 * 24 * HOUR_MS;
 /// How long after an hour's end its figure may still be missing.
 const LATE_MS: u64 = 12 * HOUR_MS;
 
-/// The most points of a period: a month of quarter-hours, and some more.
-const MOST_POINTS: u64 = 4000;
+/// Prices are few: those on which a forecast is fitted are one request.
+const PRICES_SPAN_MS: u64 = 100 * 24 * HOUR_MS;
 
-/// The most periods of one type in an answer; usual are a few a day.
-const MOST_PERIODS: usize = 500;
+/// The number of the auction whose results are day-ahead prices: the coupled one at noon. Austria and
+/// Germany have a second one.
+const AUCTION: &str = "1";
 
 /// The provider.
 #[derive(Debug)]
@@ -43,14 +39,9 @@ pub(crate) struct EntsoE {
     key: Secret,
 }
 
+/// Generation of one type (document `A75`).
 #[derive(Deserialize)]
-struct Document {
-    #[serde(rename = "TimeSeries", default)]
-    series: Vec<TimeSeries>,
-}
-
-#[derive(Deserialize)]
-struct TimeSeries {
+struct Generation {
     /// Present for power that flows out: what pumps and batteries consume.
     #[serde(rename = "outBiddingZone_Domain.mRID")]
     consumer: Option<String>,
@@ -70,37 +61,20 @@ struct Plant {
     code: String,
 }
 
+/// Prices of one auction (document `A44`).
 #[derive(Deserialize)]
-struct Period {
-    #[serde(rename = "timeInterval")]
-    interval: Interval,
-    resolution: String,
-    #[serde(rename = "Point", default)]
-    points: Vec<Point>,
-}
-
-#[derive(Deserialize)]
-struct Interval {
-    start: String,
-    end: String,
-}
-
-#[derive(Deserialize)]
-struct Point {
-    position: u64,
-    quantity: f64,
-}
-
-#[derive(Deserialize)]
-struct Acknowledgement {
-    #[serde(rename = "Reason", default)]
-    reasons: Vec<Reason>,
-}
-
-#[derive(Deserialize)]
-struct Reason {
-    #[serde(default)]
-    text: String,
+struct Auction {
+    #[serde(rename = "currency_Unit.name")]
+    currency: String,
+    #[serde(rename = "price_Measure_Unit.name")]
+    unit: String,
+    #[serde(rename = "curveType")]
+    curve: Option<String>,
+    /// The number of the auction, if the zone has several.
+    #[serde(rename = "classificationSequence_AttributeInstanceComponent.position")]
+    number: Option<String>,
+    #[serde(rename = "Period", default)]
+    periods: Vec<Period>,
 }
 
 fn fuel(code: &str) -> Option<Fuel> {
@@ -127,10 +101,6 @@ fn fuel(code: &str) -> Option<Fuel> {
     })
 }
 
-fn is_acknowledgement(body: &[u8]) -> bool {
-    String::from_utf8_lossy(body).contains(ACKNOWLEDGEMENT)
-}
-
 /// Pumped storage and batteries. The power that they return was counted when it was generated.
 fn is_storage(code: &str) -> bool {
     matches!(code, "B10" | "B25")
@@ -141,126 +111,57 @@ impl EntsoE {
         Self { site, key }
     }
 
-    fn wrong(&self, what: String) -> SignalError {
-        SignalError::Schema {
-            what,
-            place: format!("{}{PATH}", self.site.host),
+    const fn place(&self) -> Place<'_> {
+        Place {
+            host: self.site.host.as_str(),
+            path: PATH,
+            key: &self.key,
         }
     }
 
+    /// The document of these parameters about a span.
     fn ask(
         &self,
-        domain: &str,
+        parameters: &[(&'static str, &str)],
         span: (Timestamp, Timestamp),
         now: Timestamp,
-    ) -> Result<Vec<TimeSeries>, SignalError> {
+    ) -> Result<Vec<u8>, SignalError> {
         let stamp = |at: Timestamp| written(at, "%Y%m%d%H%M");
+        let parameters = parameters.iter();
+        let mut query: Vec<(&'static str, String)> = parameters
+            .map(|(name, value)| (*name, (*value).to_owned()))
+            .collect();
+        query.push(("periodStart", stamp(span.0)));
+        query.push(("periodEnd", stamp(span.1)));
         let ask = Ask {
             path: PATH.to_owned(),
-            query: vec![
-                ("documentType", "A75".to_owned()),
-                ("processType", "A16".to_owned()),
-                ("in_Domain", domain.to_owned()),
-                ("periodStart", stamp(span.0)),
-                ("periodEnd", stamp(span.1)),
-            ],
+            query,
             pass: Pass::Parameter("securityToken", &self.key),
             now,
         };
         // "No matching data found" has the status 400, or 200.
-        let bytes = self.site.get_also(&ask, is_acknowledgement)?;
-        let text =
-            std::str::from_utf8(&bytes).map_err(|_| foreign(&self.site.host, "XML", &bytes))?;
-        let malformed = |error: DeError| self.wrong(error.to_string());
-        if text.contains("<GL_MarketDocument") {
-            if !text.trim_end().ends_with("</GL_MarketDocument>") {
-                return Err(self.wrong("the answer ends in the middle".to_owned()));
-            }
-            let document: Document = from_str(text).map_err(malformed)?;
-            return Ok(document.series);
-        }
-        if text.contains(ACKNOWLEDGEMENT) {
-            let told: Acknowledgement = from_str(text).map_err(malformed)?;
-            let nothing = |reason: &Reason| reason.text.contains("No matching data");
-            if told.reasons.iter().any(nothing) {
-                return Ok(Vec::new());
-            }
-            let reasons: Vec<&str> = told.reasons.iter().map(|one| one.text.as_str()).collect();
-            return Err(SignalError::Refused {
-                host: self.site.host.clone(),
-                status: BAD_REQUEST,
-                said: self.key.hide_in(&format!(": {}", reasons.join("; "))),
-            });
-        }
-        Err(foreign(&self.site.host, "XML", &bytes))
+        self.site.get_also(&ask, is_acknowledgement)
     }
 
-    fn put(&self, mix: &mut Mix, series: &TimeSeries) -> Result<(), SignalError> {
+    fn put(&self, mix: &mut Mix, series: &Generation) -> Result<(), SignalError> {
         let code = series.plant.code.as_str();
         if series.consumer.is_some() || is_storage(code) {
             return Ok(());
         }
         if series.unit != "MAW" {
-            return Err(self.wrong(format!(
+            return Err(self.place().wrong(format!(
                 "quantity_Measure_Unit is {}, but MAW was expected",
                 series.unit
             )));
         }
-        if series.periods.len() > MOST_PERIODS {
-            return Err(self.wrong(format!("{} periods of {code}", series.periods.len())));
-        }
-        let repeats = series.curve.as_deref() == Some("A03");
-        for period in &series.periods {
-            for (begin, length_ms, megawatts) in self.points(period, repeats)? {
-                let place = &self.site.host;
-                mix.put(begin, length_ms, code, fuel(code), megawatts, place)?;
-            }
+        let points = self
+            .place()
+            .points(&series.periods, series.curve.as_deref())?;
+        for (begin, length_ms, megawatts) in points {
+            let place = &self.site.host;
+            mix.put(begin, length_ms, code, fuel(code), megawatts, place)?;
         }
         Ok(())
-    }
-
-    /// Each point's start, length and value. In a curve that `repeats`, a missing point has the
-    /// value of the one before, up to the period's end.
-    fn points(
-        &self,
-        period: &Period,
-        repeats: bool,
-    ) -> Result<Vec<(Timestamp, u64, f64)>, SignalError> {
-        let step_ms = match period.resolution.as_str() {
-            "PT15M" => HOUR_MS / 4,
-            "PT30M" => HOUR_MS / 2,
-            "PT60M" | "PT1H" => HOUR_MS,
-            other => {
-                return Err(self.wrong(format!(
-                    "resolution is {other}, but PT15M, PT30M or PT60M was expected"
-                )));
-            }
-        };
-        let at =
-            |text: &str| moment(text).ok_or_else(|| self.wrong(format!("'{text}' is not a time")));
-        let (start, end) = (at(&period.interval.start)?, at(&period.interval.end)?);
-        let count = end.since_ms(start) / step_ms;
-        if count > MOST_POINTS {
-            return Err(self.wrong(format!("a period of {count} points")));
-        }
-        let mut points = period.points.iter().peekable();
-        let mut all = Vec::new();
-        while let Some(point) = points.next() {
-            let next = points.peek().map_or(count + 1, |next| next.position);
-            let in_order = (1..=count).contains(&point.position) && next > point.position;
-            if !in_order || next > count + 1 {
-                return Err(self.wrong(format!(
-                    "position {} of {count} is out of order",
-                    point.position
-                )));
-            }
-            let until = if repeats { next } else { point.position + 1 };
-            for position in point.position..until {
-                let begin = start.after_ms((position - 1) * step_ms);
-                all.push((begin, step_ms, point.quantity));
-            }
-        }
-        Ok(all)
     }
 }
 
@@ -279,11 +180,15 @@ impl GridSignal for EntsoE {
         let domain = entsoe_domain(zone)?;
         let mut mix = Mix::default();
         for span in spans(from, until.min(now), SPAN_MS) {
-            let all = self
-                .ask(domain, span, now)
-                .map_err(|error| error.about(zone))?;
-            for series in &all {
-                self.put(&mut mix, series)?;
+            let parameters = [
+                ("documentType", "A75"),
+                ("processType", "A16"),
+                ("in_Domain", domain),
+            ];
+            let bytes = self.ask(&parameters, span, now);
+            let bytes = bytes.map_err(|error| error.about(zone))?;
+            for series in self.place().series("GL_MarketDocument", &bytes)? {
+                self.put(&mut mix, &series)?;
             }
         }
         mix.intensities(NAME, zone, &self.site.host)?
@@ -293,5 +198,52 @@ impl GridSignal for EntsoE {
     /// Its forecasts cover only wind, sun and load, which do not suffice for an intensity.
     fn forecast(&self, _zone: &str, _now: Timestamp) -> Result<Option<Series>, SignalError> {
         Ok(None)
+    }
+
+    /// Day-ahead prices (document `A44`, "12.1.D Energy Prices"), of the auction at noon. `None` for
+    /// zones that are no bidding zone, and in other currencies than the euro.
+    fn prices(
+        &self,
+        zone: &str,
+        from: Timestamp,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Option<Prices>, SignalError> {
+        let Some(domain) = price_domain(zone) else {
+            return Ok(None);
+        };
+        let mut draft = PricesDraft::new(NAME, zone);
+        for span in spans(from, until, PRICES_SPAN_MS) {
+            let parameters = [
+                ("documentType", "A44"),
+                ("contract_MarketAgreement.type", "A01"),
+                ("in_Domain", domain),
+                ("out_Domain", domain),
+            ];
+            let bytes = self.ask(&parameters, span, now)?;
+            let place = self.place();
+            let all: Vec<Auction> = place.series("Publication_MarketDocument", &bytes)?;
+            let is_noon = |auction: &&Auction| {
+                let number = auction.number.as_deref().map(str::trim);
+                number.is_none_or(|number| number == AUCTION)
+            };
+            for auction in all.iter().filter(is_noon) {
+                if auction.currency != "EUR" {
+                    return Ok(None);
+                }
+                if auction.unit != "MWH" {
+                    let what = format!(
+                        "price_Measure_Unit is {}, but MWH was expected",
+                        auction.unit
+                    );
+                    return Err(place.wrong(what));
+                }
+                let points = place.points(&auction.periods, auction.curve.as_deref())?;
+                for (begin, length_ms, euros) in points {
+                    draft.put(begin, length_ms, euros)?;
+                }
+            }
+        }
+        Ok(draft.finish(from, until, now))
     }
 }

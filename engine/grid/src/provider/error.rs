@@ -41,6 +41,19 @@ pub enum SignalError {
         /// The provider's message after a colon, or nothing.
         said: String,
     },
+    /// The key is right, but the account's plan does not include what was requested.
+    #[error(
+        "{host} knows the key, but its plan does not cover this request{said}; {}",
+        plan(.covers.as_deref())
+    )]
+    NotCovered {
+        /// The host and path.
+        host: String,
+        /// The provider's message after a colon, or nothing.
+        said: String,
+        /// What the plan covers, if the provider says: `the region CAISO_NORTH`.
+        covers: Option<String>,
+    },
     /// The provider's rate limit was exceeded.
     #[error(
         "{host} received too many requests{}; try again then, or request fewer zones or a shorter span",
@@ -161,6 +174,7 @@ impl SignalError {
             Self::NoKey { .. }
             | Self::Access { .. }
             | Self::NoZone { .. }
+            | Self::NotCovered { .. }
             | Self::TooLarge { .. }
             | Self::Elsewhere { .. }
             | Self::NotJson { .. }
@@ -173,10 +187,19 @@ impl SignalError {
 const fn remedy(status: u16) -> &'static str {
     match status {
         401 => "check that the key is right and still valid",
-        403 => "the key's plan does not cover this; request less, or use another plan",
+        403 => {
+            "the key's plan does not cover this, or a proxy in between refused it; request less, or use another plan"
+        }
         500.. => "the provider has a problem; try again later",
         _ => "check the zone and the span",
     }
+}
+
+fn plan(covers: Option<&str>) -> String {
+    covers.map_or_else(
+        || "request another zone or a shorter past, or use another plan".to_owned(),
+        |covers| format!("it covers {covers}. Request that, or use another plan"),
+    )
 }
 
 fn wait(retry_after_ms: Option<u64>) -> String {

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sunward_core::Timestamp;
+use sunward_core::ledger::{Basis, Factors, Flow};
 use sunward_core::place::SignalKind;
 
 use super::SignalError;
 use super::factors::Fuel;
-use super::series::{Draft, HOUR_MS};
+use super::series::{Counts, Draft, HOUR_MS};
 
 /// The most megawatts of one kind that a zone can generate. A larger figure is an error.
 const MOST_MEGAWATTS: f64 = 1e6;
@@ -15,6 +16,15 @@ const MOST_MEGAWATTS: f64 = 1e6;
 /// Idle plants draw a little power themselves. A negative figure beyond this share of all power is
 /// an error.
 const DRAWN_SHARE: f64 = 0.05;
+
+/// What the intensities count: imports have none of their own, and factors are of the life-cycle.
+const COUNTS: Counts = (
+    SignalKind::Average,
+    Basis {
+        factors: Factors::LifeCycle,
+        flow: Flow::Generation,
+    },
+);
 
 /// Generation in MW by hour and by the provider's code.
 #[derive(Debug, Default)]
@@ -78,7 +88,7 @@ impl Mix {
         zone: &str,
         place: &str,
     ) -> Result<Draft, SignalError> {
-        let mut draft = Draft::new(provider, zone, SignalKind::Average, HOUR_MS);
+        let mut draft = Draft::new(provider, zone, COUNTS, HOUR_MS);
         let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
         for hour in self.hours.values() {
             for code in hour.keys() {

@@ -14,9 +14,13 @@ mod document;
 mod eia;
 mod electricity_maps;
 mod entsoe;
+mod entsoe_document;
 mod error;
 mod factors;
 mod mix;
+mod options;
+mod points;
+mod prices;
 mod secret;
 mod series;
 mod uk;
@@ -31,6 +35,9 @@ pub use chain::{Answer, Chain, ChainError};
 pub use client::{Client, Limits, Wait, really_wait};
 pub use error::SignalError;
 pub use factors::{FACTORS, Factor, Fuel};
+pub use options::{ApiVersion, ElectricityMapsOptions, Options};
+pub use points::{Point, Points};
+pub use prices::Prices;
 pub use secret::Secret;
 pub use series::Series;
 
@@ -60,4 +67,36 @@ pub trait GridSignal: Send + Sync + std::fmt::Debug {
     ///
     /// Fails if there is no usable answer, or the forecast is too old.
     fn forecast(&self, zone: &str, now: Timestamp) -> Result<Option<Series>, SignalError>;
+
+    /// The day-ahead prices of the hours between two moments, in euros. `until` may be later than
+    /// `now`, but not later than the last hour whose price is published. `None` if the provider
+    /// publishes none for this zone.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is no usable answer.
+    fn prices(
+        &self,
+        _zone: &str,
+        _from: Timestamp,
+        _until: Timestamp,
+        _now: Timestamp,
+    ) -> Result<Option<Prices>, SignalError> {
+        Ok(None)
+    }
+
+    /// What the account may ask for, in words: `only the region CAISO_NORTH`. `None` if the provider
+    /// does not tell.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is no usable answer.
+    fn covers(&self, _now: Timestamp) -> Result<Option<String>, SignalError> {
+        Ok(None)
+    }
+
+    /// The name under which answers are cached. It differs where settings change the figures.
+    fn kept_as(&self) -> String {
+        self.name().to_owned()
+    }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use sunward_core::Timestamp;
+use sunward_core::ledger::{Basis, Signal};
 use sunward_core::place::SignalKind;
 
 use super::error::SignalError;
@@ -21,6 +22,9 @@ pub(crate) const HOUR_MS: u64 = 3_600_000;
 /// A forecast older than this is not used. The slowest providers publish one a day.
 const FORECAST_OLD_MS: u64 = 26 * HOUR_MS;
 
+/// What figures count: their kind, and the rest.
+pub(crate) type Counts = (SignalKind, Basis);
+
 /// Intensities of one zone without a gap.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Series {
@@ -31,6 +35,8 @@ pub struct Series {
     /// Whether the figures are averages or marginal. Marginal figures are in both fields of their
     /// steps.
     pub kind: SignalKind,
+    /// What else the figures count.
+    pub basis: Basis,
     /// When the first step begins.
     pub first: Timestamp,
     /// The length of a step in milliseconds, which divides an hour.
@@ -46,6 +52,23 @@ pub struct Series {
 }
 
 impl Series {
+    /// Whether both series count the same.
+    #[must_use]
+    pub fn counts_as(&self, other: &Self) -> bool {
+        (self.kind, self.basis) == (other.kind, other.basis)
+    }
+
+    /// Who publishes it, and what it counts.
+    #[must_use]
+    pub fn signal(&self) -> Signal {
+        Signal {
+            zone: self.zone.clone(),
+            provider: self.provider.clone(),
+            basis: self.basis,
+            published: None,
+        }
+    }
+
     /// When the last step ends.
     #[must_use]
     pub fn end(&self) -> Timestamp {
@@ -96,6 +119,7 @@ impl Series {
             first: hourly.first,
             step_ms: hourly.step_ms,
             steps: hourly.steps,
+            ahead: Vec::new(),
         }
     }
 }
@@ -106,17 +130,24 @@ pub(crate) struct Draft {
     provider: &'static str,
     zone: String,
     kind: SignalKind,
+    basis: Basis,
     step_ms: u64,
     steps: BTreeMap<u64, Step>,
     issued_at: Option<Timestamp>,
 }
 
 impl Draft {
-    pub(crate) fn new(provider: &'static str, zone: &str, kind: SignalKind, step_ms: u64) -> Self {
+    pub(crate) fn new(
+        provider: &'static str,
+        zone: &str,
+        (kind, basis): Counts,
+        step_ms: u64,
+    ) -> Self {
         Self {
             provider,
             zone: zone.to_owned(),
             kind,
+            basis,
             step_ms,
             steps: BTreeMap::new(),
             issued_at: None,
@@ -266,6 +297,7 @@ impl Draft {
             provider: self.provider.to_owned(),
             zone: self.zone,
             kind: self.kind,
+            basis: self.basis,
             first: Timestamp(first.unwrap_or(0)),
             step_ms,
             steps,
@@ -303,15 +335,13 @@ fn milligrams(grams: f64) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
+    use super::{Counts, Draft, HOUR_MS, SignalError};
     use sunward_core::Timestamp;
-    use sunward_core::place::SignalKind;
-
-    use super::{Draft, HOUR_MS, SignalError};
 
     const HALF_MS: u64 = HOUR_MS / 2;
 
     fn draft(values: &[(u64, f64)]) -> Draft {
-        let mut draft = Draft::new("uk", "GB", SignalKind::Average, HALF_MS);
+        let mut draft = Draft::new("uk", "GB", Counts::default(), HALF_MS);
         for (half, grams) in values {
             draft
                 .put(Timestamp(half * HALF_MS), Some(*grams), false)

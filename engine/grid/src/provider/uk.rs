@@ -2,17 +2,30 @@
 
 use serde::Deserialize;
 use sunward_core::Timestamp;
+use sunward_core::ledger::{Basis, Factors, Flow};
 use sunward_core::place::SignalKind;
 
 use super::client::{Ask, Pass, Site};
 use super::document::{Moment, TO_MINUTES, json, nullable, spans, written};
-use super::series::{Draft, HOUR_MS};
+use super::series::{Counts, Draft, HOUR_MS};
 use super::{GridSignal, Provider, Series, SignalError};
 
 const NAME: &str = Provider::Uk.word();
 
 /// Its only zone.
 const ZONE: &str = "GB";
+
+/// What its figures count: "CO2 emissions related to electricity generation only", per
+/// kilowatt-hour consumed, with imports over interconnectors and losses (National Energy System
+/// Operator, <https://www.carbonintensity.org.uk> and "Carbon Intensity Forecast Methodology").
+/// Wind, sun and nuclear power count as zero. Its `actual` is an estimate from metered generation.
+const COUNTS: Counts = (
+    SignalKind::Average,
+    Basis {
+        factors: Factors::Direct,
+        flow: Flow::Consumption,
+    },
+);
 
 const STEP_MS: u64 = HOUR_MS / 2;
 
@@ -104,7 +117,7 @@ impl GridSignal for Uk {
     ) -> Result<Series, SignalError> {
         check(zone)?;
         let until = until.min(now);
-        let mut draft = Draft::new(NAME, zone, SignalKind::Average, STEP_MS);
+        let mut draft = Draft::new(NAME, zone, COUNTS, STEP_MS);
         for (begin, end) in spans(from, until, SPAN_MS) {
             let (begin, end) = (written(begin, TO_MINUTES), written(end, TO_MINUTES));
             for half in self.ask(format!("/intensity/{begin}/{end}"), now)? {
@@ -121,7 +134,7 @@ impl GridSignal for Uk {
 
     fn forecast(&self, zone: &str, now: Timestamp) -> Result<Option<Series>, SignalError> {
         check(zone)?;
-        let mut draft = Draft::new(NAME, zone, SignalKind::Average, STEP_MS);
+        let mut draft = Draft::new(NAME, zone, COUNTS, STEP_MS);
         let path = format!("/intensity/{}/fw48h", written(now, TO_MINUTES));
         for half in self.ask(path, now)? {
             draft.put(half.from.0, half.intensity.forecast, false)?;

@@ -83,6 +83,29 @@ pub(crate) fn entsoe_domain(zone: &str) -> Result<&str, SignalError> {
     })
 }
 
+/// Bidding zones whose prices are published under another domain than their generation: Germany with
+/// Luxembourg, and the island of Ireland.
+const PRICE_DOMAINS: &[(&str, &str)] = &[
+    ("DE", "10Y1001A1001A82H"),
+    ("GB-NIR", "10Y1001A1001A59C"),
+    ("IE", "10Y1001A1001A59C"),
+    ("LU", "10Y1001A1001A82H"),
+];
+
+/// Countries of several bidding zones. They have no price of their own.
+const DIVIDED: [&str; 4] = ["DK", "IT", "NO", "SE"];
+
+/// ENTSO-E's domain of a zone's day-ahead prices, if it has some. A domain code is accepted as it is.
+pub(crate) fn price_domain(zone: &str) -> Option<&str> {
+    let other = PRICE_DOMAINS.iter().find(|(name, _)| *name == zone);
+    if let Some((_, code)) = other {
+        return Some(code);
+    }
+    entsoe_domain(zone)
+        .ok()
+        .filter(|_| !DIVIDED.contains(&zone))
+}
+
 /// EIA's respondent: the last part of `US-CAL-CISO`, or the whole text.
 pub(crate) fn eia_respondent(zone: &str) -> Result<&str, SignalError> {
     let parts: Vec<&str> = zone.split('-').collect();
@@ -102,20 +125,9 @@ pub(crate) fn eia_respondent(zone: &str) -> Result<&str, SignalError> {
     })
 }
 
-/// `WattTime`'s region of a zone if known; else the text itself, which may be a region of theirs.
-pub(crate) fn watttime_region(zone: &str) -> &str {
-    match zone {
-        "US-CAL-CISO" => "CAISO_NORTH",
-        "US-NW-PACW" => "PACW",
-        "GB" => "UK",
-        "AU-NSW" => "NEM_NSW",
-        other => other,
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{DOMAINS, eia_respondent, entsoe_domain};
+    use super::{DOMAINS, PRICE_DOMAINS, eia_respondent, entsoe_domain, price_domain};
 
     #[test]
     fn zones_have_other_names_elsewhere() {
@@ -138,11 +150,21 @@ mod tests {
 
     #[test]
     fn every_domain_code_is_spelled_right() {
-        for (zone, code) in DOMAINS {
+        for (zone, code) in DOMAINS.iter().chain(PRICE_DOMAINS) {
             assert_eq!(code.len(), 16, "{zone}");
             assert!(code.ends_with(check_letter(code)), "{zone}: {code}");
             assert_eq!(entsoe_domain(code).unwrap(), *code);
         }
         assert!(DOMAINS.is_sorted());
+    }
+
+    #[test]
+    fn a_price_is_that_of_the_bidding_zone() {
+        assert_eq!(price_domain("LU"), price_domain("DE"));
+        assert_ne!(price_domain("DE"), entsoe_domain("DE").ok());
+        assert_eq!(price_domain("FR"), entsoe_domain("FR").ok());
+        assert_eq!(price_domain("NO"), None);
+        assert_eq!(price_domain("NO-NO1"), entsoe_domain("NO-NO1").ok());
+        assert_eq!(price_domain("US-CAL-CISO"), None);
     }
 }

@@ -54,6 +54,7 @@ mod tests {
             first: Timestamp(480_000 * HOUR_MS),
             step_ms,
             steps: grams.iter().map(step).collect(),
+            ahead: Vec::new(),
         }
     }
 

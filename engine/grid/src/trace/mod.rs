@@ -14,6 +14,9 @@ use sunward_core::Timestamp;
 pub use read::read_trace;
 pub use write::merge_trace;
 
+/// An hour in milliseconds.
+const HOUR_MS: u64 = 3_600_000;
+
 /// One step of a trace.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
@@ -56,7 +59,8 @@ impl Step {
     }
 }
 
-/// The record of one zone: steps of equal length without a gap.
+/// The record of one zone: steps of equal length without a gap. Prices may be known beyond the last
+/// step, because auctions set them a day ahead.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trace {
     /// The zone.
@@ -67,14 +71,66 @@ pub struct Trace {
     pub step_ms: u64,
     /// The steps in order.
     pub steps: Vec<Step>,
+    /// The prices of the steps that follow, in thousandths of a euro per megawatt-hour. They are
+    /// known from when they are published on, not before.
+    pub ahead: Vec<Option<i64>>,
 }
 
 impl Trace {
     /// When the last step ends.
     #[must_use]
     pub fn end(&self) -> Timestamp {
-        let steps = u64::try_from(self.steps.len()).unwrap_or(u64::MAX);
+        self.ended(self.steps.len())
+    }
+
+    /// When the first `count` steps have ended.
+    #[must_use]
+    pub fn ended(&self, count: usize) -> Timestamp {
+        let steps = u64::try_from(count).unwrap_or(u64::MAX);
         self.first.after_ms(steps.saturating_mul(self.step_ms))
+    }
+
+    /// The price of a step, in thousandths of a euro per megawatt-hour. The step may be one that
+    /// follows the last measured one.
+    #[must_use]
+    pub fn price_of(&self, step: usize) -> Option<i64> {
+        match step.checked_sub(self.steps.len()) {
+            None => self.steps.get(step)?.price_milli_eur_per_mwh,
+            Some(ahead) => self.ahead.get(ahead).copied().flatten(),
+        }
+    }
+
+    /// How many steps may have a price.
+    #[must_use]
+    pub const fn priced_steps(&self) -> usize {
+        self.steps.len() + self.ahead.len()
+    }
+
+    /// Sets the prices of hours, the first of which begins at a moment. An unknown price changes
+    /// nothing.
+    pub fn price(&mut self, first: Timestamp, hours: &[Option<i64>]) {
+        let step_ms = self.step_ms.max(1);
+        let of = |begin: Timestamp| -> Option<i64> {
+            let hour = begin.0.checked_sub(first.0)? / HOUR_MS;
+            hours.get(usize::try_from(hour).ok()?).copied().flatten()
+        };
+        let mut begin = self.first;
+        for step in &mut self.steps {
+            step.price_milli_eur_per_mwh = of(begin).or(step.price_milli_eur_per_mwh);
+            begin = begin.after_ms(step_ms);
+        }
+        let hours_told = u64::try_from(hours.len()).unwrap_or(u64::MAX);
+        let end = first.after_ms(hours_told.saturating_mul(HOUR_MS));
+        let mut ahead = self.ahead.iter().copied();
+        let mut prices = Vec::new();
+        while begin < end || ahead.len() > 0 {
+            let before = ahead.next().flatten();
+            prices.push(of(begin).or(before));
+            begin = begin.after_ms(step_ms);
+        }
+        let known = prices.iter().rposition(Option::is_some);
+        prices.truncate(known.map_or(0, |last| last + 1));
+        self.ahead = prices;
     }
 
     /// How many steps have ended by a moment. A step is known once it has ended.

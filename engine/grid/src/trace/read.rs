@@ -12,6 +12,9 @@ use crate::whole::whole;
 /// a mistake.
 const GAP_LIMIT: u64 = 3;
 
+/// The most steps after the last measured one that may have a price: two weeks of five minutes.
+const AHEAD_LIMIT: u64 = 14 * 24 * 12;
+
 /// An hour in milliseconds; no step is longer.
 const HOUR_MS: u64 = 3_600_000;
 
@@ -43,7 +46,8 @@ struct Columns {
 /// `timestamp_utc,carbon_intensity_gco2e_per_kwh,renewable_share,
 /// price_eur_per_mwh,marginal_gco2_per_kwh,estimated`. The first two are required, others are
 /// ignored, and an empty field is unknown. Prices are those of the day-ahead auction, where there is
-/// one: forecasts use them from 14:00 local time of the day before.
+/// one: forecasts use them from 14:00 local time of the day before. Rows at the end may have a price
+/// alone: that of an hour that was not measured yet.
 ///
 /// # Errors
 ///
@@ -104,6 +108,8 @@ struct Rows {
     steps: Vec<Step>,
     /// Unknown steps at the end so far.
     missing: u64,
+    /// Their prices.
+    prices: Vec<Option<i64>>,
     mistakes: Vec<String>,
 }
 
@@ -126,6 +132,7 @@ impl Rows {
         let average = field(columns.average);
         if average.is_empty() {
             self.missing += 1;
+            self.price(beside.price_milli_eur_per_mwh);
             return;
         }
         let Some(average) = milligrams(average) else {
@@ -204,14 +211,25 @@ impl Rows {
                 step_ms / 60_000
             ));
         }
+        for _ in 0..(passed / step_ms - 1).min(AHEAD_LIMIT) {
+            self.price(None);
+        }
         self.missing += passed / step_ms - 1;
         self.last = Some(at);
         Ok(())
     }
 
+    /// Notes the price of an unknown step.
+    fn price(&mut self, price: Option<i64>) {
+        if u64::try_from(self.prices.len()).is_ok_and(|length| length < AHEAD_LIMIT) {
+            self.prices.push(price);
+        }
+    }
+
     /// Adds a step, after interpolating missing ones before it.
     fn put(&mut self, line: u64, step: Step) {
         let missing = std::mem::take(&mut self.missing);
+        let prices = std::mem::take(&mut self.prices);
         if missing > GAP_LIMIT {
             self.mistakes.push(format!(
                 "line {line}: {missing} values are missing before it; up to {GAP_LIMIT} in a row are filled in"
@@ -222,12 +240,13 @@ impl Rows {
                     .push(format!("line {line}: the first value is missing"));
                 return;
             };
-            for at in 1..=missing {
+            for (at, price) in (1..=missing).zip(prices) {
                 let from = u64::from(before.average_mg_per_kwh) * (missing + 1 - at);
                 let to = u64::from(step.average_mg_per_kwh) * at;
                 let between = u32::try_from((from + to) / (missing + 1));
                 self.steps.push(Step {
                     average_mg_per_kwh: between.unwrap_or(before.average_mg_per_kwh),
+                    price_milli_eur_per_mwh: price,
                     estimated: true,
                     ..Step::default()
                 });
@@ -255,11 +274,15 @@ impl Rows {
                 f64::from(most) / 1000.0
             )]);
         }
+        let mut ahead = self.prices;
+        let known = ahead.iter().rposition(Option::is_some);
+        ahead.truncate(known.map_or(0, |last| last + 1));
         Ok(Trace {
             zone: zone.to_owned(),
             first,
             step_ms,
             steps: self.steps,
+            ahead,
         })
     }
 }

@@ -41,6 +41,12 @@ pub fn merge_trace(
         sheet.put(at, step, marginal_only);
         at = at.after_ms(new.step_ms);
     }
+    for price in &new.ahead {
+        if let (Some(price), false) = (price, marginal_only) {
+            sheet.set(at, [(PRICE, thousandths(*price))]);
+        }
+        at = at.after_ms(new.step_ms);
+    }
     let bytes = sheet.bytes().map_err(|error| wrong(error.to_string()))?;
     read_trace(&new.zone, file, &bytes).map_err(|error| match (error, old) {
         (TraceError::Wrong { file, mut mistakes }, Some(_)) => {
@@ -101,7 +107,7 @@ impl Sheet {
     }
 
     fn put(&mut self, at: Timestamp, step: &Step, marginal_only: bool) {
-        let mut fields = vec![(TIME, Some(moment_shown(at)))];
+        let mut fields = Vec::new();
         if !marginal_only {
             let flag = if step.estimated { "1" } else { "0" };
             fields.extend([
@@ -119,10 +125,14 @@ impl Sheet {
         }
         let marginal = step.marginal_mg_per_kwh;
         fields.push((MARGINAL, marginal.map(|mg| thousandths(mg.into()))));
-        for (name, value) in fields {
-            let Some(value) = value else {
-                continue;
-            };
+        let known = fields.into_iter();
+        self.set(at, known.filter_map(|(name, value)| Some((name, value?))));
+    }
+
+    /// Sets fields of a row, which is added if missing.
+    fn set(&mut self, at: Timestamp, fields: impl IntoIterator<Item = (&'static str, String)>) {
+        let time = (TIME, moment_shown(at));
+        for (name, value) in std::iter::once(time).chain(fields) {
             let column = self.column(name);
             let width = self.header.len();
             let row = self
@@ -177,6 +187,7 @@ mod tests {
             first: Timestamp(NEW_YEAR + hour * HOUR_MS),
             step_ms: HOUR_MS,
             steps: values.iter().map(step).collect(),
+            ahead: Vec::new(),
         }
     }
 

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use sunward_core::ledger::{Basis, Factors, Flow};
 use sunward_core::place::SignalKind;
 use sunward_grid::provider::{Provider, Series, SignalError};
 
@@ -63,6 +64,31 @@ fn figures_are_what_the_documented_answer_says() {
         assert_eq!(hourly.steps[0].marginal_mg_per_kwh.is_some(), is_marginal);
         for request in server.requests() {
             assert!(site.lets_in(&request), "{site:?}: {request:?}");
+        }
+    }
+}
+
+/// What each provider's figures count.
+const fn basis(provider: Provider) -> Basis {
+    let (factors, flow) = match provider {
+        Provider::ElectricityMaps => (Factors::LifeCycle, Flow::Consumption),
+        Provider::WattTime => (Factors::Direct, Flow::Unstated),
+        Provider::Uk => (Factors::Direct, Flow::Consumption),
+        Provider::CarbonAwareSdk => (Factors::Unstated, Flow::Unstated),
+        Provider::EntsoE | Provider::Eia => (Factors::LifeCycle, Flow::Generation),
+    };
+    Basis { factors, flow }
+}
+
+#[test]
+fn the_past_and_the_forecast_say_what_they_count() {
+    for site in SITES {
+        let server = Server::start(move |request| site.answer(request, Twist::Nothing));
+        let asked = site.ask(&server);
+        let expected = basis(site.provider);
+        assert_eq!(history(&site, &asked).unwrap().basis, expected, "{site:?}");
+        if let Some(forecast) = asked.signal.forecast(site.zone, NOW).unwrap() {
+            assert_eq!(forecast.basis, expected, "{site:?}");
         }
     }
 }

@@ -8,9 +8,13 @@
     reason = "tests"
 )]
 
+mod carbon_aware;
 mod conformance;
+mod electricity_maps;
 mod kept;
 mod order;
+mod prices;
 mod quirks;
 mod server;
 mod sites;
+mod watttime;

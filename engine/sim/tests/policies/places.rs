@@ -23,6 +23,7 @@ fn places(timezone: &str, prices: &[i64]) -> Locales {
         first: Timestamp(0),
         step_ms: HOUR_MS,
         steps: prices.iter().map(step).collect(),
+        ..Trace::default()
     };
     let mut grid = Grid::default();
     grid.zones.insert(ZONE.into(), trace);

@@ -129,6 +129,7 @@ fn begun_before(spoiled_from: u64, spoils: bool) -> Vec<String> {
             first: BEGIN,
             step_ms: HOUR_MS,
             steps: (0..96).map(step).collect(),
+            ahead: Vec::new(),
         };
         grid.zones.insert(zone.clone(), trace);
     }

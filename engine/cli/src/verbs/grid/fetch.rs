@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 use sunward_core::place::SignalKind;
-use sunward_grid::merge_trace;
+use sunward_core::{Basis, Timestamp};
 use sunward_grid::provider::Series;
+use sunward_grid::{Trace, merge_trace};
 
 use super::kind_word;
 use crate::context::Context;
@@ -25,7 +26,8 @@ use crate::settings::Settings;
     after_help = "Example:\n  sunward grid fetch --grid uk --zone GB --from 2026-11-01T00:00:00Z --out grid\n\n\
         API keys come from the environment: SUNWARD_<PROVIDER>_KEY (such as \
         SUNWARD_ELECTRICITY_MAPS_KEY), or the file that SUNWARD_<PROVIDER>_KEY_FILE names. \
-        WattTime's key is user:password. SUNWARD_<PROVIDER>_URL sets another address."
+        WattTime's key is user:password. SUNWARD_<PROVIDER>_URL sets another address. Day-ahead prices are saved as far as they are \
+        published."
 )]
 pub(crate) struct Fetch {
     /// Providers, separated by commas; the first that answers is used
@@ -58,13 +60,18 @@ struct Fetched {
     /// The provider that answered.
     source: String,
     /// `average` or `marginal`.
-    kind: &'static str,
+    kind: SignalKind,
+    /// What else the figures count.
+    basis: Basis,
     file: String,
     hours: usize,
     /// The number of these hours that were estimated or filled in.
     estimated: usize,
     from: String,
     until: String,
+    /// The end of the hours whose day-ahead price was fetched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    priced_until: Option<String>,
 }
 
 impl View for FetchView {
@@ -73,21 +80,25 @@ impl View for FetchView {
             "zone",
             "source",
             "kind",
+            "basis",
             ">hours",
             ">estimated",
             "from",
             "until",
+            "prices until",
             "file",
         ]);
         for one in &self.zones {
             table.row([
                 one.zone.clone(),
                 one.source.clone(),
-                one.kind.to_owned(),
+                kind_word(one.kind).to_owned(),
+                one.basis.to_string(),
                 one.hours.to_string(),
                 one.estimated.to_string(),
                 one.from.clone(),
                 one.until.clone(),
+                one.priced_until.clone().unwrap_or_default(),
                 one.file.clone(),
             ]);
         }
@@ -123,14 +134,15 @@ impl Fetch {
                 .map_err(|error| nobody_tells(Some(zone), &error))?;
             tell_failed(zone, &answer);
             let series = answer.history.hourly();
+            let trace = answer.trace();
             if series.first.since_ms(from) >= 2 * series.step_ms {
                 render::say(&format!(
                     "zone {zone}: the provider has no gap-free figures before {}",
                     shown(series.first)
                 ));
             }
-            keep(&folder, &series)?;
-            view.zones.push(Fetched::of(&series, &self.out));
+            keep(&folder, &series, &trace)?;
+            view.zones.push(Fetched::of(&series, &trace, &self.out));
         }
         render::answer(context, &view)?;
         Ok(Exit::Done)
@@ -138,18 +150,27 @@ impl Fetch {
 }
 
 impl Fetched {
-    fn of(series: &Series, out: &Path) -> Self {
+    fn of(series: &Series, trace: &Trace, out: &Path) -> Self {
         Self {
             zone: series.zone.clone(),
             source: series.provider.clone(),
-            kind: kind_word(series.kind),
+            kind: series.kind,
+            basis: series.basis,
             file: sunward_files::as_value(&out.join(file_name(series))),
             hours: series.steps.len(),
             estimated: series.steps.iter().filter(|step| step.estimated).count(),
             from: shown(series.first),
             until: shown(series.end()),
+            priced_until: priced_until(trace).map(shown),
         }
     }
+}
+
+/// The end of the last hour with a price.
+fn priced_until(trace: &Trace) -> Option<Timestamp> {
+    let steps = 0..trace.priced_steps();
+    let last = steps.rev().find(|step| trace.price_of(*step).is_some())?;
+    Some(trace.ended(last + 1))
 }
 
 /// True if a zone has only characters that are valid in every file name.
@@ -164,7 +185,7 @@ fn file_name(series: &Series) -> String {
 
 /// Merges a series into its file. The new file replaces the old one at once, so that nobody reads a
 /// partial file.
-fn keep(folder: &Path, series: &Series) -> anyhow::Result<()> {
+fn keep(folder: &Path, series: &Series, trace: &Trace) -> anyhow::Result<()> {
     let path = folder.join(file_name(series));
     let shown = sunward_files::shown(&path);
     let old = match std::fs::read(&path) {
@@ -179,7 +200,7 @@ fn keep(folder: &Path, series: &Series) -> anyhow::Result<()> {
             series.provider
         )));
     }
-    let bytes = merge_trace(&shown, old.as_deref(), &series.trace(), is_marginal)
+    let bytes = merge_trace(&shown, old.as_deref(), trace, is_marginal)
         .map_err(|error| wrong_input(error.to_string()))?;
     let draft = folder.join(format!(".{}.{}", file_name(series), std::process::id()));
     std::fs::create_dir_all(folder)

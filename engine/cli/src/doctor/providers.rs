@@ -1,0 +1,185 @@
+//! Asks each configured provider of grid signals one question: for its figures of the last days.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sunward_core::Timestamp;
+use sunward_grid::provider::{
+    Access, Client, GridSignal, Limits, Provider, Series, SignalError, really_wait,
+};
+
+use super::Finding;
+use crate::context::Context;
+use crate::machine::{now, shown};
+use crate::render::units::{age, float};
+use crate::settings::Settings;
+use crate::verbs::grid::kind_word;
+
+/// An hour in milliseconds.
+const HOUR_MS: u64 = 3_600_000;
+
+/// How far back figures are requested. Every provider that answers has some by then.
+const PAST_MS: u64 = 72 * HOUR_MS;
+
+/// The limits of a question. It is asked once, because `doctor` is not to wait.
+const LIMITS: Limits = Limits {
+    connect: Duration::from_secs(3),
+    total: Duration::from_secs(10),
+    body_bytes: 32 << 20,
+    tries: 1,
+    patience: Duration::ZERO,
+};
+
+/// The zone of the provider that has only one.
+const BRITAIN: &str = "GB";
+
+/// Asks the providers that the settings name, and those that have a key or an address in the
+/// environment. Nobody else is asked.
+pub(crate) fn answers(context: &Context) -> Vec<Finding> {
+    let settings = match Settings::read(context.settings.as_deref()) {
+        Ok(settings) => settings,
+        Err(error) => {
+            return vec![Finding::problem(
+                "settings",
+                format!("{error:#}"),
+                "correct the file",
+            )];
+        }
+    };
+    let access = match Access::of_environment() {
+        Ok(access) => access.with(settings.providers.clone()),
+        Err(error) => {
+            return vec![Finding::problem(
+                "grid",
+                error.to_string(),
+                "correct the variable, or unset it",
+            )];
+        }
+    };
+    let used = used(context, &settings);
+    let access = match (used.as_slice(), &settings.grid_url) {
+        ([provider], Some(address)) => access.or_at(*provider, address),
+        _ => access,
+    };
+    let is_configured = |provider: &Provider| used.contains(provider) || access.names(*provider);
+    let configured = Provider::ALL.into_iter().filter(is_configured);
+    configured
+        .map(|provider| {
+            let question = Question {
+                provider,
+                zone: settings.zone.as_deref(),
+                is_used: used.contains(&provider),
+            };
+            question.ask(&access)
+        })
+        .collect()
+}
+
+/// The providers that `grid` in the settings names.
+fn used(context: &Context, settings: &Settings) -> Vec<Provider> {
+    let Some(word) = settings.grid.as_deref() else {
+        return Vec::new();
+    };
+    if context.folder.join(word).is_dir() {
+        return Vec::new();
+    }
+    word.split(',')
+        .filter_map(|name| Provider::named(name.trim()))
+        .collect()
+}
+
+/// The question to one provider.
+struct Question<'a> {
+    provider: Provider,
+    zone: Option<&'a str>,
+    /// Whether the settings name the provider, so that runs need it.
+    is_used: bool,
+}
+
+impl Question<'_> {
+    fn ask(&self, access: &Access) -> Finding {
+        let signal = Client::new(LIMITS, really_wait())
+            .and_then(|client| access.signal(self.provider, &Arc::new(client)));
+        let signal = match signal {
+            Ok(signal) => signal,
+            Err(error) => return self.failed(&error),
+        };
+        let zone = match (self.zone, self.provider) {
+            (Some(zone), _) => zone,
+            (None, Provider::Uk) => BRITAIN,
+            (None, _) => {
+                return Finding::note(
+                    self.provider.word(),
+                    "it was not asked, because the zone of this machine is not set",
+                    "set `zone:` in your settings, such as DE",
+                );
+            }
+        };
+        let now = now();
+        let from = Timestamp((now.0.saturating_sub(PAST_MS)) / HOUR_MS * HOUR_MS);
+        match signal.history(zone, from, now, now) {
+            Ok(series) => self.answered(signal.as_ref(), &series, from, now),
+            Err(error) => self.failed(&error),
+        }
+    }
+
+    fn answered(
+        &self,
+        signal: &dyn GridSignal,
+        series: &Series,
+        from: Timestamp,
+        now: Timestamp,
+    ) -> Finding {
+        let old = float(now.since_ms(series.end())) / 1000.0;
+        let mut found = format!(
+            "it answers; the newest figure of {} is {} old ({}, {})",
+            series.zone,
+            age(old),
+            kind_word(series.kind),
+            series.basis
+        );
+        if let Ok(Some(covers)) = signal.covers(now) {
+            found.push_str(&format!("; the account covers {covers}"));
+        }
+        if series.first.since_ms(from) <= 2 * HOUR_MS {
+            return Finding::good(self.provider.word(), found);
+        }
+        Finding::note(
+            self.provider.word(),
+            format!("{found}; it gave nothing before {}", shown(series.first)),
+            "nothing to do: forecasts are made from a short past; `sunward grid fetch` records a longer one day by day, or choose another plan",
+        )
+    }
+
+    fn failed(&self, error: &SignalError) -> Finding {
+        let check = self.provider.word();
+        let found = error.to_string();
+        match error {
+            SignalError::NoZone { .. } => Finding::note(
+                check,
+                found,
+                "set `zone:` in your settings, or name another provider in `grid:`",
+            ),
+            _ if self.is_used => Finding::problem(check, found, self.mend(error)),
+            _ => Finding::note(check, found, self.mend(error)),
+        }
+    }
+
+    fn mend(&self, error: &SignalError) -> String {
+        let (key, url) = (self.provider.variable("KEY"), self.provider.variable("URL"));
+        match error {
+            SignalError::NoKey { .. } | SignalError::Refused { status: 401, .. } => {
+                format!("set ${key} to a valid key, or ${key}_FILE to a file that contains it")
+            }
+            SignalError::NotCovered { .. } | SignalError::Refused { status: 403, .. } => {
+                "ask the provider for a plan with this zone, or name another provider in `grid:`"
+                    .to_owned()
+            }
+            SignalError::Down { .. } | SignalError::Slow { .. } | SignalError::NotJson { .. } => {
+                format!("see `proxy` and `certificates` above, and ${url} if it is set")
+            }
+            _ => "runs use cached figures for a while; name a second provider in `grid:`, after a comma"
+                .to_owned(),
+        }
+    }
+}

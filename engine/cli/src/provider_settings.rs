@@ -1,0 +1,155 @@
+//! The settings that say how providers are asked: `electricity_maps` and `places`.
+
+use std::collections::BTreeMap;
+
+use sunward_grid::provider::{ApiVersion, ElectricityMapsOptions, Options, Point, Points};
+use sunward_workflows::Value;
+use sunward_workflows::fields::{Fields, unfit};
+
+/// The names of the settings of Electricity Maps.
+const MAPS_KEYS: &[&str] = &["version", "emissions", "estimates"];
+
+/// Reads both settings.
+///
+/// # Errors
+/// Names a value that is not valid, and what was expected.
+pub(crate) fn options(fields: &Fields) -> Result<Options, String> {
+    Ok(Options {
+        electricity_maps: electricity_maps(fields)?,
+        points: Points::new(places(fields)?),
+    })
+}
+
+fn electricity_maps(fields: &Fields) -> Result<ElectricityMapsOptions, String> {
+    let mut options = ElectricityMapsOptions::default();
+    let key = "electricity_maps";
+    let map = match fields.value(key) {
+        None => return Ok(options),
+        Some(Value::Map(map)) => map.clone(),
+        Some(other) => {
+            return Err(unfit(key, other, "a map such as `{ version: 3 }`"));
+        }
+    };
+    let own = Fields::new(map, MAPS_KEYS, "setting of `electricity_maps`")?;
+    let wrong = |name: &str, value: &Value, expected: &str| {
+        Err(unfit(&format!("{key}.{name}"), value, expected))
+    };
+    if let Some(value) = own.value("version") {
+        options.version = match value.to_text().as_str() {
+            "3" => ApiVersion::V3,
+            "4" => ApiVersion::V4,
+            _ => return wrong("version", value, "3 or 4"),
+        };
+    }
+    if let Some(value) = own.value("emissions") {
+        options.is_direct = match value.to_text().as_str() {
+            "life-cycle" => false,
+            "direct" => true,
+            _ => return wrong("emissions", value, "`life-cycle` or `direct`"),
+        };
+    }
+    if let Some(value) = own.value("estimates") {
+        options.with_estimates = match value.to_json().as_bool() {
+            Some(with) => with,
+            None => return wrong("estimates", value, "true or false"),
+        };
+    }
+    Ok(options)
+}
+
+fn places(fields: &Fields) -> Result<BTreeMap<String, Point>, String> {
+    let expected = "a latitude and a longitude in degrees, such as `[52.5, 13.4]`";
+    match fields.value("places") {
+        None => Ok(BTreeMap::new()),
+        Some(Value::Map(map)) => map
+            .iter()
+            .map(|(zone, value)| {
+                let place = place(value)
+                    .ok_or_else(|| unfit(&format!("places.{zone}"), value, expected))?;
+                Ok((zone.clone(), place))
+            })
+            .collect(),
+        Some(other) => Err(unfit("places", other, "a map from zones to places")),
+    }
+}
+
+fn place(value: &Value) -> Option<Point> {
+    let Value::List(list) = value else {
+        return None;
+    };
+    let [latitude, longitude] = list.as_slice() else {
+        return None;
+    };
+    Point::at(latitude.to_json().as_f64()?, longitude.to_json().as_f64()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use sunward_grid::provider::{ApiVersion, Options};
+    use sunward_workflows::fields::Fields;
+    use sunward_workflows::read_params;
+
+    fn read(text: &str) -> Result<Options, String> {
+        let fields = Fields::new(
+            read_params(text)?,
+            &["electricity_maps", "places"],
+            "setting",
+        )?;
+        super::options(&fields)
+    }
+
+    #[test]
+    fn what_is_named_is_chosen_and_all_else_is_usual() {
+        assert_eq!(read("").unwrap(), Options::default());
+        let options = read(
+            "electricity_maps: { version: 3, emissions: direct, estimates: false }\nplaces: { DE: [48.1, 11.6] }",
+        )
+        .unwrap();
+        let maps = options.electricity_maps;
+        assert_eq!(maps.version, ApiVersion::V3);
+        assert!(maps.is_direct && !maps.with_estimates);
+        let place = options.points.of("DE").unwrap();
+        assert_eq!(place.to_string(), "48.100,11.600");
+    }
+
+    #[test]
+    fn what_is_not_valid_is_told_with_what_is_expected() {
+        for (text, told) in [
+            (
+                "electricity_maps: { version: 5 }",
+                "`electricity_maps.version` cannot be `5`; expected 3 or 4",
+            ),
+            (
+                "electricity_maps: { emissions: all }",
+                "`electricity_maps.emissions` cannot be `all`; expected `life-cycle` or `direct`",
+            ),
+            (
+                "electricity_maps: { estimates: some }",
+                "`electricity_maps.estimates` cannot be `some`; expected true or false",
+            ),
+            (
+                "electricity_maps: { verison: 3 }",
+                "there is no setting of `electricity_maps` `verison`",
+            ),
+            (
+                "electricity_maps: 3",
+                "`electricity_maps` cannot be `3`; expected a map",
+            ),
+            (
+                "places: { DE: 52 }",
+                "`places.DE` cannot be `52`; expected a latitude",
+            ),
+            (
+                "places: { DE: [91, 0] }",
+                "`places.DE` cannot be a list; expected a latitude",
+            ),
+            (
+                "places: [1, 2]",
+                "`places` cannot be a list; expected a map from zones",
+            ),
+        ] {
+            let error = read(text).unwrap_err();
+            assert!(error.contains(told), "{text}: {error}");
+        }
+    }
+}

@@ -1,0 +1,443 @@
+//! `doctor` asks configured providers, and `grid` says what figures count and records prices: the
+//! built binary with a server on the loopback interface.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::allow_attributes,
+    missing_docs,
+    reason = "tests"
+)]
+
+mod scene;
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+
+use jiff::{SignedDuration, Timestamp};
+use scene::{Scene, Told};
+use serde_json::Value;
+
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+
+/// The key of every test. It must be shown nowhere.
+const KEY: &str = "hush-hush";
+
+/// A provider that gives one answer to every request.
+struct Site {
+    address: String,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Site {
+    /// Starts it. It runs until the test's process ends.
+    fn start(answer: impl Fn(&str) -> (u16, String) + Send + 'static) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let noted = Arc::clone(&asked);
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                // Errors are ignored: a client that has closed the connection needs no answer.
+                let _ = stream.and_then(|stream| serve(&stream, &noted, &answer));
+            }
+        });
+        Self { address, asked }
+    }
+
+    fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+fn serve(
+    mut stream: &TcpStream,
+    noted: &Mutex<Vec<String>>,
+    answer: &impl Fn(&str) -> (u16, String),
+) -> std::io::Result<()> {
+    let mut lines = BufReader::new(stream).lines();
+    let first = lines.next().transpose()?.unwrap_or_default();
+    let target = first.split(' ').nth(1).unwrap_or_default().to_owned();
+    while lines
+        .next()
+        .transpose()?
+        .is_some_and(|line| !line.is_empty())
+    {}
+    noted.lock().unwrap().push(target.clone());
+    let (status, body) = answer(&target);
+    stream.write_all(
+        format!(
+            "HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .as_bytes(),
+    )
+}
+
+/// Runs `sunward` with settings and variables.
+fn sunward(scene: &Scene, settings: &str, variables: &[(&str, &str)], words: &[&str]) -> Told {
+    let file = scene.file("config/config.yaml", settings);
+    let mut command = scene.command(words);
+    command.env("SUNWARD_CONFIG", file);
+    command.env("XDG_CACHE_HOME", scene.path().join("cache"));
+    command.envs(variables.iter().copied());
+    let told = Told::of(&command.output().unwrap());
+    assert!(!told.out.contains(KEY) && !told.err.contains(KEY));
+    told
+}
+
+/// The finding of one check.
+fn finding(told: &Told, check: &str) -> Option<Value> {
+    let diagnosis = told.json();
+    let all = diagnosis["findings"].as_array().unwrap();
+    all.iter().find(|one| one["check"] == check).cloned()
+}
+
+fn hour(at: Timestamp) -> Timestamp {
+    let ms = at.as_millisecond().div_euclid(3_600_000) * 3_600_000;
+    Timestamp::from_millisecond(ms).unwrap()
+}
+
+fn shown(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// The last `hours` hours in Germany as Electricity Maps gives them.
+fn germany(hours: i32) -> String {
+    let now = hour(Timestamp::now());
+    let rows: Vec<String> = (1..=hours)
+        .rev()
+        .map(|back| {
+            format!(
+                r#"{{"zone":"DE","carbonIntensity":300,"datetime":"{0}","updatedAt":"{0}","emissionFactorType":"lifecycle","isEstimated":false,"estimationMethod":null,"temporalGranularity":"hourly"}}"#,
+                shown(now - HOUR * back)
+            )
+        })
+        .collect();
+    format!(r#"{{"zone":"DE","data":[{}]}}"#, rows.join(","))
+}
+
+const MAPS_KEY: (&str, &str) = ("SUNWARD_ELECTRICITY_MAPS_KEY", KEY);
+const SETTINGS: &str = "zone: DE\ngrid: electricity-maps\n";
+const DOCTOR: [&str; 2] = ["doctor", "--json"];
+const MAPS: &str = "electricity-maps";
+
+fn doctor(scene: &Scene, address: &str) -> Told {
+    let url = ("SUNWARD_ELECTRICITY_MAPS_URL", address);
+    sunward(scene, SETTINGS, &[MAPS_KEY, url], &DOCTOR)
+}
+
+#[test]
+fn doctor_tells_how_old_the_newest_figure_is_and_what_it_counts() {
+    let (scene, site) = (Scene::new(), Site::start(|_| (200, germany(72))));
+    let told = doctor(&scene, &site.address);
+    let finding = finding(&told, MAPS).unwrap();
+    assert_eq!(finding["grade"], "good", "{finding}");
+    let found = finding["found"].as_str().unwrap();
+    assert!(
+        found.starts_with("it answers; the newest figure of DE is "),
+        "{found}"
+    );
+    assert!(
+        found.contains("average, life-cycle emissions of consumption"),
+        "{found}"
+    );
+    let asked = site.asked();
+    assert_eq!(asked.len(), 1, "one question: {asked:?}");
+    assert!(asked[0].starts_with("/v4/carbon-intensity/past-range?zone=DE"));
+}
+
+#[test]
+fn doctor_tells_a_wrong_key_from_a_plan_that_lacks_something() {
+    let scene = Scene::new();
+    let wrong = Site::start(|_| (401, r#"{"error":"Invalid auth-token"}"#.to_owned()));
+    let told = doctor(&scene, &wrong.address);
+    assert_eq!(told.code, 3);
+    let one = finding(&told, MAPS).unwrap();
+    assert_eq!(one["grade"], "problem");
+    let found = one["found"].as_str().unwrap();
+    assert!(found.contains("Invalid auth-token"), "{found}");
+    assert!(found.contains("/v4/carbon-intensity/past-range"), "{found}");
+    let mend = one["mend"].as_str().unwrap();
+    assert!(mend.contains("$SUNWARD_ELECTRICITY_MAPS_KEY"), "{mend}");
+
+    let refusal = r#"{"error":"Request unauthorized for zoneKey=DE,requestType=past-range,dataType=carbon-intensity.","message":"You do not have access to this specific endpoint for this specific zone."}"#;
+    let lacking = Site::start(|_| (401, refusal.to_owned()));
+    let one = finding(&doctor(&scene, &lacking.address), MAPS).unwrap();
+    let found = one["found"].as_str().unwrap();
+    assert!(
+        found.contains("knows the key, but its plan does not cover"),
+        "{found}"
+    );
+
+    // A plan with the last day alone.
+    let short = Site::start(|target| match target.contains("/history") {
+        true => (200, germany(24)),
+        false => (401, refusal.to_owned()),
+    });
+    let one = finding(&doctor(&scene, &short.address), MAPS).unwrap();
+    assert_eq!(one["grade"], "note", "{one}");
+    assert!(
+        one["found"]
+            .as_str()
+            .unwrap()
+            .contains("it gave nothing before")
+    );
+}
+
+#[test]
+fn doctor_asks_nobody_who_is_not_configured() {
+    let (scene, site) = (Scene::new(), Site::start(|_| (200, germany(72))));
+    let url = ("SUNWARD_UK_URL", site.address.as_str());
+    let told = sunward(&scene, "zone: DE\n", &[], &DOCTOR);
+    for provider in [
+        "electricity-maps",
+        "watttime",
+        "uk",
+        "carbon-aware-sdk",
+        "entsoe",
+        "eia",
+    ] {
+        assert_eq!(finding(&told, provider), None);
+    }
+    // One that the environment names, but no setting: it is asked, and its failure stops no run.
+    let told = sunward(&scene, "zone: GB\n", &[url], &DOCTOR);
+    let one = finding(&told, "uk").unwrap();
+    assert_eq!(one["grade"], "note", "{one}");
+    assert_eq!(site.asked().len(), 1);
+    assert_eq!(finding(&told, MAPS), None);
+    // Without a key or a zone there is nothing to ask.
+    let told = sunward(&scene, SETTINGS, &[], &DOCTOR);
+    let one = finding(&told, MAPS).unwrap();
+    assert_eq!(one["grade"], "problem");
+    let found = one["found"].as_str().unwrap();
+    assert!(
+        found.contains("$SUNWARD_ELECTRICITY_MAPS_KEY is not set"),
+        "{found}"
+    );
+    let told = sunward(&scene, "grid: electricity-maps\n", &[MAPS_KEY], &DOCTOR);
+    let one = finding(&told, MAPS).unwrap();
+    assert_eq!(one["grade"], "note", "{one}");
+    assert!(
+        one["found"]
+            .as_str()
+            .unwrap()
+            .contains("zone of this machine is not set")
+    );
+}
+
+#[test]
+fn doctor_asks_through_the_sites_proxy_and_says_who_cannot_be_reached() {
+    let (scene, proxy) = (Scene::new(), Site::start(|_| (200, germany(72))));
+    let url = ("SUNWARD_ELECTRICITY_MAPS_URL", "http://grid.example.test");
+    let through = ("HTTP_PROXY", proxy.address.as_str());
+    let told = sunward(&scene, SETTINGS, &[MAPS_KEY, url, through], &DOCTOR);
+    assert_eq!(finding(&told, MAPS).unwrap()["grade"], "good");
+    let whole = "http://grid.example.test/v4/carbon-intensity/past-range";
+    assert!(proxy.asked().iter().any(|asked| asked.starts_with(whole)));
+
+    let free = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let nobody = format!("http://{}", free.local_addr().unwrap());
+    drop(free);
+    let one = finding(&doctor(&scene, &nobody), MAPS).unwrap();
+    assert_eq!(one["grade"], "problem");
+    assert!(
+        one["found"].as_str().unwrap().contains("cannot be reached"),
+        "{one}"
+    );
+    assert!(
+        one["mend"]
+            .as_str()
+            .unwrap()
+            .contains("`proxy` and `certificates`")
+    );
+}
+
+#[test]
+fn a_version_of_the_settings_is_asked() {
+    let (scene, site) = (Scene::new(), Site::start(|_| (200, germany(72))));
+    let settings = format!("{SETTINGS}electricity_maps: {{ version: 3 }}\n");
+    let url = ("SUNWARD_ELECTRICITY_MAPS_URL", site.address.as_str());
+    sunward(&scene, &settings, &[MAPS_KEY, url], &DOCTOR);
+    assert!(site.asked()[0].starts_with("/v3/carbon-intensity/past-range"));
+}
+
+#[test]
+fn grid_says_what_its_figures_count() {
+    let scene = Scene::new();
+    let site = Site::start(|target| match target.contains("forecast") {
+        true => (
+            401,
+            r#"{"message":"You do not have access to this"}"#.to_owned(),
+        ),
+        false => (200, germany(100 * 24)),
+    });
+    let url = ("SUNWARD_ELECTRICITY_MAPS_URL", site.address.as_str());
+    let grid = |words: &[&str]| sunward(&scene, SETTINGS, &[MAPS_KEY, url], words).expect(0);
+    let told = grid(&["grid", "--json"]).json();
+    let zone = &told["zones"][0];
+    assert_eq!(zone["kind"], "average");
+    let expected = serde_json::json!({ "factors": "life_cycle", "flow": "consumption" });
+    assert_eq!(zone["basis"], expected);
+    let text = grid(&["grid"]).out;
+    assert!(
+        text.contains("gCO2e/kWh, average, life-cycle emissions of consumption;"),
+        "{text}"
+    );
+}
+
+/// ENTSO-E's answers for any zone: gas, wind and a price for every hour.
+fn entsoe(target: &str) -> (u16, String) {
+    let parameter = |name: &str| {
+        let query = target.split_once('?').unwrap().1;
+        let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+        pairs.find(|(key, _)| *key == name).unwrap().1.to_owned()
+    };
+    let moment = |name: &str| -> Timestamp {
+        let text = parameter(name);
+        let (day, hour) = (&text[..8], &text[8..]);
+        format!(
+            "{}-{}-{}T{}:{}:00Z",
+            &day[..4],
+            &day[4..6],
+            &day[6..],
+            &hour[..2],
+            &hour[2..]
+        )
+        .parse()
+        .unwrap()
+    };
+    let (from, until) = (moment("periodStart"), moment("periodEnd"));
+    let stamp = |at: Timestamp| at.strftime("%Y-%m-%dT%H:%MZ").to_string();
+    let interval = format!(
+        "<timeInterval><start>{}</start><end>{}</end></timeInterval><resolution>PT60M</resolution>",
+        stamp(from),
+        stamp(until)
+    );
+    let period = |element: &str, value: fn(i64) -> i64| {
+        let first = from.as_second() / 3600;
+        let hours = until.as_second() / 3600 - first;
+        let points: Vec<String> = (0..hours)
+            .map(|hour| {
+                format!(
+                    "<Point><position>{}</position><{element}>{}</{element}></Point>",
+                    hour + 1,
+                    value(first + hour)
+                )
+            })
+            .collect();
+        format!("<Period>{interval}{}</Period>", points.concat())
+    };
+    if target.contains("documentType=A44") {
+        return (
+            200,
+            format!(
+                "<Publication_MarketDocument><TimeSeries><currency_Unit.name>EUR</currency_Unit.name><price_Measure_Unit.name>MWH</price_Measure_Unit.name><curveType>A03</curveType>{}</TimeSeries></Publication_MarketDocument>",
+                period("price.amount", euros)
+            ),
+        );
+    }
+    let series = |code: &str, megawatts: fn(i64) -> i64| {
+        format!(
+            "<TimeSeries><quantity_Measure_Unit.name>MAW</quantity_Measure_Unit.name><curveType>A03</curveType><MktPSRType><psrType>{code}</psrType></MktPSRType>{}</TimeSeries>",
+            period("quantity", megawatts)
+        )
+    };
+    let all = [
+        series("B04", |hour| 400 + 10 * (hour % 24)),
+        series("B19", |hour| 600 - 10 * (hour % 24)),
+    ];
+    (
+        200,
+        format!("<GL_MarketDocument>{}</GL_MarketDocument>", all.concat()),
+    )
+}
+
+/// The price of an hour since the epoch.
+const fn euros(hour: i64) -> i64 {
+    20 + 2 * (hour % 24) + 7 * (hour / 24 % 5)
+}
+
+#[test]
+fn a_providers_prices_are_used_for_the_hours_to_come() {
+    let (scene, site) = (Scene::new(), Site::start(entsoe));
+    let url = ("SUNWARD_ENTSOE_URL", site.address.as_str());
+    let key = ("SUNWARD_ENTSOE_KEY", KEY);
+    let grid = |zone: &str| {
+        let words = ["grid", zone, "--grid", "entsoe", "--json"];
+        sunward(&scene, "", &[url, key], &words).expect(0).json()
+    };
+    let told = grid("DE");
+    assert_eq!(
+        told["zones"][0]["source"],
+        "entsoe: forecast from its past and published day-ahead prices"
+    );
+    let asked = site.asked().len();
+    assert_eq!(
+        asked,
+        5,
+        "the past in four parts, and prices: {:?}",
+        site.asked()
+    );
+    // Prices are kept as the past is.
+    grid("DE");
+    assert_eq!(site.asked().len(), asked);
+    // A zone without a price of its own is forecast from its past.
+    let told = grid("NO");
+    assert_eq!(told["zones"][0]["source"], "entsoe: forecast from its past");
+}
+
+#[test]
+fn a_fetched_record_has_the_prices_of_hours_to_come_and_grows() {
+    let (scene, site) = (Scene::new(), Site::start(entsoe));
+    let url = ("SUNWARD_ENTSOE_URL", site.address.as_str());
+    let key = ("SUNWARD_ENTSOE_KEY", KEY);
+    let from = shown(hour(Timestamp::now()) - HOUR * 72);
+    let fetch = || {
+        let words = [
+            "grid", "fetch", "--grid", "entsoe", "--zone", "DE", "--from", &from, "--out", "grid",
+            "--json",
+        ];
+        sunward(&scene, "", &[url, key], &words).expect(0).json()
+    };
+    let told = fetch();
+    let zone = &told["zones"][0];
+    assert_eq!(zone["basis"]["flow"], "generation");
+    let until: Timestamp = zone["until"].as_str().unwrap().parse().unwrap();
+    let priced: Timestamp = zone["priced_until"].as_str().unwrap().parse().unwrap();
+    // To the end of today or of tomorrow, in Berlin.
+    assert!(priced > until, "{zone}");
+    let local = jiff::tz::TimeZone::get("Europe/Brussels")
+        .unwrap()
+        .to_datetime(priced);
+    assert_eq!((local.hour(), local.minute()), (0, 0));
+    let text = scene.text("grid/DE.csv");
+    let last = text.lines().last().unwrap();
+    let price = euros((priced - HOUR).as_second() / 3600);
+    assert_eq!(
+        last,
+        format!("{},,,{price},,", shown(priced - HOUR)),
+        "{text}"
+    );
+    // The record is read as any other, and fetched again it stays as it is.
+    let read = sunward(&scene, "", &[], &["grid", "--grid", "grid", "--json"]).expect(0);
+    assert!(
+        read.json()["zones"][0]["now_gco2e_per_kwh"]
+            .as_f64()
+            .unwrap()
+            > 190.0
+    );
+    fetch();
+    let again = scene.text("grid/DE.csv");
+    assert!(again.lines().count() >= text.lines().count());
+    assert!(
+        again.starts_with(
+            text.lines()
+                .take(70)
+                .collect::<Vec<_>>()
+                .join("\n")
+                .as_str()
+        )
+    );
+}
