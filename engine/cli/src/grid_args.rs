@@ -13,7 +13,7 @@ use crate::context::Context;
 use crate::exit::wrong_input;
 use crate::feeds::{Feeds, Open};
 use crate::grid_name::GridName;
-use crate::machine::Machine;
+use crate::machine::{Machine, now};
 use crate::providers::Providers;
 use crate::settings::Settings;
 
@@ -100,7 +100,11 @@ impl GridArgs {
             });
             if let Some(as_of) = self.signals.moment()? {
                 let scale = wishes.clock_scale.unwrap_or(NonZeroU32::MIN);
-                spec.placing.clock = Some(RunClock { as_of, scale });
+                spec.placing.clock = Some(RunClock {
+                    as_of,
+                    scale,
+                    began: now(),
+                });
             }
         } else if self.signals.as_of.is_some() {
             return Err(wrong_input(

@@ -71,12 +71,17 @@ impl Recorded {
     pub(crate) fn until(&self, run: &RunState) -> Timestamp {
         let ended = run.ended_at.filter(|_| self.status != RunStatus::Running);
         ended.unwrap_or_else(|| match self.status {
-            RunStatus::Running => now(),
+            RunStatus::Running => self.present(run),
             _ => self
                 .last_fact_at
                 .max(Some(run.last_stood_at()))
                 .unwrap_or_default(),
         })
+    }
+
+    /// The run's own time: what its clock shows now, or its end.
+    pub(crate) fn present(&self, run: &RunState) -> Timestamp {
+        run.present(now(), self.status == RunStatus::Running)
     }
 
     /// Its emissions, as far as intensities are known.

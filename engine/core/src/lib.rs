@@ -34,6 +34,7 @@ pub mod illegal;
 pub mod ingredient;
 pub mod input;
 pub mod key;
+pub mod late;
 pub mod lease;
 pub mod ledger;
 pub mod order;
@@ -70,6 +71,7 @@ pub use illegal::Illegal;
 pub use ingredient::{Ingredient, IngredientValue, diff_ingredients};
 pub use input::{Capacity, Input, Outcome, TaskEnd};
 pub use key::{TaskKeys, ingredients, task_key};
+pub use late::Late;
 pub use lease::Lease;
 pub use ledger::{
     Account, Actuals, AttemptRecord, Budgeted, Carbon, Certainty, Intensities, Ledger, Overrun,

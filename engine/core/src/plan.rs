@@ -59,6 +59,18 @@ pub struct RunClock {
     pub as_of: Timestamp,
     /// Its speed, as a multiple of the machine's clock.
     pub scale: NonZeroU32,
+    /// The machine's time at which it started.
+    pub began: Timestamp,
+}
+
+impl RunClock {
+    /// What it shows at a moment of the machine's clock.
+    #[must_use]
+    pub fn shows(self, machine: Timestamp) -> Timestamp {
+        let since_ms = machine.since_ms(self.began);
+        let scaled_ms = since_ms.saturating_mul(u64::from(self.scale.get()));
+        self.as_of.after_ms(scaled_ms)
+    }
 }
 
 impl Default for Placing {

@@ -12,12 +12,12 @@ use sunward_core::place::{
     Ask, Outlook, Placement, Placer, PoolOutlook, Problem, Sunward, ZoneOutlook,
 };
 use sunward_core::{
-    Fact, Fleet, Input, Order, Overrun, Pool, RunId, RunSpec, StagePreview, State, Timestamp,
-    advance, apply, at_home, decide,
+    Fact, Fleet, Input, Late, Order, Overrun, Pool, RunId, RunSpec, StagePreview, State, Timestamp,
+    advance, apply, at_home, decide, late::foreseen,
 };
 use sunward_workflows::Budget;
 
-use crate::render::units::{float, seconds};
+use crate::view::LateView;
 pub(crate) use view::{PlacingView, grams, reason};
 
 /// The predicted placements of the stages that would run.
@@ -26,8 +26,8 @@ pub(crate) struct Placing {
     pub(crate) outlook: Arc<Outlook>,
     /// The stages in the plan's order.
     pub(crate) stages: Vec<PlacedStage>,
-    /// The greatest time by which a stage is expected to end after its deadline, in milliseconds.
-    pub(crate) late_ms: u64,
+    /// The deadline that is expected to be missed by most, if any is.
+    late: Option<Late>,
     /// Whether intensities are known.
     has_grid: bool,
 }
@@ -63,9 +63,11 @@ impl Placing {
         now: Timestamp,
     ) -> anyhow::Result<Self> {
         let mut stages = Vec::new();
+        let mut late = None;
         if let Some(problem) = question(spec, &fleet, &outlook, now)? {
             let problem = with_files(without_cached(&problem, previews), spec);
             let solution = Sunward::default().solve(&problem);
+            late = foreseen(spec, &problem.asks, &solution.placements, now);
             let at_home = at_home::of_problem(&problem);
             let answers = solution.placements.into_iter().zip(at_home);
             for (ask, (placement, at_home_now_micrograms)) in problem.asks.iter().zip(answers) {
@@ -88,7 +90,7 @@ impl Placing {
         Ok(Self {
             fleet,
             outlook,
-            late_ms: late_ms(spec, &stages, now),
+            late,
             stages,
             has_grid: true,
         })
@@ -133,14 +135,9 @@ impl Placing {
         })
     }
 
-    /// A message if a deadline is expected to be missed, and by how much.
-    pub(crate) fn late(&self) -> Option<String> {
-        (self.late_ms > 0).then(|| {
-            let by = seconds(float(self.late_ms) / 1000.0);
-            format!(
-                "the deadline cannot be met: the run is expected to end {by} after it, and runs as soon as possible; allow a later `deadline`, or give it less work"
-            )
-        })
+    /// The deadline that is expected to be missed, by how much, and why.
+    pub(crate) fn late(&self) -> Option<LateView> {
+        self.late.as_ref().map(LateView::foreseen)
     }
 
     /// Whether every stage has a place.
@@ -170,18 +167,6 @@ impl Placing {
     pub(crate) fn millijoules(&self) -> u64 {
         self.stages.iter().map(|one| energy(&one.ask)).sum()
     }
-}
-
-/// The greatest time by which a stage is expected to end after its deadline, in milliseconds.
-fn late_ms(spec: &RunSpec, stages: &[PlacedStage], now: Timestamp) -> u64 {
-    let of_run = spec.workflow.place.deadline_ms;
-    let late = |one: &PlacedStage| {
-        let planned = spec.plan.stage(one.ask.id.stage)?;
-        let own = planned.stage.place.deadline_ms;
-        let due = now.after_ms(own.into_iter().chain(of_run).min()?);
-        Some(one.placement.end()?.0.saturating_sub(due.0))
-    };
-    stages.iter().filter_map(late).max().unwrap_or(0)
 }
 
 /// The IT energy of a stage, in millijoules.

@@ -144,7 +144,7 @@ fn contents(recorded: &Recorded, history: &History, store: &Store) -> anyhow::Re
             &recorded.account(),
             recorded.status,
             outputs::known(run, store),
-            recorded.until(run),
+            (recorded.until(run), recorded.present(run)),
         ),
         graph,
         gallery: pictures::of_run(run, store),

@@ -22,6 +22,7 @@ use crate::params::ParamArgs;
 use crate::placing::Placing;
 use crate::prepare::{SelectionArgs, prepare};
 use crate::render;
+use crate::render::style::harmless;
 use crate::render::units::plural;
 use crate::settings::Settings;
 
@@ -136,7 +137,7 @@ fn foresee(
         )));
     }
     if let Some(late) = placing.late() {
-        render::say(&late);
+        render::say(&harmless(&late.text));
     }
     Ok(())
 }

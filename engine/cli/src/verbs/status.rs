@@ -99,7 +99,7 @@ impl Status {
             &recorded.account(),
             recorded.status,
             outputs::known(run, &store),
-            recorded.until(run),
+            (recorded.until(run), recorded.present(run)),
         );
         view.ledger.restated = recorded.restated;
         view.ledger.cache_saved =

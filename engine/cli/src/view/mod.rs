@@ -1,10 +1,12 @@
 //! The answers of the verbs. They are made from the state and shown by `render`.
 
+pub(crate) mod late;
 pub(crate) mod made;
 pub(crate) mod of_state;
 pub(crate) mod outputs;
 pub(crate) mod run;
 
+pub(crate) use late::LateView;
 pub(crate) use run::{
     LedgerView, Named, OutputView, RejectsView, ReplayView, RunAnswer, RunView, StageCounts,
     StageView,

@@ -2,9 +2,10 @@
 
 use sunward_core::{
     Account, Carbon, Energy, RunState, RunStatus, SkipReason, StageEnd, StageId,
-    StageView as Stage, TaskStatus, Timestamp,
+    StageView as Stage, TaskStatus, Timestamp, late::late,
 };
 
+use super::late::LateView;
 use super::made::Made;
 use super::{
     LedgerView, Named, OutputView, RejectsView, ReplayView, RunAnswer, RunView, StageCounts,
@@ -186,18 +187,19 @@ pub(crate) fn answer(
         ),
         ledger: ledger(run, account),
         warnings: warnings(run),
+        late: late(run, run.last_stood_at()).as_ref().map(LateView::of),
         over_budget: run.overrun().map(|over| over.to_string()),
         seconds,
     }
 }
 
-/// The view of one run, which has lasted until then.
+/// The view of one run, which has lasted until then, at its present.
 pub(crate) fn view(
     run: &RunState,
     account: &Account,
     status: RunStatus,
     outputs: Named<OutputView>,
-    until: Timestamp,
+    (until, present): (Timestamp, Timestamp),
 ) -> RunView {
     let spec = &run.spec;
     let ended = run.ended_at.filter(|_| status != RunStatus::Running);
@@ -221,6 +223,7 @@ pub(crate) fn view(
         ),
         outputs,
         ledger: ledger(run, account),
+        late: late(run, present).as_ref().map(LateView::of),
         over_budget: run.overrun().map(|over| over.to_string()),
     }
 }

@@ -57,6 +57,9 @@ pub(super) fn solved(state: &State, now: Timestamp, asks: &[AskId], solution: So
                 Some(known) => course.insert(known),
                 None => course.insert(Course::of(state, run)),
             };
+            if let Some((planned, stage)) = run.get(ask.stage) {
+                placement.timing = estimate::timing(state, planned, stage);
+            }
             let tasks = state.agenda.solving.get(ask).copied().unwrap_or(1);
             placement.at_home_now_micrograms = course.expected(state, run, ask.stage, tasks);
         }

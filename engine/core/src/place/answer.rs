@@ -5,6 +5,7 @@ use super::board::Board;
 use super::choice::{Best, Block};
 use super::placement::{Alternative, Placement, Why, segment};
 use super::problem::Problem;
+use super::timing::Timing;
 use crate::ids::Timestamp;
 
 /// The placement that consists of the best block, if there is one.
@@ -33,6 +34,7 @@ pub(crate) fn placement(
         expected_micrograms: block.micrograms,
         transfer_micrograms: block.transfer,
         at_home_now_micrograms: 0,
+        timing: Timing::default(),
         alternative: alternative.map(|other| Alternative {
             pool: other.pool,
             start: Timestamp(other.start_ms),

@@ -193,6 +193,7 @@ mod tests {
     use super::super::outlook::{Outlook, PoolOutlook};
     use super::super::placement::Why;
     use super::super::problem::Reserved;
+    use super::super::timing::Timing;
     use super::*;
     use crate::ids::{RunId, StageId};
     use crate::pool::{Fleet, Pool};
@@ -272,6 +273,7 @@ mod tests {
             expected_micrograms: 0,
             transfer_micrograms: 0,
             at_home_now_micrograms: 0,
+            timing: Timing::default(),
             alternative: None,
             decided_at: Timestamp(0),
             outlook_at: Timestamp(0),

@@ -10,6 +10,7 @@ use super::goals;
 use super::placement::{Placement, Why};
 use super::problem::Problem;
 use super::split::{self, Pieces};
+use super::timing::Timing;
 use crate::ids::Timestamp;
 
 /// Places one ask that may begin at `ready_ms` and, if it may wait, must end by `end_by_ms`.
@@ -227,6 +228,7 @@ fn of_pieces(problem: &Problem, pieces: Pieces, why: Why, best: Best) -> Placeme
         expected_micrograms: pieces.micrograms,
         transfer_micrograms: pieces.transfer,
         at_home_now_micrograms: 0,
+        timing: Timing::default(),
         alternative: other.map(|other| super::placement::Alternative {
             pool: other.pool,
             start: Timestamp(other.start_ms),
@@ -245,6 +247,7 @@ fn nowhere(problem: &Problem) -> Placement {
         expected_micrograms: 0,
         transfer_micrograms: 0,
         at_home_now_micrograms: 0,
+        timing: Timing::default(),
         alternative: None,
         decided_at: problem.now,
         outlook_at: problem.outlook.issued_at,

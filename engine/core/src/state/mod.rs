@@ -2,6 +2,7 @@
 
 pub(crate) mod agenda;
 pub(crate) mod at_home;
+pub(crate) mod course;
 pub(crate) mod lanes;
 pub(crate) mod listing;
 pub(crate) mod placed;

@@ -3,6 +3,7 @@
 pub mod at_home;
 mod failing;
 mod flowing;
+mod late;
 mod leasing;
 mod placing;
 mod sharing;
