@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use sunward_core::{
-    Dataset, Digest, FailureKind, Gathered, Known, PlannedStage, RunId, RunSpec, TaskResult, Tasks,
+    Dataset, Digest, FailureKind, Gathered, Known, PlannedStage, RunId, RunSpec, State, TaskResult,
+    Tasks,
 };
 use sunward_data::Store;
 use sunward_drive::{InputResolver, LocalResolver, ResolveRequest};
@@ -81,6 +82,17 @@ impl Foresight {
         match self.scratch {
             None => Some(&self.reader),
             Some(_) => None,
+        }
+    }
+
+    /// The state with what earlier runs have shown, such as the times of commands.
+    ///
+    /// # Errors
+    /// Fails if the state cannot be read.
+    pub(crate) fn history(&self) -> anyhow::Result<State> {
+        match self.reader() {
+            Some(reader) => Ok(reader.fold()?),
+            None => Ok(State::default()),
         }
     }
 

@@ -66,6 +66,8 @@ fn a_late_run_says_so_in_the_same_words_everywhere() {
         // A long line may be wrapped.
         let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(told.contains(text), "{verb}: {told}");
+        let margin = "margin: 0.47 s are left before the deadline by the usual spread";
+        assert_eq!(told.contains(margin), verb == "explain", "{verb}: {told}");
     }
     scene
         .sunward(&["report", "r1", "--out", "report.html"])
@@ -108,5 +110,30 @@ fn a_plan_says_why_its_deadline_cannot_be_met() {
     assert!(
         late["ended"].is_null() && late["expected_end"].is_string(),
         "{late}"
+    );
+}
+
+#[test]
+fn a_plan_knows_how_long_earlier_runs_took_and_leaves_a_margin() {
+    let scene = Scene::with(
+        &HASTY
+            .replace("deadline: 1s", "deadline: 1h")
+            .replace("    expect: { time: 1s, power: 100W }\n", ""),
+    );
+    scene.recorded_world();
+    let plan = || {
+        let words = [&["plan", "workflow.yaml", "--json"][..], &FAST[..6]].concat();
+        let plan = scene.sunward(&words).expect(0).json();
+        plan["placing"]["stages"][0].clone()
+    };
+    let margin = |stage: &serde_json::Value| stage["margin_seconds"].as_f64().unwrap();
+    let before = plan();
+    assert_eq!(margin(&before), 1688.4, "0.469 of the hour that is assumed");
+    scene.sunward(&["run", "workflow.yaml"]).expect(0);
+    let after = plan();
+    assert!(margin(&after) < 600.0, "{after}");
+    assert!(
+        after["energy_kwh"].as_f64() < before["energy_kwh"].as_f64(),
+        "{after}"
     );
 }

@@ -26,26 +26,26 @@ pub(crate) fn task_ms(state: &State, planned: &PlannedStage, stage: &StageState)
     timing(state, planned, stage).task_ms
 }
 
-/// The expected duration of one task of a stage, and where it comes from.
+/// The expected duration of one task of a stage, and where it comes from. The margin is left at 0.
 pub(crate) fn timing(state: &State, planned: &PlannedStage, stage: &StageState) -> Timing {
-    let history = || {
-        let (attempts, wall_us) = state.agenda.paces.get(&planned.meaning)?;
-        wall_us.checked_div(*attempts)
-    };
+    let history = || state.agenda.paces.get(&planned.meaning)?.mean_us();
     if let Some(ms) = planned.stage.expect.time_ms {
         return Timing {
             task_ms: after_checkpoint_ms(ms, planned, stage),
             basis: Basis::Stated,
+            ..Timing::default()
         };
     }
     match stage.ledger.mean_us().or_else(history) {
         Some(us) => Timing {
             task_ms: us.div_ceil(1000),
             basis: Basis::Observed,
+            ..Timing::default()
         },
         None => Timing {
             task_ms: TASK_MS,
             basis: Basis::Assumed,
+            ..Timing::default()
         },
     }
 }

@@ -37,6 +37,7 @@ pub mod key;
 pub mod late;
 pub mod lease;
 pub mod ledger;
+mod margin;
 pub mod order;
 pub mod place;
 pub mod plan;

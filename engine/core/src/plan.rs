@@ -46,6 +46,8 @@ pub struct Placing {
     pub grid: Option<String>,
     /// The clock of a run that replays recorded time; `None` for the machine's clock.
     pub clock: Option<RunClock>,
+    /// The expected times are exact, as in a simulation, so that no margin is needed.
+    pub times_are_exact: bool,
     /// The energy to move a gigabyte between regions, in milliwatt hours. 2000 is 0.002 kWh, the
     /// allocational figure for networks of 2024 extrapolated from Aslan et al. 2018.
     pub transfer_milliwatt_hours_per_gb: u64,
@@ -83,6 +85,7 @@ impl Default for Placing {
             home: None,
             grid: None,
             clock: None,
+            times_are_exact: false,
             transfer_milliwatt_hours_per_gb: 2000,
         }
     }

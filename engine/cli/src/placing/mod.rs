@@ -1,6 +1,7 @@
 //! Predicts where and when a run's stages would be placed. It asks the core in the same way as the
 //! run itself.
 
+pub(crate) mod margin;
 pub(crate) mod refused;
 pub(crate) mod sizes;
 mod view;
@@ -9,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sunward_core::place::{
-    Ask, Outlook, Placement, Placer, PoolOutlook, Problem, Sunward, ZoneOutlook,
+    Ask, Basis, Outlook, Placement, Placer, PoolOutlook, Problem, Sunward, ZoneOutlook,
 };
 use sunward_core::{
     Fact, Fleet, Input, Late, Order, Overrun, Pool, RunId, RunSpec, StagePreview, State, Timestamp,
@@ -32,12 +33,16 @@ pub(crate) struct Placing {
     has_grid: bool,
 }
 
+/// What is known of a run before it begins: the previews of its stages, and the state with what
+/// earlier runs have shown.
+pub(crate) type Foreknown<'a> = (&'a [StagePreview], &'a State);
+
 /// The predicted placement of one stage.
 pub(crate) struct PlacedStage {
     pub(crate) stage: String,
     pub(crate) ask: Ask,
-    /// Whether its duration is a guess, because the workflow does not give one. No budget is
-    /// checked with a guess.
+    /// Whether its duration is a guess, because neither the workflow nor an earlier run gives one.
+    /// No budget is checked with a guess.
     pub(crate) is_guess: bool,
     pub(crate) placement: Placement,
 }
@@ -57,14 +62,14 @@ impl Placing {
     /// Fails if no pool may run a stage, or if the core refuses a fact, which is a bug in it.
     pub(crate) fn ahead(
         spec: &Arc<RunSpec>,
-        previews: &[StagePreview],
+        (previews, history): Foreknown<'_>,
         fleet: Arc<Fleet>,
         outlook: Arc<Outlook>,
         now: Timestamp,
     ) -> anyhow::Result<Self> {
         let mut stages = Vec::new();
         let mut late = None;
-        if let Some(problem) = question(spec, &fleet, &outlook, now)? {
+        if let Some(problem) = question(spec, history, (&fleet, &outlook), now)? {
             let problem = with_files(without_cached(&problem, previews), spec);
             let solution = Sunward::default().solve(&problem);
             late = foreseen(spec, &problem.asks, &solution.placements, now);
@@ -76,12 +81,13 @@ impl Placing {
                 };
                 let placement = Placement {
                     at_home_now_micrograms,
+                    timing: ask.timing,
                     ..placement
                 };
                 let planned = spec.plan.stage(ask.id.stage);
                 stages.push(PlacedStage {
                     stage: planned.map_or_else(String::new, |one| one.stage.name.clone()),
-                    is_guess: planned.is_none_or(|one| one.stage.expect.time_ms.is_none()),
+                    is_guess: ask.timing.basis == Basis::Assumed,
                     ask: ask.clone(),
                     placement,
                 });
@@ -102,7 +108,7 @@ impl Placing {
     /// As [`Placing::ahead`].
     pub(crate) fn without_grid(
         spec: &Arc<RunSpec>,
-        previews: &[StagePreview],
+        foreknown: Foreknown<'_>,
         (gpus, cpus): (u32, u32),
         now: Timestamp,
     ) -> anyhow::Result<Self> {
@@ -128,7 +134,7 @@ impl Placing {
             }],
         };
         let fleet = Arc::new(Fleet { pools: vec![here] });
-        let placing = Self::ahead(spec, previews, fleet, Arc::new(outlook), now)?;
+        let placing = Self::ahead(spec, foreknown, fleet, Arc::new(outlook), now)?;
         Ok(Self {
             has_grid: false,
             ..placing
@@ -178,11 +184,11 @@ pub(crate) fn energy(ask: &Ask) -> u64 {
 /// The problem that the core would give to the solver if the run were submitted now.
 fn question(
     spec: &Arc<RunSpec>,
-    fleet: &Arc<Fleet>,
-    outlook: &Arc<Outlook>,
+    history: &State,
+    (fleet, outlook): (&Arc<Fleet>, &Arc<Outlook>),
     now: Timestamp,
 ) -> anyhow::Result<Option<Arc<Problem>>> {
-    let mut state = State::looking_ahead();
+    let mut state = State::looking_ahead_of(history);
     let inputs = [
         Input::Start,
         Input::Fleet {

@@ -13,7 +13,7 @@ use sunward_workflows::explain_code;
 use crate::context::Context;
 use crate::exit::{Exit, wrong_input};
 use crate::machine::{now, shown};
-use crate::placing::{grams, reason as why_words};
+use crate::placing::{grams, margin, reason as why_words};
 use crate::recorded::earlier;
 use crate::render::style::harmless;
 use crate::render::table::{Table, Tone};
@@ -149,6 +149,9 @@ fn placement(page: &mut Page, placed: &PlacedStage) {
         gco2e(grams(placed.expected_micrograms)),
         gco2e(grams(placed.at_home_now_micrograms))
     ));
+    if let Some(margin) = margin::words(&placed.timing) {
+        page.line(format!("  margin: {margin}"));
+    }
     if let Some(other) = &placed.alternative {
         page.line(format!(
             "  the best alternative: pool {} ({}) from {}: {}",

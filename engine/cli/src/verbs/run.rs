@@ -117,11 +117,13 @@ fn foresee(
     let mut foresight = Foresight::open(home, Arc::clone(spec))?;
     let previews = preview(spec, &mut foresight, None);
     foresight.check()?;
+    let history = foresight.history()?;
+    let foreknown = (previews.as_slice(), &history);
     let placing = if let Some(feeds) = feeds {
         let at = feeds.moment();
         let outlook = feeds.outlook(at);
         let fleet = Arc::clone(&feeds.fleet);
-        Placing::ahead(spec, &previews, fleet, Arc::new(outlook), at)?
+        Placing::ahead(spec, foreknown, fleet, Arc::new(outlook), at)?
     } else {
         if budget.gco2e.is_some() {
             render::say(
@@ -129,7 +131,7 @@ fn foresee(
             );
         }
         let open = (machine.gpus.unwrap_or(0), machine.cpus);
-        Placing::without_grid(spec, &previews, open, now())?
+        Placing::without_grid(spec, foreknown, open, now())?
     };
     if let Some(over) = placing.overrun(budget) {
         return Err(wrong_input(format!(

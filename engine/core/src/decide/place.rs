@@ -6,6 +6,7 @@ use crate::at_home::Course;
 use crate::estimate;
 use crate::fact::Fact;
 use crate::ids::{StageId, Timestamp};
+use crate::margin;
 use crate::order::Step;
 use crate::place::{AskId, Outlook, Placement, Segment, Solution};
 use crate::pool::Fleet;
@@ -57,9 +58,7 @@ pub(super) fn solved(state: &State, now: Timestamp, asks: &[AskId], solution: So
                 Some(known) => course.insert(known),
                 None => course.insert(Course::of(state, run)),
             };
-            if let Some((planned, stage)) = run.get(ask.stage) {
-                placement.timing = estimate::timing(state, planned, stage);
-            }
+            placement.timing = margin::timing(state, run, ask.stage);
             let tasks = state.agenda.solving.get(ask).copied().unwrap_or(1);
             placement.at_home_now_micrograms = course.expected(state, run, ask.stage, tasks);
         }

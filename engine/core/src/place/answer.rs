@@ -99,7 +99,8 @@ fn why(board: &Board, ask: &Ask, block: &Block, late: bool) -> Why {
     if block.start_ms > latest {
         return Why::Late;
     }
-    let forced = block.start_ms >= latest && latest <= ask.ready_at.0.saturating_add(board.slot_ms);
+    let safe = ask.safe_start(block.length_ms).unwrap_or(latest);
+    let forced = block.start_ms >= safe && safe <= ask.ready_at.0.saturating_add(board.slot_ms);
     match ask.prefer.first() {
         _ if forced => Why::LastSafeStart,
         Some(Prefer::Surplus) if board.surplus(block.pool, block.start_ms, block.end_ms()) > 0 => {

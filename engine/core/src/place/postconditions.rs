@@ -224,6 +224,8 @@ mod tests {
             data: Vec::new(),
             prefer: Vec::new(),
             previous: None,
+            timing: Timing::default(),
+            margin_ms: 0,
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::pace::Pace;
 use crate::digest::Digest;
 use crate::ids::Timestamp;
 use crate::place::{Arrivals, AskId, Outlook, Reserved, Segment, Taken};
@@ -41,9 +42,9 @@ pub(crate) struct Agenda {
     pub(crate) arrivals: Arrivals,
     /// GPU-milliseconds used by each project.
     pub(crate) used: BTreeMap<String, u64>,
-    /// The number of attempts of stages with this meaning, and their total wall time in
-    /// microseconds. Their mean is the estimate for later stages.
-    pub(crate) paces: BTreeMap<Digest, (u64, u64)>,
+    /// How long attempts of stages with this meaning took. The estimate for later stages is their
+    /// mean, and the margin follows from their spread.
+    pub(crate) paces: BTreeMap<Digest, Pace>,
     /// Places every stage, even one without a choice of where or when. Used for previews; never
     /// journaled.
     #[serde(skip)]

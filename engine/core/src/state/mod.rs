@@ -5,6 +5,7 @@ pub(crate) mod at_home;
 pub(crate) mod course;
 pub(crate) mod lanes;
 pub(crate) mod listing;
+pub(crate) mod pace;
 pub(crate) mod placed;
 pub(crate) mod run;
 pub(crate) mod sharing;
@@ -85,6 +86,14 @@ impl State {
     pub fn looking_ahead() -> Self {
         let mut state = Self::default();
         state.agenda.asks_of_all = true;
+        state
+    }
+
+    /// As [`Self::looking_ahead`], after what earlier runs have shown of the times of commands.
+    #[must_use]
+    pub fn looking_ahead_of(history: &Self) -> Self {
+        let mut state = Self::looking_ahead();
+        state.agenda.paces.clone_from(&history.agenda.paces);
         state
     }
 

@@ -5,6 +5,7 @@ mod failing;
 mod flowing;
 mod late;
 mod leasing;
+mod margins;
 mod placing;
 mod sharing;
 mod stopping;
