@@ -7,6 +7,7 @@ use std::sync::Arc;
 use sunward_core::{
     Account, Carbon, Fact, Intensities, PoolId, RunId, RunSpec, RunState, RunStatus, State,
     Timestamp,
+    explain::{Wait, waits},
 };
 use sunward_state::{Reader, Scope, is_engaged};
 
@@ -82,6 +83,14 @@ impl Recorded {
     /// The run's own time: what its clock shows now, or its end.
     pub(crate) fn present(&self, run: &RunState) -> Timestamp {
         run.present(now(), self.status == RunStatus::Running)
+    }
+
+    /// What its stages wait for, while an engine runs it.
+    pub(crate) fn waits(&self) -> Vec<Wait> {
+        match self.status {
+            RunStatus::Running => waits(&self.state, self.id),
+            _ => Vec::new(),
+        }
     }
 
     /// Its emissions, as far as intensities are known.

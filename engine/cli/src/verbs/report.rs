@@ -139,13 +139,7 @@ fn contents(recorded: &Recorded, history: &History, store: &Store) -> anyhow::Re
     failures.truncate(FAILURES_LISTED);
     Ok(Contents {
         version: 1,
-        run: of_state::view(
-            run,
-            &recorded.account(),
-            recorded.status,
-            outputs::known(run, store),
-            (recorded.until(run), recorded.present(run)),
-        ),
+        run: of_state::view(recorded, run, outputs::known(run, store)),
         graph,
         gallery: pictures::of_run(run, store),
         timeline: timeline::of(history, &names),

@@ -5,6 +5,7 @@ pub(crate) mod made;
 pub(crate) mod of_state;
 pub(crate) mod outputs;
 pub(crate) mod run;
+pub(crate) mod waits;
 
 pub(crate) use late::LateView;
 pub(crate) use run::{

@@ -12,6 +12,7 @@ use crate::render::{Page, View};
 use crate::saved::CacheSaved;
 use crate::view::late::LateView;
 use crate::view::made::{Made, made_on};
+use crate::view::waits::WaitView;
 
 /// A JSON object whose fields keep their order.
 #[derive(Clone, Debug)]
@@ -199,6 +200,11 @@ pub(crate) struct RunView {
     /// The time from its submission to its end, or to now. If its engine was killed, to its last
     /// fact.
     pub(crate) seconds: f64,
+    /// The run's own time, if it is not over: what its clock shows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) now: Option<String>,
+    /// What its stages wait for, until when.
+    pub(crate) waits: Vec<WaitView>,
     pub(crate) params: serde_json::Map<String, serde_json::Value>,
     pub(crate) stages: Named<StageView>,
     pub(crate) outputs: Named<OutputView>,
@@ -411,6 +417,9 @@ impl View for RunView {
             _ => "took",
         };
         facts.row([took, &seconds(self.seconds)]);
+        if let Some(now) = &self.now {
+            facts.row(["now", now]);
+        }
         if let Some(late) = &self.late {
             facts.toned([("late", Tone::Plain), (late.text.as_str(), Tone::Warn)]);
         }

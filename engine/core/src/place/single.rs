@@ -124,7 +124,7 @@ fn earliest(
     let pieces = (ask.tasks > 1).then(|| split::spread(board, ask, soon));
     let spread = pieces
         .flatten()
-        .map(|pieces| of_pieces(problem, pieces, why, best));
+        .map(|pieces| of_pieces(problem, ask, pieces, why, best));
     match (whole, spread) {
         (Some(whole), Some(spread)) if spread.end() < whole.end() => Some(spread),
         (Some(whole), _) => Some(whole),
@@ -212,16 +212,27 @@ fn better(
         Some(whole) if stays => Some(whole),
         Some(whole) => {
             let why = whole.why;
-            let mut placed = of_pieces(problem, pieces, why, Best::default());
+            let mut placed = of_pieces(problem, ask, pieces, why, Best::default());
             placed.alternative = whole.alternative;
             Some(placed)
         }
-        None => Some(of_pieces(problem, pieces, Why::Cleanest, Best::default())),
+        None => Some(of_pieces(
+            problem,
+            ask,
+            pieces,
+            Why::Cleanest,
+            Best::default(),
+        )),
     }
 }
 
-fn of_pieces(problem: &Problem, pieces: Pieces, why: Why, best: Best) -> Placement {
-    let other = best.other.or(best.first);
+fn of_pieces(problem: &Problem, ask: &Ask, pieces: Pieces, why: Why, best: Best) -> Placement {
+    let end = pieces.segments.iter().map(|segment| segment.end).max();
+    let in_time = ask.finish_by.is_none_or(|by| end <= Some(by));
+    let others = best.other.into_iter().chain(best.first);
+    let other = others
+        .into_iter()
+        .find(|other| !in_time || answer::keeps_limits(ask, other));
     Placement {
         segments: pieces.segments,
         why,

@@ -287,7 +287,13 @@ fn standing(board: &Board, ask: &Ask, ready_ms: u64) -> Option<Placement> {
         own.reserve(ask, segment);
         tasks = tasks.saturating_add(segment.tasks);
     }
-    (tasks == ask.tasks).then(|| previous.clone())
+    let other = previous.alternative;
+    // What was an alternative then may be one no more.
+    (tasks == ask.tasks).then(|| Placement {
+        alternative: other
+            .filter(|other| other.start.0 >= ready_ms && ask.allowed.contains(&other.pool)),
+        ..previous.clone()
+    })
 }
 
 /// The predecessors of each member, as indices into `members`.
