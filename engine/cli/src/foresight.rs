@@ -4,11 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use sunward_core::{
-    Dataset, Digest, FailureKind, Gathered, Known, PlannedStage, RunId, RunSpec, State, TaskResult,
-    Tasks,
+    Dataset, Digest, FailureKind, Gathered, Known, PlannedStage, RunId, RunSpec, TaskResult, Tasks,
+    Times,
 };
 use sunward_data::Store;
-use sunward_drive::{InputResolver, LocalResolver, ResolveRequest};
+use sunward_drive::{InputResolver, LocalResolver, ResolveRequest, earlier_times};
 use sunward_state::{Reader, Sqlite, SqliteReader, sqlite::DATABASE};
 use sunward_workflows::Reference;
 
@@ -85,15 +85,16 @@ impl Foresight {
         }
     }
 
-    /// The state with what earlier runs have shown, such as the times of commands.
+    /// How long the commands took in earlier runs.
     ///
     /// # Errors
     /// Fails if the state cannot be read.
-    pub(crate) fn history(&self) -> anyhow::Result<State> {
-        match self.reader() {
-            Some(reader) => Ok(reader.fold()?),
-            None => Ok(State::default()),
-        }
+    pub(crate) fn history(&self) -> anyhow::Result<Arc<Times>> {
+        let times = match self.reader() {
+            Some(reader) => earlier_times(reader, None, &self.spec)?,
+            None => Times::default(),
+        };
+        Ok(Arc::new(times))
     }
 
     /// Checks that no lookup has failed.

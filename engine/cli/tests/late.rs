@@ -131,7 +131,7 @@ fn a_plan_knows_how_long_earlier_runs_took_and_leaves_a_margin() {
     assert_eq!(margin(&before), 1688.4, "0.469 of the hour that is assumed");
     scene.sunward(&["run", "workflow.yaml"]).expect(0);
     let after = plan();
-    assert!(margin(&after) < 600.0, "{after}");
+    assert!(margin(&after) < 1600.0, "{after}");
     assert!(
         after["energy_kwh"].as_f64() < before["energy_kwh"].as_f64(),
         "{after}"

@@ -28,7 +28,7 @@ pub(crate) fn task_ms(state: &State, planned: &PlannedStage, stage: &StageState)
 
 /// The expected duration of one task of a stage, and where it comes from. The margin is left at 0.
 pub(crate) fn timing(state: &State, planned: &PlannedStage, stage: &StageState) -> Timing {
-    let history = || state.agenda.paces.get(&planned.meaning)?.mean_us();
+    let history = || state.agenda.pace(planned.meaning)?.mean_us();
     if let Some(ms) = planned.stage.expect.time_ms {
         return Timing {
             task_ms: after_checkpoint_ms(ms, planned, stage),

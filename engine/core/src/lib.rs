@@ -86,5 +86,5 @@ pub use preview::{Gathered, Known, Outlook, StagePreview, preview};
 pub use ran_on::RanOn;
 pub use rejects::Rejects;
 pub use staged::StagedFiles;
-pub use state::{RunState, StageEnd, StageView, State, TaskFailure, next_wakeup};
+pub use state::{RunState, StageEnd, StageView, State, TaskFailure, Times, next_wakeup};
 pub use task::{Counts, TaskStatus};

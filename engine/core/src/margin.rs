@@ -67,11 +67,11 @@ fn margin(
     let risk_ppm = risk_ppm(&run.spec, planned);
     let tasks = run.open_tasks(id).max(1);
     let width = planned.stage.max_parallel.unwrap_or(tasks).clamp(1, tasks);
-    let pace = state.agenda.paces.get(&planned.meaning);
+    let pace = state.agenda.pace(planned.meaning);
     // After a checkpoint less is left than was expected of the whole.
     let whole_ms = planned.stage.expect.time_ms.unwrap_or(left_ms);
     let each_ppm = (u64::from(risk_ppm) / u64::from(width)).max(1);
-    let (each_ms, spread) = of_one(pace, whole_ms, each_ppm);
+    let (each_ms, spread) = of_one(pace.as_ref(), whole_ms, each_ppm);
     let each_ms = u128::from(each_ms) * u128::from(left_ms) / u128::from(whole_ms.max(1));
     let rounds = u128::from(tasks.div_ceil(width));
     let ms = each_ms

@@ -13,8 +13,8 @@ use sunward_core::place::{
     Ask, Basis, Outlook, Placement, Placer, PoolOutlook, Problem, Sunward, ZoneOutlook,
 };
 use sunward_core::{
-    Fact, Fleet, Input, Late, Order, Overrun, Pool, RunId, RunSpec, StagePreview, State, Timestamp,
-    advance, apply, at_home, decide, late::foreseen,
+    Fact, Fleet, Input, Late, Order, Overrun, Pool, RunId, RunSpec, StagePreview, State, Times,
+    Timestamp, advance, apply, at_home, decide, late::foreseen,
 };
 use sunward_workflows::Budget;
 
@@ -33,9 +33,9 @@ pub(crate) struct Placing {
     has_grid: bool,
 }
 
-/// What is known of a run before it begins: the previews of its stages, and the state with what
-/// earlier runs have shown.
-pub(crate) type Foreknown<'a> = (&'a [StagePreview], &'a State);
+/// What is known of a run before it begins: the previews of its stages, and how long its commands
+/// took in earlier runs.
+pub(crate) type Foreknown<'a> = (&'a [StagePreview], &'a Arc<Times>);
 
 /// The predicted placement of one stage.
 pub(crate) struct PlacedStage {
@@ -184,15 +184,18 @@ pub(crate) fn energy(ask: &Ask) -> u64 {
 /// The problem that the core would give to the solver if the run were submitted now.
 fn question(
     spec: &Arc<RunSpec>,
-    history: &State,
+    history: &Arc<Times>,
     (fleet, outlook): (&Arc<Fleet>, &Arc<Outlook>),
     now: Timestamp,
 ) -> anyhow::Result<Option<Arc<Problem>>> {
-    let mut state = State::looking_ahead_of(history);
+    let mut state = State::looking_ahead();
     let inputs = [
         Input::Start,
         Input::Fleet {
             fleet: Arc::clone(fleet),
+        },
+        Input::Times {
+            times: Arc::clone(history),
         },
         Input::Outlook {
             outlook: Arc::clone(outlook),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use sunward_core::{RunId, RunSpec, StagePreview, State, preview};
+use sunward_core::{RunId, RunSpec, StagePreview, State, Times, preview};
 use sunward_state::{Reader, SqliteReader, digest_params};
 
 use crate::context::Context;
@@ -177,8 +177,8 @@ impl Plan {
 struct Known {
     /// The preview of each stage.
     previews: Vec<StagePreview>,
-    /// The state with what earlier runs have shown.
-    history: State,
+    /// How long its commands took in earlier runs.
+    history: Arc<Times>,
     /// The unfinished run that `run` would continue.
     continues: Option<RunId>,
 }

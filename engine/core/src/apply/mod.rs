@@ -116,6 +116,10 @@ fn change(state: &mut State, fact: &Fact) -> Result<(), Illegal> {
             place::fleet_known(state, fleet);
             Ok(())
         }
+        Fact::TimesKnown { times } => {
+            state.agenda.archived_paces.clone_from(times);
+            Ok(())
+        }
         Fact::OutlookKnown { outlook } => {
             energy::foreseen(state, outlook);
             place::outlook_known(state, outlook);

@@ -195,7 +195,7 @@ fn history(
     let State { runs, agenda, .. } = state;
     let run = runs.get(&id).ok_or(Illegal::NoSuchRun(id))?;
     let (planned, _) = run.at(stage)?;
-    let pace = agenda.paces.entry(planned.meaning).or_default();
+    let pace = agenda.paces.0.entry(planned.meaning).or_default();
     let times = successes.iter().map(|success| success.wall_us);
     times.clone().for_each(|wall_us| pace.add(wall_us));
     let wall_us: u64 = times.fold(0, u64::saturating_add);

@@ -35,6 +35,7 @@ pub fn decide(state: &State, now: Timestamp, input: Input) -> Step {
         } => workers::joined(state, worker, capacity, pool),
         Input::WorkerCapacity { worker, capacity } => workers::capacity(state, worker, capacity),
         Input::Fleet { fleet } => place::fleet(state, fleet),
+        Input::Times { times } => place::times(state, times),
         Input::Outlook { outlook } => place::outlook(state, outlook),
         Input::Actuals { actuals } => Step {
             facts: vec![Fact::ActualsKnown { actuals }],

@@ -12,7 +12,7 @@ use crate::place::{AskId, Outlook, Placement, Segment, Solution};
 use crate::pool::Fleet;
 use crate::state::placed::Asking;
 use crate::state::stage::Phase;
-use crate::state::{RunState, State};
+use crate::state::{RunState, State, Times};
 
 /// The fleet is known. The same fleet again gives no fact.
 pub(super) fn fleet(state: &State, fleet: Arc<Fleet>) -> Step {
@@ -21,6 +21,17 @@ pub(super) fn fleet(state: &State, fleet: Arc<Fleet>) -> Step {
     }
     Step {
         facts: vec![Fact::FleetKnown { fleet }],
+        orders: Vec::new(),
+    }
+}
+
+/// The times of archived runs. The same times again give no fact.
+pub(super) fn times(state: &State, times: Arc<Times>) -> Step {
+    if state.agenda.archived_paces == *times {
+        return Step::default();
+    }
+    Step {
+        facts: vec![Fact::TimesKnown { times }],
         orders: Vec::new(),
     }
 }

@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+pub use pace::Times;
 pub use run::RunState;
 pub use stage::{StageEnd, TaskFailure};
 pub use view::StageView;
@@ -29,6 +30,7 @@ use crate::ids::{RunId, StageId, Timestamp, WorkerId};
 use crate::input::Capacity;
 use crate::ledger::{Account, Carbon, Intensities, split};
 use crate::place::Outlook;
+use crate::plan::Plan;
 use crate::pool::{Fleet, PoolId};
 use crate::task::TaskStatus;
 
@@ -89,12 +91,15 @@ impl State {
         state
     }
 
-    /// As [`Self::looking_ahead`], after what earlier runs have shown of the times of commands.
+    /// How long attempts of a plan's commands took, as far as the facts of this state show it.
     #[must_use]
-    pub fn looking_ahead_of(history: &Self) -> Self {
-        let mut state = Self::looking_ahead();
-        state.agenda.paces.clone_from(&history.agenda.paces);
-        state
+    pub fn times(&self, plan: &Plan) -> Times {
+        let meanings = plan.stages.iter().map(|planned| planned.meaning);
+        let known = meanings.filter_map(|meaning| {
+            let pace = self.agenda.paces.0.get(&meaning)?;
+            Some((meaning, pace.clone()))
+        });
+        Times(known.collect())
     }
 
     /// Finds a run that is kept in memory.

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::digest::Digest;
+
 /// The number of buckets between a time and its double. A quantile is at most a sixteenth too long.
 const PER_OCTAVE: u64 = 16;
 
@@ -35,6 +37,17 @@ impl Pace {
         *self.buckets.entry(bucket(ms)).or_default() += 1;
     }
 
+    /// Adds the attempts of another pace.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.attempts = self.attempts.saturating_add(other.attempts);
+        self.wall_us = self.wall_us.saturating_add(other.wall_us);
+        self.longest_ms = self.longest_ms.max(other.longest_ms);
+        for (bucket, count) in &other.buckets {
+            let sum = self.buckets.entry(*bucket).or_default();
+            *sum = sum.saturating_add(*count);
+        }
+    }
+
     /// The mean wall time of an attempt in microseconds, once there is one.
     pub(crate) fn mean_us(&self) -> Option<u64> {
         self.wall_us.checked_div(self.attempts)
@@ -55,6 +68,25 @@ impl Pace {
             left -= count;
         }
         self.longest_ms
+    }
+}
+
+/// How long attempts of several commands have taken, by the meaning of their stages.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Times(pub(crate) BTreeMap<Digest, Pace>);
+
+impl Times {
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Adds the attempts of others.
+    pub fn merge(&mut self, other: &Self) {
+        for (meaning, pace) in &other.0 {
+            self.0.entry(*meaning).or_default().merge(pace);
+        }
     }
 }
 
@@ -117,6 +149,16 @@ mod tests {
             prop_assert!(longest >= ms);
             prop_assert!(longest - ms <= ms / 16);
             prop_assert!(bucket(longest) == bucket(ms) && bucket(longest + 1) > bucket(ms));
+        }
+
+        #[test]
+        fn merged_paces_are_the_pace_of_all(
+            some in prop::collection::vec(1_u64..100_000_000, 0..40),
+            others in prop::collection::vec(1_u64..100_000_000, 0..40),
+        ) {
+            let mut merged = pace(&some);
+            merged.merge(&pace(&others));
+            prop_assert_eq!(merged, pace(&[some, others].concat()));
         }
 
         #[test]
