@@ -168,7 +168,7 @@ pub(crate) fn conduct(
     means: &Means,
     machine: Machine,
     opened: OpenHome,
-    start: Start,
+    mut start: Start,
     feeds: Option<Feeds>,
 ) -> anyhow::Result<Exit> {
     let OpenHome {
@@ -207,7 +207,7 @@ pub(crate) fn conduct(
     })?;
     let setup = Setup {
         journal: Box::new(journal),
-        clock: clock(&start),
+        clock: clock(&mut start),
         transport: Box::new(move |_: WorkerId, message| worker.tell(message)),
         resolver,
         feed: feeds.map(|feeds| Box::new(feeds) as Box<dyn ForecastFeed>),
@@ -240,26 +240,34 @@ fn run_cut_short(journal: &Sqlite) -> anyhow::Result<Option<RunId>> {
     Ok(cut_short.next_back().map(|row| row.run))
 }
 
-/// The clock of the run: the machine's, or a scaled one if the run replays recorded time.
-fn clock(start: &Start) -> Box<dyn Clock> {
+/// The clock of the run: the machine's, or a scaled one if the run replays recorded time. That one
+/// starts now, and the run's spec says so.
+fn clock(start: &mut Start) -> Box<dyn Clock> {
     let spec = match start {
         Start::Submit(spec) | Start::Resume { spec, .. } => Some(spec),
-        Start::Retry { spec, .. } => spec.as_ref(),
+        Start::Retry { spec, .. } => spec.as_mut(),
     };
-    match spec.and_then(|spec| spec.placing.clock) {
-        None => Box::new(SystemClock),
-        Some(RunClock { as_of, scale }) => {
-            let pace = match scale.get() {
-                1 => String::new(),
-                scale => format!(" and runs {scale} times as fast"),
-            };
-            render::say(&format!(
-                "the clock starts at {}{pace}: times and emissions are of that time",
-                shown(as_of)
-            ));
-            Box::new(ScaledClock::new(as_of, scale))
-        }
-    }
+    let clock = spec.and_then(|spec| {
+        let clock = spec.placing.clock.as_ref()?;
+        let clock = RunClock {
+            began: machine::now(),
+            ..*clock
+        };
+        Arc::make_mut(spec).placing.clock = Some(clock);
+        Some(clock)
+    });
+    let Some(clock) = clock else {
+        return Box::new(SystemClock);
+    };
+    let pace = match clock.scale.get() {
+        1 => String::new(),
+        scale => format!(" and runs {scale} times as fast"),
+    };
+    render::say(&format!(
+        "the clock starts at {}{pace}: times and emissions are of that time",
+        shown(clock.as_of)
+    ));
+    Box::new(ScaledClock::of(clock))
 }
 
 /// Prints how the run ended and its outputs, and returns the exit code.

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use sunward_core::{
     Dataset, Digest, FailureKind, Gathered, Known, PlannedStage, RunId, RunSpec, TaskResult, Tasks,
+    Times,
 };
 use sunward_data::Store;
-use sunward_drive::{InputResolver, LocalResolver, ResolveRequest};
+use sunward_drive::{InputResolver, LocalResolver, ResolveRequest, earlier_times};
 use sunward_state::{Reader, Sqlite, SqliteReader, sqlite::DATABASE};
 use sunward_workflows::Reference;
 
@@ -82,6 +83,18 @@ impl Foresight {
             None => Some(&self.reader),
             Some(_) => None,
         }
+    }
+
+    /// How long the commands took in earlier runs.
+    ///
+    /// # Errors
+    /// Fails if the state cannot be read.
+    pub(crate) fn history(&self) -> anyhow::Result<Arc<Times>> {
+        let times = match self.reader() {
+            Some(reader) => earlier_times(reader, None, &self.spec)?,
+            None => Times::default(),
+        };
+        Ok(Arc::new(times))
     }
 
     /// Checks that no lookup has failed.

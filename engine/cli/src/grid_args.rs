@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::path::Path;
 
 use clap::Args;
-use sunward_core::{Pool, RunClock, RunSpec, RunState, Standing, Timestamp};
+use sunward_core::{Fleet, Pool, RunClock, RunSpec, RunState, Standing, Timestamp, unknown_homes};
 use sunward_grid::{Calendar, Grid, pool_of, whole};
 use sunward_workflows::PoolSpec;
 
@@ -13,8 +13,9 @@ use crate::context::Context;
 use crate::exit::wrong_input;
 use crate::feeds::{Feeds, Open};
 use crate::grid_name::GridName;
-use crate::machine::Machine;
+use crate::machine::{Machine, now};
 use crate::providers::Providers;
+use crate::render;
 use crate::settings::Settings;
 
 /// The options for the source of grid signals.
@@ -100,7 +101,11 @@ impl GridArgs {
             });
             if let Some(as_of) = self.signals.moment()? {
                 let scale = wishes.clock_scale.unwrap_or(NonZeroU32::MIN);
-                spec.placing.clock = Some(RunClock { as_of, scale });
+                spec.placing.clock = Some(RunClock {
+                    as_of,
+                    scale,
+                    began: now(),
+                });
             }
         } else if self.signals.as_of.is_some() {
             return Err(wrong_input(
@@ -135,7 +140,11 @@ impl GridArgs {
             return Ok(None);
         }
         let pools = match over {
-            Over::Here(machine) => vec![self.signals.here(settings, machine)?],
+            Over::Here(machine) => {
+                let here = self.signals.here(settings, machine)?;
+                tell_home(&here.0, spec);
+                vec![here]
+            }
             Over::Pools(pools) => pools
                 .iter()
                 .map(|spec| (pool_of(spec), Open::Windows(Calendar::of(spec))))
@@ -144,6 +153,22 @@ impl GridArgs {
         let zones = pools.iter().map(|(pool, _)| pool.zone.clone()).collect();
         let feeds = self.signals.feeds(context, settings, pools, zones)?;
         Ok(Some(feeds.ahead_of(spec)))
+    }
+}
+
+/// Says that a home elsewhere has no effect on one machine, whose own zone is then the home.
+fn tell_home(here: &Pool, spec: &RunSpec) {
+    let fleet = Fleet {
+        pools: vec![here.clone()],
+    };
+    let stated = unknown_homes(&fleet, spec);
+    let of_settings = spec.placing.home.as_deref();
+    let of_settings = of_settings.filter(|word| stated.is_empty() && fleet.find(word).is_none());
+    for word in stated.into_iter().chain(of_settings) {
+        render::say(&format!(
+            "home: {word} is not the zone of this machine ({zone}), so savings are compared with running at once in {zone}; `sunward plan --fleet FILE` compares with a pool in another zone",
+            zone = here.zone
+        ));
     }
 }
 

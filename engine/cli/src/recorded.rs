@@ -7,6 +7,7 @@ use std::sync::Arc;
 use sunward_core::{
     Account, Carbon, Fact, Intensities, PoolId, RunId, RunSpec, RunState, RunStatus, State,
     Timestamp,
+    explain::{Wait, waits},
 };
 use sunward_state::{Reader, Scope, is_engaged};
 
@@ -71,7 +72,7 @@ impl Recorded {
     pub(crate) fn until(&self, run: &RunState) -> Timestamp {
         let ended = run.ended_at.filter(|_| self.status != RunStatus::Running);
         ended.unwrap_or_else(|| match self.status {
-            RunStatus::Running => now(),
+            RunStatus::Running => self.present(run),
             _ => self.last_fact_at.unwrap_or_else(|| run.last_stood_at()),
         })
     }
@@ -79,6 +80,19 @@ impl Recorded {
     /// The state that holds it, and nothing but it.
     pub(crate) const fn state(&self) -> &State {
         &self.state
+    }
+
+    /// The run's own time: what its clock shows now, or its end.
+    pub(crate) fn present(&self, run: &RunState) -> Timestamp {
+        run.present(now(), self.status == RunStatus::Running)
+    }
+
+    /// What its stages wait for, while an engine runs it.
+    pub(crate) fn waits(&self) -> Vec<Wait> {
+        match self.status {
+            RunStatus::Running => waits(&self.state, self.id),
+            _ => Vec::new(),
+        }
     }
 
     /// Its emissions, as far as intensities are known.

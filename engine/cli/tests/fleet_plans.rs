@@ -83,6 +83,15 @@ fn a_plan_refuses_what_no_pool_of_the_fleet_can_do_and_names_what_is_nearest() {
         let stage = &placed["placing"]["stages"][0];
         assert_eq!(stage["pools"][0], pool, "{gpus}");
     }
+    // A window that does not state its cores has sixteen for each GPU.
+    scene.file(
+        "fleet.yaml",
+        "- { pool: de, zone: DE, capacity: { gpus: 2 } }\n- { pool: no, zone: 'NO', capacity: { cpus: 8 } }\n",
+    );
+    plan("cpus: 32", "deadline: 24h").expect(0);
+    let told = plan("cpus: 33", "deadline: 24h").expect(3);
+    let expected = "the most that a pool has is 32 cores, in de";
+    assert!(told.err.contains(expected), "{}", told.err);
     let told = plan("cpus: 1", "deadline: 24h, home: DEE").expect(2);
     assert!(
         told.err
@@ -94,12 +103,19 @@ fn a_plan_refuses_what_no_pool_of_the_fleet_can_do_and_names_what_is_nearest() {
 }
 
 #[test]
-fn the_files_that_a_stage_reads_weigh_in_a_plan() {
+fn the_files_and_folders_that_a_stage_reads_weigh_in_a_plan() {
+    weigh("./data.bin", &["data.bin"]);
+    weigh("./data", &["data/a.bin", "data/deep/b.bin"]);
+}
+
+fn weigh(input: &str, files: &[&str]) {
     let scene = world();
-    let reads = "  search:\n    inputs: { data: { from: ./data.bin, as: file } }\n";
-    scene.file("workflow.yaml", PATIENT.replace("  search:\n", reads));
+    let reads = format!("  search:\n    inputs: {{ data: {{ from: {input}, as: file }} }}\n");
+    scene.file("workflow.yaml", PATIENT.replace("  search:\n", &reads));
     let plan = |bytes: usize| {
-        scene.file("data.bin", "x".repeat(bytes));
+        for file in files {
+            scene.file(file, "x".repeat(bytes / files.len()));
+        }
         let words = ["--transfer-kwh-per-gb", "1000", "--json"];
         let plan = scene.sunward(&[&OVER[..], &words].concat());
         plan.expect(0).json()["placing"]["stages"][0].clone()

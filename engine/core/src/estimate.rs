@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sunward_workflows::{Gpus, Reference, Scatter};
 
 use crate::ids::{StageId, Timestamp};
-use crate::place::{Outlook, Placement, Segment, Taken, Why};
+use crate::place::{Basis, Outlook, Placement, Segment, Taken, Timing, Why};
 use crate::plan::{PlannedStage, RunSpec};
 use crate::planning::gpus;
 use crate::pool::{Fleet, Pool, PoolId};
@@ -23,20 +23,31 @@ const CORE_MILLIWATTS: u64 = 12_000;
 /// The expected duration of one task of a stage, in milliseconds: as the workflow says, else the
 /// mean of its attempts, else the mean of stages with the same meaning, else an hour.
 pub(crate) fn task_ms(state: &State, planned: &PlannedStage, stage: &StageState) -> u64 {
-    let history = || {
-        let (attempts, wall_us) = state.agenda.paces.get(&planned.meaning)?;
-        wall_us.checked_div(*attempts)
-    };
-    let expected = planned.stage.expect.time_ms;
-    expected
-        .map(|ms| after_checkpoint_ms(ms, planned, stage))
-        .unwrap_or_else(|| {
-            stage
-                .ledger
-                .mean_us()
-                .or_else(history)
-                .map_or(TASK_MS, |us| us.div_ceil(1000))
-        })
+    timing(state, planned, stage).task_ms
+}
+
+/// The expected duration of one task of a stage, and where it comes from. The margin is left at 0.
+pub(crate) fn timing(state: &State, planned: &PlannedStage, stage: &StageState) -> Timing {
+    let history = || state.agenda.pace(planned.meaning)?.mean_us();
+    if let Some(ms) = planned.stage.expect.time_ms {
+        return Timing {
+            task_ms: after_checkpoint_ms(ms, planned, stage),
+            basis: Basis::Stated,
+            ..Timing::default()
+        };
+    }
+    match stage.ledger.mean_us().or_else(history) {
+        Some(us) => Timing {
+            task_ms: us.div_ceil(1000),
+            basis: Basis::Observed,
+            ..Timing::default()
+        },
+        None => Timing {
+            task_ms: TASK_MS,
+            basis: Basis::Assumed,
+            ..Timing::default()
+        },
+    }
 }
 
 /// The expected duration of the tasks of a stage that have not ended, in milliseconds, if as many
@@ -143,6 +154,7 @@ pub(crate) fn at_once(
         expected_micrograms: 0,
         transfer_micrograms: 0,
         at_home_now_micrograms: 0,
+        timing: Timing::default(),
         alternative: None,
         decided_at: now,
         outlook_at: state.agenda.outlook.as_ref()?.issued_at,

@@ -15,6 +15,7 @@ use crate::ledger::{Actuals, Overrun, Signal};
 use crate::place::{AskId, Outlook, Placement, Taken};
 use crate::plan::{RunSpec, Tasks};
 use crate::pool::{Fleet, PoolId};
+use crate::state::Times;
 
 /// One thing that has become true. A fact covers a range or an array of tasks, so that a scatter of
 /// a million tasks does not write a million facts.
@@ -313,6 +314,11 @@ pub enum Fact {
         /// One signal for each zone.
         signals: Vec<Signal>,
     },
+    /// How long attempts took in runs that are archived. It replaces what was known of those.
+    TimesKnown {
+        /// The times.
+        times: Arc<Times>,
+    },
 }
 
 impl Fact {
@@ -349,6 +355,7 @@ impl Fact {
             | Self::WorkerCapacity { .. }
             | Self::FleetKnown { .. }
             | Self::OutlookKnown { .. }
+            | Self::TimesKnown { .. }
             | Self::ActualsKnown { .. }
             | Self::SolveRequested { .. }
             | Self::SignalsKnown { .. }

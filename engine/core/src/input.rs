@@ -15,6 +15,7 @@ use crate::place::{AskId, Outlook, Solution};
 use crate::plan::{RunSpec, Tasks};
 use crate::pool::{Fleet, PoolId};
 use crate::ran_on::RanOn;
+use crate::state::Times;
 
 /// One input. The moment is a separate argument.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,6 +57,11 @@ pub enum Input {
     Fleet {
         /// The fleet.
         fleet: Arc<Fleet>,
+    },
+    /// How long attempts of the commands took in runs that are archived.
+    Times {
+        /// The times.
+        times: Arc<Times>,
     },
     /// A new outlook on grids and pools.
     Outlook {

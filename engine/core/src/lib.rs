@@ -34,8 +34,10 @@ pub mod illegal;
 pub mod ingredient;
 pub mod input;
 pub mod key;
+pub mod late;
 pub mod lease;
 pub mod ledger;
+mod margin;
 pub mod order;
 pub mod place;
 pub mod plan;
@@ -70,6 +72,7 @@ pub use illegal::Illegal;
 pub use ingredient::{Ingredient, IngredientValue, diff_ingredients};
 pub use input::{Capacity, Input, Outcome, TaskEnd};
 pub use key::{TaskKeys, ingredients, task_key};
+pub use late::Late;
 pub use lease::Lease;
 pub use ledger::{
     Account, Actuals, AttemptRecord, Basis, Budgeted, Carbon, Certainty, Intensities, Ledger,
@@ -83,5 +86,5 @@ pub use preview::{Gathered, Known, Outlook, StagePreview, preview};
 pub use ran_on::RanOn;
 pub use rejects::Rejects;
 pub use staged::StagedFiles;
-pub use state::{RunState, StageEnd, StageView, State, TaskFailure, next_wakeup};
+pub use state::{RunState, StageEnd, StageView, State, TaskFailure, Times, next_wakeup};
 pub use task::{Counts, TaskStatus};

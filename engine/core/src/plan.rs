@@ -46,6 +46,8 @@ pub struct Placing {
     pub grid: Option<String>,
     /// The clock of a run that replays recorded time; `None` for the machine's clock.
     pub clock: Option<RunClock>,
+    /// The expected times are exact, as in a simulation, so that no margin is needed.
+    pub times_are_exact: bool,
     /// The energy to move a gigabyte between regions, in milliwatt hours. 2000 is 0.002 kWh, the
     /// allocational figure for networks of 2024 extrapolated from Aslan et al. 2018.
     pub transfer_milliwatt_hours_per_gb: u64,
@@ -59,6 +61,18 @@ pub struct RunClock {
     pub as_of: Timestamp,
     /// Its speed, as a multiple of the machine's clock.
     pub scale: NonZeroU32,
+    /// The machine's time at which it started.
+    pub began: Timestamp,
+}
+
+impl RunClock {
+    /// What it shows at a moment of the machine's clock.
+    #[must_use]
+    pub fn shows(self, machine: Timestamp) -> Timestamp {
+        let since_ms = machine.since_ms(self.began);
+        let scaled_ms = since_ms.saturating_mul(u64::from(self.scale.get()));
+        self.as_of.after_ms(scaled_ms)
+    }
 }
 
 impl Default for Placing {
@@ -71,6 +85,7 @@ impl Default for Placing {
             home: None,
             grid: None,
             clock: None,
+            times_are_exact: false,
             transfer_milliwatt_hours_per_gb: 2000,
         }
     }

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use sunward_core::Timestamp;
+use sunward_core::{RunClock, Timestamp};
 
 /// Tells the time. Tests and replays provide their own clock.
 pub trait Clock: Send {
@@ -43,28 +43,29 @@ impl Clock for SystemClock {
 
 /// A clock that starts at another moment and runs faster, to replay a recorded grid.
 #[derive(Clone, Copy, Debug)]
-pub struct ScaledClock {
-    as_of: Timestamp,
-    scale: NonZeroU32,
-    /// The machine's clock at the start, in milliseconds.
-    begun_ms: u64,
-}
+pub struct ScaledClock(RunClock);
 
 impl ScaledClock {
     /// A clock that shows `as_of` now and runs `scale` times as fast as the machine's.
     #[must_use]
     pub fn new(as_of: Timestamp, scale: NonZeroU32) -> Self {
-        Self {
+        Self(RunClock {
             as_of,
             scale,
-            begun_ms: system_ms(),
-        }
+            began: Timestamp(system_ms()),
+        })
+    }
+
+    /// The clock of a run.
+    #[must_use]
+    pub const fn of(clock: RunClock) -> Self {
+        Self(clock)
     }
 
     /// How many times faster than the machine's clock it runs.
     #[must_use]
     pub const fn scale(&self) -> NonZeroU32 {
-        self.scale
+        self.0.scale
     }
 }
 
@@ -77,18 +78,16 @@ impl Clock for ScaledClock {
         // Rounded up, because waking too early means waking twice.
         let us = virtual_ms
             .saturating_mul(1000)
-            .div_ceil(u64::from(self.scale.get()));
+            .div_ceil(u64::from(self.0.scale.get()));
         Duration::from_micros(us)
     }
 
     fn at(&self, system_ms: u64) -> Timestamp {
-        let since = system_ms.saturating_sub(self.begun_ms);
-        let scaled = since.saturating_mul(u64::from(self.scale.get()));
-        self.as_of.after_ms(scaled)
+        self.0.shows(Timestamp(system_ms))
     }
 
     fn stretch_us(&self, real_us: u64) -> u64 {
-        real_us.saturating_mul(u64::from(self.scale.get()))
+        real_us.saturating_mul(u64::from(self.0.scale.get()))
     }
 }
 
@@ -107,10 +106,10 @@ mod tests {
     fn a_scaled_clock_begins_when_it_is_told_and_waits_accordingly() {
         let scale = NonZeroU32::new(3600).unwrap();
         let clock = ScaledClock::new(Timestamp(1_000), scale);
-        assert_eq!(clock.at(clock.begun_ms), Timestamp(1_000));
-        assert_eq!(clock.at(clock.begun_ms + 1_000), Timestamp(3_601_000));
+        assert_eq!(clock.at(clock.0.began.0), Timestamp(1_000));
+        assert_eq!(clock.at(clock.0.began.0 + 1_000), Timestamp(3_601_000));
         assert_eq!(
-            clock.at(clock.begun_ms - 5),
+            clock.at(clock.0.began.0 - 5),
             Timestamp(1_000),
             "never before it began"
         );

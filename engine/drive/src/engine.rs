@@ -21,6 +21,7 @@ use crate::error::DriveError;
 use crate::event::Event;
 use crate::feed::Watch;
 use crate::guard::guarded;
+use crate::history::earlier_times;
 use crate::ignored::IgnoredRecords;
 use crate::inbox::{Arrival, Control, Inbox, Seen, Solved};
 use crate::losses::Losses;
@@ -401,6 +402,12 @@ impl<'a, 'o> Engine<'a, 'o> {
         };
         let fleet = watch.fleet();
         self.decide(Input::Fleet { fleet })?;
+        if let Some(run) = self.state.run(self.run) {
+            let times = earlier_times(&*self.reader, Some(self.run), &run.spec)?;
+            self.decide(Input::Times {
+                times: Arc::new(times),
+            })?;
+        }
         loop {
             match self.inbox.next_within(IDLE) {
                 Some(Arrival::Seen(seen)) => return self.see(*seen),

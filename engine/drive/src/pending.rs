@@ -59,6 +59,7 @@ fn weight_of(fact: &Fact) -> usize {
         | Fact::WorkerLost { .. }
         | Fact::WorkerCapacity { .. }
         | Fact::FleetKnown { .. }
+        | Fact::TimesKnown { .. }
         | Fact::OutlookKnown { .. }
         | Fact::SignalsKnown { .. }
         | Fact::SolveRequested { .. }

@@ -123,6 +123,17 @@ fn standing(windows: &[Window]) -> Standing {
     }
 }
 
+/// The most devices and the most cores that a pool ever provides, each by itself.
+#[must_use]
+pub fn most_open(spec: &PoolSpec) -> Opened {
+    let windows = spec.windows.iter().map(opened);
+    windows.fold(Opened::default(), |most, open| Opened {
+        gpus: most.gpus.max(open.gpus),
+        cpus: most.cpus.max(open.cpus),
+        notice_ms: 0,
+    })
+}
+
 /// A pool of the core from its description.
 #[must_use]
 pub fn pool_of(spec: &PoolSpec) -> Pool {

@@ -26,7 +26,7 @@ pub mod trace;
 mod whole;
 
 pub use almanac::{Almanac, Foresight, Told};
-pub use calendar::{Calendar, Opened, knows_timezone, pool_of};
+pub use calendar::{Calendar, Opened, knows_timezone, most_open, pool_of};
 pub use forecast::{Expected, Forecaster, How};
 pub use moment::{moment, moment_shown};
 pub use tariff::Tariff;

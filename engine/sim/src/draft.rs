@@ -151,6 +151,7 @@ impl RunDraft {
                 priority: self.priority,
                 home: self.home.clone(),
                 transfer_milliwatt_hours_per_gb: self.transfer_milliwatt_hours_per_gb,
+                times_are_exact: true,
                 ..Placing::default()
             },
         };

@@ -80,6 +80,7 @@ pub fn run_change(fact: &Fact) -> Option<RunChange<'_>> {
         | Fact::WorkerLost { .. }
         | Fact::WorkerCapacity { .. }
         | Fact::FleetKnown { .. }
+        | Fact::TimesKnown { .. }
         | Fact::OutlookKnown { .. }
         | Fact::SignalsKnown { .. }
         | Fact::SolveRequested { .. }

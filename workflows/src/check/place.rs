@@ -1,7 +1,7 @@
 //! Lowers `place:` and `budget:`: where, when, and for how much.
 
 use crate::model::{Budget, Place};
-use crate::units::parse_duration;
+use crate::units::{parse_duration, parse_share};
 use crate::yaml::Node;
 
 /// Lowers `place:`.
@@ -9,6 +9,7 @@ pub(super) fn lower(node: &Node) -> Place {
     Place {
         prefer: words(node, "prefer"),
         deadline_ms: duration(node, "deadline"),
+        deadline_risk_ppm: share_ppm(node, "deadline_risk"),
         max_delay_ms: duration(node, "max_delay"),
         home: node.get("home").and_then(Node::text).map(str::to_owned),
         regions: words(node, "regions"),
@@ -29,6 +30,13 @@ pub(super) fn duration(node: &Node, key: &str) -> Option<u64> {
     node.get(key)
         .and_then(Node::text)
         .and_then(|text| parse_duration(text).ok())
+}
+
+/// A percentage under a key, in parts per million.
+fn share_ppm(node: &Node, key: &str) -> Option<u32> {
+    node.get(key)
+        .and_then(Node::text)
+        .and_then(|text| parse_share(text).ok())
 }
 
 /// One or more words under a key.

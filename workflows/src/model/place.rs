@@ -9,6 +9,8 @@ pub struct Place {
     pub prefer: Vec<String>,
     /// Milliseconds from submission to the required end of the run.
     pub deadline_ms: Option<u64>,
+    /// The accepted chance of ending after the deadline, in parts per million.
+    pub deadline_risk_ppm: Option<u32>,
     /// A stage's own longest wait, in milliseconds.
     pub max_delay_ms: Option<u64>,
     /// The place where it would run by default.

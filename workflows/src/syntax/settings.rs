@@ -130,6 +130,11 @@ pub(super) static PLACE: Shape = Shape::new(
             "The time from submission to the end of the run.",
         ),
         Key::new(
+            "deadline_risk",
+            Kind::Percent,
+            "The accepted chance of ending after the deadline, because work takes longer than expected; 10% by default.",
+        ),
+        Key::new(
             "max_delay",
             Kind::Duration,
             "How long a stage may wait for cleaner power.",

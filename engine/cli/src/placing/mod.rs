@@ -1,6 +1,7 @@
 //! Predicts where and when a run's stages would be placed. It asks the core in the same way as the
 //! run itself.
 
+pub(crate) mod margin;
 pub(crate) mod refused;
 pub(crate) mod sizes;
 mod view;
@@ -9,15 +10,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sunward_core::place::{
-    Ask, Outlook, Placement, Placer, PoolOutlook, Problem, Sunward, ZoneOutlook,
+    Ask, Basis, Outlook, Placement, Placer, PoolOutlook, Problem, Sunward, ZoneOutlook,
 };
 use sunward_core::{
-    Fact, Fleet, Input, Order, Overrun, Pool, RunId, RunSpec, StagePreview, State, Timestamp,
-    advance, apply, at_home, decide,
+    Fact, Fleet, Input, Late, Order, Overrun, Pool, RunId, RunSpec, StagePreview, State, Times,
+    Timestamp, advance, apply, at_home, decide, late::foreseen,
 };
 use sunward_workflows::Budget;
 
-use crate::render::units::{float, seconds};
+use crate::view::LateView;
 pub(crate) use view::{PlacingView, grams, reason};
 
 /// The predicted placements of the stages that would run.
@@ -26,18 +27,22 @@ pub(crate) struct Placing {
     pub(crate) outlook: Arc<Outlook>,
     /// The stages in the plan's order.
     pub(crate) stages: Vec<PlacedStage>,
-    /// The greatest time by which a stage is expected to end after its deadline, in milliseconds.
-    pub(crate) late_ms: u64,
+    /// The deadline that is expected to be missed by most, if any is.
+    late: Option<Late>,
     /// Whether intensities are known.
     has_grid: bool,
 }
+
+/// What is known of a run before it begins: the previews of its stages, and how long its commands
+/// took in earlier runs.
+pub(crate) type Foreknown<'a> = (&'a [StagePreview], &'a Arc<Times>);
 
 /// The predicted placement of one stage.
 pub(crate) struct PlacedStage {
     pub(crate) stage: String,
     pub(crate) ask: Ask,
-    /// Whether its duration is a guess, because the workflow does not give one. No budget is
-    /// checked with a guess.
+    /// Whether its duration is a guess, because neither the workflow nor an earlier run gives one.
+    /// No budget is checked with a guess.
     pub(crate) is_guess: bool,
     pub(crate) placement: Placement,
 }
@@ -57,15 +62,17 @@ impl Placing {
     /// Fails if no pool may run a stage, or if the core refuses a fact, which is a bug in it.
     pub(crate) fn ahead(
         spec: &Arc<RunSpec>,
-        previews: &[StagePreview],
+        (previews, history): Foreknown<'_>,
         fleet: Arc<Fleet>,
         outlook: Arc<Outlook>,
         now: Timestamp,
     ) -> anyhow::Result<Self> {
         let mut stages = Vec::new();
-        if let Some(problem) = question(spec, &fleet, &outlook, now)? {
+        let mut late = None;
+        if let Some(problem) = question(spec, history, (&fleet, &outlook), now)? {
             let problem = with_files(without_cached(&problem, previews), spec);
             let solution = Sunward::default().solve(&problem);
+            late = foreseen(spec, &problem.asks, &solution.placements, now);
             let at_home = at_home::of_problem(&problem);
             let answers = solution.placements.into_iter().zip(at_home);
             for (ask, (placement, at_home_now_micrograms)) in problem.asks.iter().zip(answers) {
@@ -74,12 +81,13 @@ impl Placing {
                 };
                 let placement = Placement {
                     at_home_now_micrograms,
+                    timing: ask.timing,
                     ..placement
                 };
                 let planned = spec.plan.stage(ask.id.stage);
                 stages.push(PlacedStage {
                     stage: planned.map_or_else(String::new, |one| one.stage.name.clone()),
-                    is_guess: planned.is_none_or(|one| one.stage.expect.time_ms.is_none()),
+                    is_guess: ask.timing.basis == Basis::Assumed,
                     ask: ask.clone(),
                     placement,
                 });
@@ -88,7 +96,7 @@ impl Placing {
         Ok(Self {
             fleet,
             outlook,
-            late_ms: late_ms(spec, &stages, now),
+            late,
             stages,
             has_grid: true,
         })
@@ -100,7 +108,7 @@ impl Placing {
     /// As [`Placing::ahead`].
     pub(crate) fn without_grid(
         spec: &Arc<RunSpec>,
-        previews: &[StagePreview],
+        foreknown: Foreknown<'_>,
         (gpus, cpus): (u32, u32),
         now: Timestamp,
     ) -> anyhow::Result<Self> {
@@ -126,21 +134,16 @@ impl Placing {
             }],
         };
         let fleet = Arc::new(Fleet { pools: vec![here] });
-        let placing = Self::ahead(spec, previews, fleet, Arc::new(outlook), now)?;
+        let placing = Self::ahead(spec, foreknown, fleet, Arc::new(outlook), now)?;
         Ok(Self {
             has_grid: false,
             ..placing
         })
     }
 
-    /// A message if a deadline is expected to be missed, and by how much.
-    pub(crate) fn late(&self) -> Option<String> {
-        (self.late_ms > 0).then(|| {
-            let by = seconds(float(self.late_ms) / 1000.0);
-            format!(
-                "the deadline cannot be met: the run is expected to end {by} after it, and runs as soon as possible; allow a later `deadline`, or give it less work"
-            )
-        })
+    /// The deadline that is expected to be missed, by how much, and why.
+    pub(crate) fn late(&self) -> Option<LateView> {
+        self.late.as_ref().map(LateView::foreseen)
     }
 
     /// Whether every stage has a place.
@@ -172,18 +175,6 @@ impl Placing {
     }
 }
 
-/// The greatest time by which a stage is expected to end after its deadline, in milliseconds.
-fn late_ms(spec: &RunSpec, stages: &[PlacedStage], now: Timestamp) -> u64 {
-    let of_run = spec.workflow.place.deadline_ms;
-    let late = |one: &PlacedStage| {
-        let planned = spec.plan.stage(one.ask.id.stage)?;
-        let own = planned.stage.place.deadline_ms;
-        let due = now.after_ms(own.into_iter().chain(of_run).min()?);
-        Some(one.placement.end()?.0.saturating_sub(due.0))
-    };
-    stages.iter().filter_map(late).max().unwrap_or(0)
-}
-
 /// The IT energy of a stage, in millijoules.
 pub(crate) fn energy(ask: &Ask) -> u64 {
     let one = u128::from(ask.task_milliwatts) * u128::from(ask.task_ms) / 1000;
@@ -193,8 +184,8 @@ pub(crate) fn energy(ask: &Ask) -> u64 {
 /// The problem that the core would give to the solver if the run were submitted now.
 fn question(
     spec: &Arc<RunSpec>,
-    fleet: &Arc<Fleet>,
-    outlook: &Arc<Outlook>,
+    history: &Arc<Times>,
+    (fleet, outlook): (&Arc<Fleet>, &Arc<Outlook>),
     now: Timestamp,
 ) -> anyhow::Result<Option<Arc<Problem>>> {
     let mut state = State::looking_ahead();
@@ -202,6 +193,9 @@ fn question(
         Input::Start,
         Input::Fleet {
             fleet: Arc::clone(fleet),
+        },
+        Input::Times {
+            times: Arc::clone(history),
         },
         Input::Outlook {
             outlook: Arc::clone(outlook),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use sunward_core::{Fleet, RunSpec, unknown_homes};
-use sunward_grid::pool_of;
+use sunward_grid::{most_open, pool_of};
 use sunward_workflows::{PoolSpec, names};
 
 use super::{PlacedStage, Placing};
@@ -58,13 +58,8 @@ pub(crate) fn too_large(placing: &Placing, pools: &[PoolSpec]) -> anyhow::Result
 
 /// The most devices and cores that a pool ever provides, and its name.
 fn most(pool: &PoolSpec) -> (u32, u32, &str) {
-    let gpus = pool.windows.iter().map(|window| window.gpus).max();
-    let cpus = pool
-        .windows
-        .iter()
-        .map(|window| window.cpus.unwrap_or(u32::MAX))
-        .max();
-    (gpus.unwrap_or(0), cpus.unwrap_or(0), &pool.name)
+    let open = most_open(pool);
+    (open.gpus, open.cpus, &pool.name)
 }
 
 fn larger(one: &PlacedStage, most: &[(u32, u32, &str)]) -> String {

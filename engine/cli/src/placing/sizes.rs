@@ -1,18 +1,43 @@
 //! The sizes of the files that stages read, which are known before a run.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sunward_core::RunSpec;
 use sunward_workflows::{Input, Reference, Value};
 
-/// The bytes of the files of one input, with paths relative to `folder`. The sizes of other stages'
+/// The most entries of a folder that are weighed. A run takes in no folder with more.
+const ENTRIES: usize = 4_000_000;
+
+/// The bytes of the files in a folder. Links in it are kept as links and weigh nothing. What cannot
+/// be read weighs nothing here; the run says why.
+fn folder_bytes(folder: PathBuf) -> u64 {
+    let mut folders = vec![folder];
+    let (mut sum, mut left) = (0_u64, ENTRIES);
+    while let Some(folder) = folders.pop() {
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        for entry in entries.take(left) {
+            left -= 1;
+            match entry.metadata() {
+                Ok(meta) if meta.is_dir() => folders.push(entry.path()),
+                Ok(meta) if meta.is_file() => sum = sum.saturating_add(meta.len()),
+                Ok(_) | Err(_) => {}
+            }
+        }
+    }
+    sum
+}
+
+/// The bytes of the files and folders of one input, with paths relative to `folder`. The sizes of other stages'
 /// outputs, and of what a URL names, are not known.
 pub(crate) fn input_bytes(spec: &RunSpec, folder: &Path, input: &Input) -> u64 {
     let size = |path: &str| {
-        let meta = fs::metadata(folder.join(path)).ok();
-        meta.filter(fs::Metadata::is_file)
-            .map_or(0, |meta| meta.len())
+        let path = folder.join(path);
+        match fs::metadata(&path) {
+            Ok(meta) if meta.is_file() => meta.len(),
+            Ok(meta) if meta.is_dir() => folder_bytes(path),
+            Ok(_) | Err(_) => 0,
+        }
     };
     let of_value = |value: &Value| match value {
         Value::String(path) => size(path),

@@ -51,6 +51,8 @@ pub(crate) struct StagePlacing {
     pub(crate) transfer_gco2e: f64,
     /// The expected emissions at home and at once.
     pub(crate) gco2e_at_home_now: f64,
+    /// The time that is left before the deadline because it may take longer than expected.
+    pub(crate) margin_seconds: f64,
     /// The reason for the place and time, as a code.
     pub(crate) why: Why,
     /// The reason for people.
@@ -193,6 +195,7 @@ impl StagePlacing {
             gco2e: grams(placement.expected_micrograms),
             transfer_gco2e: grams(placement.transfer_micrograms),
             gco2e_at_home_now: grams(placement.at_home_now_micrograms),
+            margin_seconds: float(placement.timing.margin.ms) / 1000.0,
             why: placement.why,
             reason: reason(placement.why).to_owned(),
             alternative: placement.alternative.map(|other| AlternativeView {

@@ -18,7 +18,7 @@ th{color:#52606d;font-weight:600;border-bottom:1px solid #cbd2d9;white-space:now
 th.number,td.number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 td.long,pre{overflow-wrap:anywhere}td.key{white-space:nowrap;width:1%}
 code,pre{font:13px/1.4 ui-monospace,monospace}pre{background:#f5f7fa;padding:.6rem;overflow:auto;max-height:24rem;margin:.3rem 0}
-.status{font-weight:600}.succeeded{color:#2f8132}.failed{color:#ba2525}.cancelled,.held,.interrupted,.skipped,.cut{color:#8d5a00}
+.status{font-weight:600}.succeeded{color:#2f8132}.failed{color:#ba2525}.cancelled,.held,.interrupted,.skipped,.cut,.late{color:#8d5a00}
 .faint{color:#52606d}.wide{overflow-x:auto}
 figure{margin:0 0 1.5rem}figure img{max-width:100%;border:1px solid #e4e7eb}figcaption{color:#52606d}
 svg.timeline{max-width:100%;height:auto}svg.timeline text{font:11px system-ui,sans-serif;fill:#1f2933}svg.timeline line{stroke:#e4e7eb}
@@ -90,6 +90,7 @@ fn summary(report: &Report) -> Markup {
             " in " (seconds(run.seconds)) ", submitted " (run.submitted)
             @if let Some(ended) = &run.ended { ", ended " (ended) }
             br;
+            @if let Some(late) = &run.late { span.late { "Late: " (harmless(&late.text)) } br; }
             span.faint { (run.path) }
         }
     }

@@ -228,6 +228,7 @@ impl Sources<'_> {
         if let Some(project) = &self.settings.project {
             spec.placing.project.clone_from(project);
         }
+        spec.placing.times_are_exact = true;
         spec.placing.transfer_milliwatt_hours_per_gb = self.transfer_milliwatt_hours_per_gb;
         let folder = prepared.path.parent().unwrap_or_else(|| Path::new("/"));
         Ok(Submission {

@@ -5,20 +5,21 @@ use clap::Args;
 use serde::Serialize;
 use sunward_core::{
     Explanation, Ingredient, IngredientValue, PlacedStage, RanOn, Reason, RunState, StageId, State,
-    explain,
+    explain, late::late,
 };
-use sunward_state::Reader;
+use sunward_state::{Reader, is_engaged};
 use sunward_workflows::explain_code;
 
 use crate::context::Context;
 use crate::exit::{Exit, wrong_input};
-use crate::machine::shown;
-use crate::placing::{grams, reason as why_words};
+use crate::machine::{now, shown};
+use crate::placing::{grams, margin, reason as why_words};
 use crate::recorded::earlier;
 use crate::render::style::harmless;
 use crate::render::table::{Table, Tone};
 use crate::render::units::{float, gco2e, plural, seconds};
 use crate::render::{self, Page, View};
+use crate::view::LateView;
 use crate::view::made::{Made, made_on};
 use crate::view::run::tone;
 use crate::which::{self, Found, Which};
@@ -92,6 +93,8 @@ struct Try {
 #[derive(Serialize)]
 struct Explained {
     run: String,
+    /// The limit of time that the run misses, by how much, and why; `None` if it is in time.
+    late: Option<LateView>,
     /// One stage or task in detail, or all stages.
     explanations: Vec<Why>,
     #[serde(skip)]
@@ -100,6 +103,10 @@ struct Explained {
 
 impl View for Explained {
     fn page(&self, page: &mut Page) {
+        if let Some(late) = &self.late {
+            let line = format!("{} is late: {}", self.run, harmless(&late.text));
+            page.line(page.style.warn(&line));
+        }
         for why in &self.explanations {
             let title = format!("{} of {}", why.what, self.run);
             let status = match tone(&why.status) {
@@ -142,6 +149,9 @@ fn placement(page: &mut Page, placed: &PlacedStage) {
         gco2e(grams(placed.expected_micrograms)),
         gco2e(grams(placed.at_home_now_micrograms))
     ));
+    if let Some(margin) = margin::words(&placed.timing) {
+        page.line(format!("  margin: {margin}"));
+    }
     if let Some(other) = &placed.alternative {
         page.line(format!(
             "  the best alternative: pool {} ({}) from {}: {}",
@@ -250,6 +260,9 @@ impl Explain {
         };
         let view = Explained {
             run: id.to_string(),
+            late: late(run, run.present(now(), is_engaged(&found.home)))
+                .as_ref()
+                .map(LateView::of),
             explanations,
             in_detail: which.stage.is_some(),
         };

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use sunward_core::{RunId, RunSpec, StagePreview, State, preview};
+use sunward_core::{RunId, RunSpec, StagePreview, State, Times, preview};
 use sunward_state::{Reader, SqliteReader, digest_params};
 
 use crate::context::Context;
@@ -20,7 +20,7 @@ use crate::grid_args::{GridArgs, Over, Wishes};
 use crate::machine::{Machine, now};
 use crate::params::ParamArgs;
 use crate::placement_chart;
-use crate::placing::{Placing, PlacingView, refused};
+use crate::placing::{Foreknown, Placing, PlacingView, refused};
 use crate::prepare::{SelectionArgs, prepare};
 use crate::recorded::earlier;
 use crate::render;
@@ -82,12 +82,17 @@ impl Plan {
         if let Some(fleet) = &fleet {
             refused::unknown_home(&fleet.pools, spec)?;
         }
-        let (previews, continues) = known(&home, spec)?;
+        let Known {
+            previews,
+            history,
+            continues,
+        } = known(&home, spec)?;
+        let foreknown = (previews.as_slice(), &history);
         let over = match &fleet {
             Some(fleet) => Over::Pools(&fleet.pools),
             None => Over::Here(machine),
         };
-        let placing = self.placing(context, &settings, over, spec, &previews)?;
+        let placing = self.placing(context, &settings, over, spec, foreknown)?;
         if let (Some(placing), Some(fleet)) = (&placing, &fleet) {
             refused::too_large(placing, &fleet.pools)?;
         }
@@ -99,7 +104,7 @@ impl Plan {
             Some(placing) => placing,
             None => {
                 let open = (machine.gpus.unwrap_or(0), machine.cpus);
-                Placing::without_grid(spec, &previews, open, now())?
+                Placing::without_grid(spec, foreknown, open, now())?
             }
         };
         let stages = spec.plan.stages.iter().zip(&previews);
@@ -153,7 +158,7 @@ impl Plan {
         settings: &Settings,
         over: Over<'_>,
         spec: &RunSpec,
-        previews: &[StagePreview],
+        foreknown: Foreknown<'_>,
     ) -> anyhow::Result<Option<Placing>> {
         let spec = Arc::new(
             self.grid
@@ -164,23 +169,36 @@ impl Plan {
         };
         let at = feeds.moment();
         let outlook = Arc::new(feeds.outlook(at));
-        Placing::ahead(&spec, previews, feeds.fleet, outlook, at).map(Some)
+        Placing::ahead(&spec, foreknown, feeds.fleet, outlook, at).map(Some)
     }
 }
 
-/// The preview of each stage, and the unfinished run that `run` would continue.
-fn known(home: &Path, spec: &Arc<RunSpec>) -> anyhow::Result<(Vec<StagePreview>, Option<RunId>)> {
+/// What is known of a run before it begins.
+struct Known {
+    /// The preview of each stage.
+    previews: Vec<StagePreview>,
+    /// How long its commands took in earlier runs.
+    history: Arc<Times>,
+    /// The unfinished run that `run` would continue.
+    continues: Option<RunId>,
+}
+
+fn known(home: &Path, spec: &Arc<RunSpec>) -> anyhow::Result<Known> {
     let mut foresight = Foresight::open(home, Arc::clone(spec))?;
-    let (history, continues) = match foresight.reader() {
+    let (before, continues) = match foresight.reader() {
         Some(reader) => (
             earlier(reader, &spec.path, None, EARLIER_RUNS)?,
             continued(reader, spec)?,
         ),
         None => (State::default(), None),
     };
-    let previews = preview(spec, &mut foresight, Some(&history));
+    let previews = preview(spec, &mut foresight, Some(&before));
     foresight.check()?;
-    Ok((previews, continues))
+    Ok(Known {
+        previews,
+        history: foresight.history()?,
+        continues,
+    })
 }
 
 /// The message that the plan exceeds the budget, if it does.

@@ -148,13 +148,7 @@ fn contents(recorded: &Recorded, history: &History, store: &Store) -> anyhow::Re
     failures.truncate(FAILURES_LISTED);
     Ok(Contents {
         version: 1,
-        run: of_state::view(
-            run,
-            &recorded.account(),
-            recorded.status,
-            outputs::known(run, store),
-            recorded.until(run),
-        ),
+        run: of_state::view(recorded, run, outputs::known(run, store)),
         entries: Entries::of(recorded, attempts)?,
         graph,
         gallery: pictures::of_run(run, store),

@@ -22,6 +22,7 @@ use crate::params::ParamArgs;
 use crate::placing::Placing;
 use crate::prepare::{SelectionArgs, prepare};
 use crate::render;
+use crate::render::style::harmless;
 use crate::render::units::plural;
 use crate::settings::Settings;
 
@@ -116,11 +117,13 @@ fn foresee(
     let mut foresight = Foresight::open(home, Arc::clone(spec))?;
     let previews = preview(spec, &mut foresight, None);
     foresight.check()?;
+    let history = foresight.history()?;
+    let foreknown = (previews.as_slice(), &history);
     let placing = if let Some(feeds) = feeds {
         let at = feeds.moment();
         let outlook = feeds.outlook(at);
         let fleet = Arc::clone(&feeds.fleet);
-        Placing::ahead(spec, &previews, fleet, Arc::new(outlook), at)?
+        Placing::ahead(spec, foreknown, fleet, Arc::new(outlook), at)?
     } else {
         if budget.gco2e.is_some() {
             render::say(
@@ -128,7 +131,7 @@ fn foresee(
             );
         }
         let open = (machine.gpus.unwrap_or(0), machine.cpus);
-        Placing::without_grid(spec, &previews, open, now())?
+        Placing::without_grid(spec, foreknown, open, now())?
     };
     if let Some(over) = placing.overrun(budget) {
         return Err(wrong_input(format!(
@@ -136,7 +139,7 @@ fn foresee(
         )));
     }
     if let Some(late) = placing.late() {
-        render::say(&late);
+        render::say(&harmless(&late.text));
     }
     Ok(())
 }

@@ -94,13 +94,7 @@ impl Status {
         }
         let store = Store::look(&found.home);
         let run = recorded.run()?;
-        let mut view = of_state::view(
-            run,
-            &recorded.account(),
-            recorded.status,
-            outputs::known(run, &store),
-            recorded.until(run),
-        );
+        let mut view = of_state::view(&recorded, run, outputs::known(run, &store));
         view.ledger.restated = recorded.restated;
         view.ledger.cache_saved =
             CacheSaved::of(&found.reader, &found.home, &recorded, EARLIER_RUNS)?;
@@ -125,7 +119,11 @@ fn line(reader: &dyn Reader, row: &RunRow, engaged: bool) -> anyhow::Result<RunL
     };
     let until = match row.ended {
         Some(ended) => ended,
-        None if status == RunStatus::Running => now(),
+        None if status == RunStatus::Running => {
+            let state = reader.load_run(row.run)?;
+            let run = state.run(row.run);
+            run.map_or_else(now, |run| run.present(now(), true))
+        }
         // Its engine was killed, at a time that nobody recorded.
         None => last_fact_at(reader, row.run)?.unwrap_or(row.submitted),
     };

@@ -2,16 +2,19 @@
 
 use sunward_core::{
     Account, Energy, RunState, RunStatus, SkipReason, StageEnd, StageId, StageView as Stage,
-    TaskStatus, Timestamp,
+    TaskStatus, late::late,
 };
 
 use super::carbon::{by_basis, grams, known, micrograms, signed_grams};
+use super::late::LateView;
 use super::made::Made;
+use super::waits::WaitView;
 use super::{
     LedgerView, Named, OutputView, RejectsView, ReplayView, RunAnswer, RunView, StageCounts,
     StageView,
 };
 use crate::machine;
+use crate::recorded::Recorded;
 use crate::render::progress::{Moment, Over};
 use crate::render::style::harmless;
 use crate::render::units::float;
@@ -225,19 +228,18 @@ pub(crate) fn answer(
         ),
         ledger: ledger(run, account),
         warnings: warnings(run),
+        late: late(run, run.last_stood_at()).as_ref().map(LateView::of),
         over_budget: run.overrun().map(|over| over.to_string()),
         seconds,
     }
 }
 
-/// The view of one run, which has lasted until then.
-pub(crate) fn view(
-    run: &RunState,
-    account: &Account,
-    status: RunStatus,
-    outputs: Named<OutputView>,
-    until: Timestamp,
-) -> RunView {
+/// The view of one recorded run.
+pub(crate) fn view(recorded: &Recorded, run: &RunState, outputs: Named<OutputView>) -> RunView {
+    let (account, status) = (&recorded.account(), recorded.status);
+    let (until, present) = (recorded.until(run), recorded.present(run));
+    let waits: Vec<WaitView> = recorded.waits().iter().map(WaitView::of).collect();
+
     let spec = &run.spec;
     let ended = run.ended_at.filter(|_| status != RunStatus::Running);
     RunView {
@@ -255,30 +257,45 @@ pub(crate) fn view(
             .collect(),
         stages: Named(
             run.stages()
-                .map(|stage| (stage.name().to_owned(), stage_view(run, &stage, status)))
+                .map(|stage| {
+                    (
+                        stage.name().to_owned(),
+                        stage_view(run, &stage, status, &waits),
+                    )
+                })
                 .collect(),
         ),
+        waits,
         outputs,
         ledger: ledger(run, account),
+        now: run.is_unfinished().then(|| machine::shown(present)),
+        late: late(run, present).as_ref().map(LateView::of),
         over_budget: run.overrun().map(|over| over.to_string()),
     }
 }
 
-fn stage_view(run: &RunState, stage: &Stage<'_>, of_run: RunStatus) -> StageView {
-    let waits: Vec<&str> = stage
-        .waits_for()
-        .into_iter()
-        .filter_map(|before| run.stage(before).map(|stage| stage.name()))
-        .collect();
+fn stage_view(
+    run: &RunState,
+    stage: &Stage<'_>,
+    of_run: RunStatus,
+    waits: &[WaitView],
+) -> StageView {
+    let waits = waits.iter().filter(|wait| wait.stage == stage.name());
+    let mut waits: Vec<String> = waits.map(|wait| wait.text.clone()).collect();
+    if waits.is_empty() && stage.end().is_none() {
+        // The run stands still.
+        let before = stage.waits_for();
+        let before = before.iter().filter_map(|id| run.stage(*id));
+        let before: Vec<&str> = before.map(|stage| stage.name()).collect();
+        waits.extend((!before.is_empty()).then(|| format!("waits for {}", before.join(", "))));
+    }
     let reason = match (stage.skip_reason(), stage.unresolvable()) {
         (Some(reason), _) => skip_words(run, reason).or_else(|| Some("not selected".to_owned())),
         (None, Some(failure)) => Some(failure.message.clone()),
         (None, None) if stage.end() == Some(&StageEnd::Failed) => stage
             .too_many_rejects()
             .map(|_| "more rows were rejected than `tolerate_rejects` allows".to_owned()),
-        (None, None) if stage.end().is_none() && !waits.is_empty() => {
-            Some(format!("waits for {}", waits.join(", ")))
-        }
+        (None, None) if stage.end().is_none() && !waits.is_empty() => Some(waits.join("; ")),
         (None, None) => None,
     };
     // Tasks end with their engine. Until the run continues, they count as ready again.

@@ -5,12 +5,15 @@ use serde::{Serialize, Serializer};
 use sunward_core::{Basis, Certainty, RanOn, RunClock};
 
 use crate::machine;
+use crate::render::style::harmless;
 use crate::render::table::{Table, Tone};
 use crate::render::units::{bytes, count, gco2e, joules, plural, seconds};
 use crate::render::{Page, View};
 use crate::saved::CacheSaved;
 use crate::view::carbon::BasisTotal;
+use crate::view::late::LateView;
 use crate::view::made::{Made, made_on};
+use crate::view::waits::WaitView;
 
 /// A JSON object whose fields keep their order.
 #[derive(Clone, Debug)]
@@ -40,6 +43,8 @@ pub(crate) struct RunAnswer {
     pub(crate) ledger: LedgerView,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) warnings: Vec<String>,
+    /// The limit of time that it misses, by how much, and why; `None` if it is in time.
+    pub(crate) late: Option<LateView>,
     /// By how much it exceeded its budget, if it is held for that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) over_budget: Option<String>,
@@ -216,10 +221,17 @@ pub(crate) struct RunView {
     /// The time from its submission to its end, or to now. If its engine was killed, to its last
     /// fact.
     pub(crate) seconds: f64,
+    /// The run's own time, if it is not over: what its clock shows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) now: Option<String>,
+    /// What its stages wait for, until when.
+    pub(crate) waits: Vec<WaitView>,
     pub(crate) params: serde_json::Map<String, serde_json::Value>,
     pub(crate) stages: Named<StageView>,
     pub(crate) outputs: Named<OutputView>,
     pub(crate) ledger: LedgerView,
+    /// The limit of time that it misses, by how much, and why; `None` if it is in time.
+    pub(crate) late: Option<LateView>,
     /// By how much it exceeded its budget, if it is held for that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) over_budget: Option<String>,
@@ -399,6 +411,12 @@ impl View for RunAnswer {
             }
         }
         page.line(line);
+        if let Some(late) = &self.late {
+            page.line(
+                page.style
+                    .warn(&format!("  late: {}", harmless(&late.text))),
+            );
+        }
         for (name, stage) in &self.stages.0 {
             for rejects in &stage.rejects {
                 page.line(format!("  {name}: {}", rejects.text));
@@ -450,6 +468,12 @@ impl View for RunView {
             _ => "took",
         };
         facts.row([took, &seconds(self.seconds)]);
+        if let Some(now) = &self.now {
+            facts.row(["now", now]);
+        }
+        if let Some(late) = &self.late {
+            facts.toned([("late", Tone::Plain), (late.text.as_str(), Tone::Warn)]);
+        }
         facts.row(["energy", &self.ledger.text()]);
         if let Some(carbon) = self.ledger.carbon() {
             facts.row(["carbon", &carbon]);

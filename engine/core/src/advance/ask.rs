@@ -109,6 +109,8 @@ impl<'a> Asking<'a> {
         let ready_at = course.ready_at(run, planned, self.now);
         let ready_at = ready_at.max(next_round(planned, stage));
         let (start_by, finish_by) = limits(run, id.stage, planned, course, ready_at);
+        let timings = course.timings.get(id.stage.place());
+        let timing = timings.copied().unwrap_or_default();
         let upstream = planned.upstream.iter().map(|stage| AskId {
             run: run.id,
             stage: *stage,
@@ -130,10 +132,12 @@ impl<'a> Asking<'a> {
             width,
             gpus: each.gpus,
             cpus: each.cpus,
-            task_ms: course.task_ms.get(id.stage.place()).copied().unwrap_or(1),
+            task_ms: timing.task_ms,
+            timing,
             task_milliwatts: each.milliwatts,
             ready_at,
-            finish_by,
+            finish_by: finish_by.map(|latest| latest.end),
+            margin_ms: finish_by.map_or(0, |latest| latest.margin_ms),
             start_by,
             data: estimate::inputs(run, planned, stage, home),
             allowed,

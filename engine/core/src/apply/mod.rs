@@ -23,6 +23,9 @@ use crate::state::{RunState, State};
 pub fn apply(state: &mut State, fact: &Fact) -> Result<(), Illegal> {
     change(state, fact)?;
     if let Some(run) = fact.run() {
+        if let (Some(at), Some(run)) = (fact.at(), state.runs.get_mut(&run)) {
+            run.course.seen_at = run.course.seen_at.max(at);
+        }
         state.relist(run);
     }
     Ok(())
@@ -34,7 +37,7 @@ fn change(state: &mut State, fact: &Fact) -> Result<(), Illegal> {
     match fact {
         Fact::EngineStarted { .. } => workers::engine_started(state),
         Fact::Submitted { run, at, spec } => runs::submitted(state, *run, *at, spec),
-        Fact::Resumed { run, spec, .. } => runs::resumed(state, *run, spec),
+        Fact::Resumed { run, at, spec } => runs::resumed(state, *run, *at, spec),
         Fact::Reopened { run, at } => runs::reopened(state, *run, *at),
         Fact::CancelRequested { run, .. } => runs::cancel_requested(state, *run),
         Fact::InterruptRequested { run, .. } => runs::interrupt_requested(state, *run),
@@ -81,6 +84,8 @@ fn change(state: &mut State, fact: &Fact) -> Result<(), Illegal> {
         } => tasks::readied(get(state, *run)?, *stage, indices),
         Fact::Leased { worker, lease, at } => {
             tasks::leased(state, *worker, lease)?;
+            let stage = get(state, lease.run)?.stage_mut(lease.stage)?;
+            stage.course.leased(*at);
             energy::moved(state, lease, *worker, *at);
             Ok(())
         }
@@ -113,6 +118,10 @@ fn change(state: &mut State, fact: &Fact) -> Result<(), Illegal> {
         }
         Fact::SignalsKnown { at, signals } => {
             energy::told(state, *at, signals);
+            Ok(())
+        }
+        Fact::TimesKnown { times } => {
+            state.agenda.archived_paces.clone_from(times);
             Ok(())
         }
         Fact::OutlookKnown { outlook } => {

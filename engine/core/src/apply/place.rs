@@ -95,6 +95,7 @@ pub(super) fn placed(
     if let Some(before) = &stage.placed {
         placed.carried = before.begun(stage.counts.of(TaskStatus::Active));
     }
+    stage.course.placed(placed.placement.timing);
     stage.placed = Some(Box::new(placed));
     stage.asking = Asking::No;
     one.touched.push(id);

@@ -10,6 +10,7 @@ use crate::ledger::Overrun;
 use crate::plan::RunSpec;
 use crate::ranges::Ranges;
 use crate::state::at_home::AtHome;
+use crate::state::course::{StageCourse, StoodFor};
 use crate::state::placed::Asking;
 use crate::state::run::Stopping;
 use crate::state::stage::{Phase, StageEnd};
@@ -37,7 +38,12 @@ pub(super) fn submitted(
 }
 
 /// A run continues with a spec of the same meaning.
-pub(super) fn resumed(state: &mut State, run: RunId, spec: &Arc<RunSpec>) -> Result<(), Illegal> {
+pub(super) fn resumed(
+    state: &mut State,
+    run: RunId,
+    at: Timestamp,
+    spec: &Arc<RunSpec>,
+) -> Result<(), Illegal> {
     let one = get(state, run)?;
     let (held, known) = (one.stages.len(), spec.plan.stages.len());
     if !one.is_unfinished() || held != known {
@@ -47,6 +53,15 @@ pub(super) fn resumed(state: &mut State, run: RunId, spec: &Arc<RunSpec>) -> Res
             what: "resumed under this plan",
         });
     }
+    let why = match one.status {
+        RunStatus::Held => StoodFor::Budget,
+        RunStatus::Running
+        | RunStatus::Interrupted
+        | RunStatus::Succeeded
+        | RunStatus::Failed
+        | RunStatus::Cancelled => StoodFor::Engine,
+    };
+    one.course.goes_on(one.course.seen_at, at, why);
     one.spec = Arc::clone(spec);
     one.overrun = None;
     one.status = RunStatus::Running;
@@ -132,6 +147,7 @@ pub(super) fn reopened(state: &mut State, run: RunId, at: Timestamp) -> Result<(
             });
         }
     }
+    one.course.goes_on(one.course.seen_at, at, StoodFor::Retry);
     one.status = RunStatus::Running;
     one.ended_at = None;
     one.stopping = None;
@@ -144,6 +160,7 @@ pub(super) fn reopened(state: &mut State, run: RunId, at: Timestamp) -> Result<(
             Phase::Ended(StageEnd::Failed | StageEnd::Cancelled) if stage.count() > 0 => {
                 stage.phase = Phase::Open;
                 stage.ready_at = at;
+                stage.course = StageCourse::default();
                 stage.at_home = AtHome::from(at);
                 stage.placed = None;
                 stage.asking = Asking::Wanted;
@@ -158,6 +175,7 @@ pub(super) fn reopened(state: &mut State, run: RunId, at: Timestamp) -> Result<(
             | Phase::Resolving
             | Phase::Open => {
                 stage.phase = Phase::Waiting;
+                stage.course = StageCourse::default();
                 stage.at_home = AtHome::default();
                 stage.placed = None;
                 stage.asking = Asking::Wanted;

@@ -182,31 +182,26 @@ pub(super) fn finished(
     run.settle(stage);
     energy::locate(state, id, stage, &together);
     freed.give_back(state, id, stage);
-    let wall_us = successes.iter().map(|success| success.wall_us);
-    let attempts = u64::try_from(successes.len()).unwrap_or(u64::MAX);
-    history(state, id, stage, (attempts, wall_us.sum()))
+    history(state, id, stage, successes)
 }
 
-/// Adds attempts to the usage of their project, and to the mean duration of stages with the same
-/// meaning.
+/// Adds attempts to the usage of their project, and to the times of stages with the same meaning.
 fn history(
     state: &mut State,
     id: RunId,
     stage: StageId,
-    (attempts, wall_us): (u64, u64),
+    successes: &[Success],
 ) -> Result<(), Illegal> {
     let State { runs, agenda, .. } = state;
     let run = runs.get(&id).ok_or(Illegal::NoSuchRun(id))?;
-    if agenda.fleet.is_none() {
-        return Ok(());
-    }
     let (planned, _) = run.at(stage)?;
-    let pace = agenda.paces.entry(planned.meaning).or_default();
-    pace.0 = pace.0.saturating_add(attempts);
-    pace.1 = pace.1.saturating_add(wall_us);
+    let pace = agenda.paces.0.entry(planned.meaning).or_default();
+    let times = successes.iter().map(|success| success.wall_us);
+    times.clone().for_each(|wall_us| pace.add(wall_us));
+    let wall_us: u64 = times.fold(0, u64::saturating_add);
     let gpus = u64::from(gpus(&planned.stage.resources.gpus));
     let used_ms = gpus.saturating_mul(wall_us / 1000);
-    if used_ms > 0 {
+    if agenda.fleet.is_some() && used_ms > 0 {
         let project = &run.spec.placing.project;
         match agenda.used.get_mut(project) {
             Some(used) => *used = used.saturating_add(used_ms),

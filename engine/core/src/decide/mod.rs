@@ -35,6 +35,7 @@ pub fn decide(state: &State, now: Timestamp, input: Input) -> Step {
         } => workers::joined(state, worker, capacity, pool),
         Input::WorkerCapacity { worker, capacity } => workers::capacity(state, worker, capacity),
         Input::Fleet { fleet } => place::fleet(state, fleet),
+        Input::Times { times } => place::times(state, times),
         Input::Outlook { outlook } => place::outlook(state, outlook),
         Input::Signals { signals } => place::signals(state, now, signals),
         Input::Actuals { actuals } => Step {

@@ -7,12 +7,13 @@ use crate::estimate;
 use crate::fact::Fact;
 use crate::ids::{StageId, Timestamp};
 use crate::ledger::Signal;
+use crate::margin;
 use crate::order::Step;
 use crate::place::{AskId, Outlook, Placement, Segment, Solution};
 use crate::pool::Fleet;
 use crate::state::placed::Asking;
 use crate::state::stage::Phase;
-use crate::state::{RunState, State};
+use crate::state::{RunState, State, Times};
 
 /// The fleet is known. The same fleet again gives no fact.
 pub(super) fn fleet(state: &State, fleet: Arc<Fleet>) -> Step {
@@ -21,6 +22,17 @@ pub(super) fn fleet(state: &State, fleet: Arc<Fleet>) -> Step {
     }
     Step {
         facts: vec![Fact::FleetKnown { fleet }],
+        orders: Vec::new(),
+    }
+}
+
+/// The times of archived runs. The same times again give no fact.
+pub(super) fn times(state: &State, times: Arc<Times>) -> Step {
+    if state.agenda.archived_paces == *times {
+        return Step::default();
+    }
+    Step {
+        facts: vec![Fact::TimesKnown { times }],
         orders: Vec::new(),
     }
 }
@@ -71,6 +83,7 @@ pub(super) fn solved(state: &State, now: Timestamp, asks: &[AskId], solution: So
                 Some(known) => course.insert(known),
                 None => course.insert(Course::of(state, run)),
             };
+            placement.timing = margin::timing(state, run, ask.stage);
             let tasks = state.agenda.solving.get(ask).copied().unwrap_or(1);
             placement.at_home_now_micrograms = course.expected(state, run, ask.stage, tasks);
         }

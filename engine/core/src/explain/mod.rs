@@ -1,6 +1,7 @@
 //! Explains the status of a stage or task, as data for `explain`, reports and `--json`.
 
 mod placement;
+mod waits;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,6 +24,7 @@ use crate::state::{RunState, StageEnd, StageView, State, TaskFailure};
 use crate::task::TaskStatus;
 
 pub use placement::{NamedPool, PlacedSegment, PlacedStage, PlacementAlternative};
+pub use waits::{Wait, WaitsFor, waits};
 
 /// The explanation of a stage's or task's status.
 #[derive(Clone, Debug, PartialEq, Serialize)]

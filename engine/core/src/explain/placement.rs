@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::ids::Timestamp;
-use crate::place::{Placement, Why};
+use crate::place::{Placement, Timing, Why};
 use crate::pool::PoolId;
 use crate::state::{StageView, State};
 
@@ -20,6 +20,8 @@ pub struct PlacedStage {
     pub transfer_micrograms: u64,
     /// Expected emissions at home as soon as the stage is ready, in micrograms CO2e.
     pub at_home_now_micrograms: u64,
+    /// How long its tasks are expected to take, and the margin before its deadline.
+    pub timing: Timing,
     /// The best alternative, if there was one.
     pub alternative: Option<PlacementAlternative>,
     /// The moment of the decision.
@@ -122,6 +124,7 @@ impl PlacedStage {
             expected_micrograms: placement.expected_micrograms,
             transfer_micrograms: placement.transfer_micrograms,
             at_home_now_micrograms: placement.at_home_now_micrograms,
+            timing: placement.timing,
             alternative: placement.alternative.map(|other| PlacementAlternative {
                 pool: NamedPool::of(state, other.pool),
                 start: other.start,

@@ -5,6 +5,7 @@ use super::board::Board;
 use super::choice::{Best, Block};
 use super::placement::{Alternative, Placement, Why, segment};
 use super::problem::Problem;
+use super::timing::Timing;
 use crate::ids::Timestamp;
 
 /// The placement that consists of the best block, if there is one.
@@ -24,8 +25,10 @@ pub(crate) fn placement(
         ask.tasks,
         block.at_once,
     )];
+    let in_time = keeps_limits(ask, &block);
     let alternative = best
         .other
+        .filter(|other| !in_time || keeps_limits(ask, other))
         .or_else(|| at_another_time(board, ask, &block, ready_ms));
     Some(Placement {
         segments,
@@ -33,6 +36,7 @@ pub(crate) fn placement(
         expected_micrograms: block.micrograms,
         transfer_micrograms: block.transfer,
         at_home_now_micrograms: 0,
+        timing: Timing::default(),
         alternative: alternative.map(|other| Alternative {
             pool: other.pool,
             start: Timestamp(other.start_ms),
@@ -41,6 +45,12 @@ pub(crate) fn placement(
         decided_at: problem.now,
         outlook_at: problem.outlook.issued_at,
     })
+}
+
+/// Whether a block keeps the latest end and the latest start of its ask.
+pub(crate) fn keeps_limits(ask: &Ask, block: &Block) -> bool {
+    let after = |at_ms: u64, by: Option<Timestamp>| by.is_some_and(|by| at_ms > by.0);
+    !after(block.end_ms(), ask.finish_by) && !after(block.start_ms, ask.start_by)
 }
 
 /// The alternative of a placement that starts later than it could: the same pool as soon as the ask
@@ -69,12 +79,15 @@ pub(crate) fn at_once_there(
     })
 }
 
-/// The block in the same pool as soon as the ask is ready; `None` if that is the block itself.
+/// The block in the same pool as soon as the ask is ready; `None` if that is the block itself, or if
+/// the pool has no room then.
 fn at_another_time(board: &Board, ask: &Ask, block: &Block, ready_ms: u64) -> Option<Block> {
-    if block.start_ms == ready_ms {
+    let end_ms = ready_ms.saturating_add(block.length_ms);
+    if block.start_ms == ready_ms
+        || board.room(ask, block.pool, ready_ms, end_ms) < block.at_once.max(1)
+    {
         return None;
     }
-    let end_ms = ready_ms.saturating_add(block.length_ms);
     let window = board.window(block.pool, ready_ms, end_ms);
     let transfer = board.transfer(ask, block.pool, ready_ms);
     let micrograms = Board::micrograms(window, ask.power(block.at_once)).saturating_add(transfer);
@@ -97,7 +110,8 @@ fn why(board: &Board, ask: &Ask, block: &Block, late: bool) -> Why {
     if block.start_ms > latest {
         return Why::Late;
     }
-    let forced = block.start_ms >= latest && latest <= ask.ready_at.0.saturating_add(board.slot_ms);
+    let safe = ask.safe_start(block.length_ms).unwrap_or(latest);
+    let forced = block.start_ms >= safe && safe <= ask.ready_at.0.saturating_add(board.slot_ms);
     match ask.prefer.first() {
         _ if forced => Why::LastSafeStart,
         Some(Prefer::Surplus) if board.surplus(block.pool, block.start_ms, block.end_ms()) > 0 => {

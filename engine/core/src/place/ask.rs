@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::placement::Placement;
 use super::taken::Taken;
+use super::timing::Timing;
 use crate::ids::{RunId, StageId, Timestamp};
 use crate::pool::PoolId;
 
@@ -64,6 +65,8 @@ pub struct Ask {
     pub cpus: u32,
     /// The expected duration of one task, in milliseconds.
     pub task_ms: u64,
+    /// Where that comes from, and the margin that it keeps by itself. Placers do not read it.
+    pub timing: Timing,
     /// The IT power of one task, all its devices together, in milliwatts. PUE is not included.
     pub task_milliwatts: u64,
     /// It begins no earlier than this.
@@ -71,6 +74,9 @@ pub struct Ask {
     /// The latest end of all its tasks, so that the stages after it can still meet the run's
     /// deadline. `None` if it has neither a deadline nor a `max_delay`. It then starts at once.
     pub finish_by: Option<Timestamp>,
+    /// What should be left before `finish_by`, in milliseconds, because it and what follows it may
+    /// take longer than expected. Nothing waits for a cleaner hour beyond that.
+    pub margin_ms: u64,
     /// The latest start of its first task (`max_delay`).
     pub start_by: Option<Timestamp>,
     /// The pools that it may use, ascending and never empty.
@@ -119,6 +125,26 @@ impl Ask {
         let tasks = u64::from(self.tasks);
         let rounds = u64::from(self.rounds(at_once));
         self.task_milliwatts.saturating_mul(tasks) / rounds
+    }
+
+    /// The latest end for which it may wait, if it may begin at `ready_ms`: what leaves the margin
+    /// before its deadline. If that is too early even for an end without any wait, then that end.
+    /// `None` if it may not wait.
+    pub(super) fn wait_until(&self, ready_ms: u64) -> Option<u64> {
+        let by = self.finish_by?.0;
+        let at_once = self.width.min(self.tasks).max(1);
+        let soonest = ready_ms.saturating_add(self.length_ms(at_once));
+        Some(by.saturating_sub(self.margin_ms).max(soonest.min(by)))
+    }
+
+    /// The latest start that also leaves the margin before its deadline.
+    pub(super) fn safe_start(&self, length_ms: u64) -> Option<u64> {
+        let latest = self.latest_start(length_ms)?;
+        let by_end = self.finish_by.map(|by| {
+            let safe = by.0.saturating_sub(self.margin_ms);
+            safe.saturating_sub(length_ms)
+        });
+        Some(by_end.map_or(latest, |by| by.min(latest)))
     }
 
     /// The latest start that keeps its deadline and its `max_delay`, for work of this duration;

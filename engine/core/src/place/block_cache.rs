@@ -278,6 +278,7 @@ mod tests {
     use super::super::outlook::{Outlook, PoolOutlook, ZoneOutlook};
     use super::super::placement::segment;
     use super::super::problem::{Problem, Reserved};
+    use super::super::timing::Timing;
     use super::*;
     use crate::ids::{RunId, StageId};
     use crate::pool::{Fleet, Pool};
@@ -361,6 +362,8 @@ mod tests {
             data: Vec::new(),
             prefer,
             previous: None,
+            timing: Timing::default(),
+            margin_ms: 0,
         };
         prop::collection::vec(one, 1..12).prop_map(move |asks| (1..).zip(asks).map(ask).collect())
     }

@@ -60,7 +60,7 @@ fn nodes<'a>(board: &Board, asks: &[&'a Ask], edges: &[Vec<u32>]) -> Vec<Node<'a
                 at_once,
                 length_ms,
                 ready_ms: ask.ready_at.0,
-                latest_ms: ask.latest_start(length_ms).unwrap_or(0),
+                latest_ms: ask.safe_start(length_ms).unwrap_or(0),
                 before: before.iter().map(|index| ids::place(*index)).collect(),
                 behind: Vec::new(),
                 start_ms: ask.ready_at.0,

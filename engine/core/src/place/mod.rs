@@ -37,6 +37,7 @@ mod solve;
 mod split;
 mod sweep;
 mod taken;
+mod timing;
 mod unit;
 
 pub(crate) use demand::Arrivals;
@@ -50,3 +51,4 @@ pub use placement::{Alternative, Placement, Segment, Why};
 pub use problem::{Problem, Reserved, Solution};
 pub use solve::{Placer, Sunward};
 pub use taken::Taken;
+pub use timing::{Basis, Margin, Spread, Timing};

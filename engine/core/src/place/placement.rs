@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::timing::Timing;
 use crate::ids::Timestamp;
 use crate::pool::PoolId;
 
@@ -23,6 +24,8 @@ pub struct Placement {
     /// The best place and time that was not chosen: in another pool or, with one pool only, at
     /// another time.
     pub alternative: Option<Alternative>,
+    /// How long its tasks are expected to take. Placers leave it at its default.
+    pub timing: Timing,
     /// When the decision was made.
     pub decided_at: Timestamp,
     /// `issued_at` of the [`super::Outlook`] that the decision is based on.

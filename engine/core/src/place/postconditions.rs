@@ -193,6 +193,7 @@ mod tests {
     use super::super::outlook::{Outlook, PoolOutlook};
     use super::super::placement::Why;
     use super::super::problem::Reserved;
+    use super::super::timing::Timing;
     use super::*;
     use crate::ids::{RunId, StageId};
     use crate::pool::{Fleet, Pool};
@@ -223,6 +224,8 @@ mod tests {
             data: Vec::new(),
             prefer: Vec::new(),
             previous: None,
+            timing: Timing::default(),
+            margin_ms: 0,
         }
     }
 
@@ -272,6 +275,7 @@ mod tests {
             expected_micrograms: 0,
             transfer_micrograms: 0,
             at_home_now_micrograms: 0,
+            timing: Timing::default(),
             alternative: None,
             decided_at: Timestamp(0),
             outlook_at: Timestamp(0),

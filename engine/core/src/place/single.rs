@@ -10,6 +10,7 @@ use super::goals;
 use super::placement::{Placement, Why};
 use super::problem::Problem;
 use super::split::{self, Pieces};
+use super::timing::Timing;
 use crate::ids::Timestamp;
 
 /// Places one ask that may begin at `ready_ms` and, if it may wait, must end by `end_by_ms`.
@@ -123,7 +124,7 @@ fn earliest(
     let pieces = (ask.tasks > 1).then(|| split::spread(board, ask, soon));
     let spread = pieces
         .flatten()
-        .map(|pieces| of_pieces(problem, pieces, why, best));
+        .map(|pieces| of_pieces(problem, ask, pieces, why, best));
     match (whole, spread) {
         (Some(whole), Some(spread)) if spread.end() < whole.end() => Some(spread),
         (Some(whole), _) => Some(whole),
@@ -211,22 +212,34 @@ fn better(
         Some(whole) if stays => Some(whole),
         Some(whole) => {
             let why = whole.why;
-            let mut placed = of_pieces(problem, pieces, why, Best::default());
+            let mut placed = of_pieces(problem, ask, pieces, why, Best::default());
             placed.alternative = whole.alternative;
             Some(placed)
         }
-        None => Some(of_pieces(problem, pieces, Why::Cleanest, Best::default())),
+        None => Some(of_pieces(
+            problem,
+            ask,
+            pieces,
+            Why::Cleanest,
+            Best::default(),
+        )),
     }
 }
 
-fn of_pieces(problem: &Problem, pieces: Pieces, why: Why, best: Best) -> Placement {
-    let other = best.other.or(best.first);
+fn of_pieces(problem: &Problem, ask: &Ask, pieces: Pieces, why: Why, best: Best) -> Placement {
+    let end = pieces.segments.iter().map(|segment| segment.end).max();
+    let in_time = ask.finish_by.is_none_or(|by| end <= Some(by));
+    let others = best.other.into_iter().chain(best.first);
+    let other = others
+        .into_iter()
+        .find(|other| !in_time || answer::keeps_limits(ask, other));
     Placement {
         segments: pieces.segments,
         why,
         expected_micrograms: pieces.micrograms,
         transfer_micrograms: pieces.transfer,
         at_home_now_micrograms: 0,
+        timing: Timing::default(),
         alternative: other.map(|other| super::placement::Alternative {
             pool: other.pool,
             start: Timestamp(other.start_ms),
@@ -245,6 +258,7 @@ fn nowhere(problem: &Problem) -> Placement {
         expected_micrograms: 0,
         transfer_micrograms: 0,
         at_home_now_micrograms: 0,
+        timing: Timing::default(),
         alternative: None,
         decided_at: problem.now,
         outlook_at: problem.outlook.issued_at,

@@ -13,11 +13,11 @@ use super::board::Board;
 use super::choice::Span;
 use super::goals;
 use super::graph;
-use super::placement::Placement;
+use super::placement::{Placement, Why};
 use super::postconditions;
 use super::problem::{Problem, Solution};
 use super::single;
-use super::unit::{Haste, Unit, end_by, order};
+use super::unit::{Haste, Unit, end_by, order, wait_until};
 use crate::ids::{self, RunId, Timestamp};
 
 /// Answers placement problems. An implementation may keep results to answer the next problem
@@ -180,17 +180,19 @@ fn place_all(
 
 /// The runs with a stage that is placed after its latest start or end.
 fn late_runs(problem: &Problem, placements: &[Option<Placement>]) -> BTreeSet<RunId> {
-    let is_late = |ask: &Ask, placement: &Placement| {
-        let after = |at: Option<Timestamp>, by: Option<Timestamp>| {
-            by.is_some_and(|by| at.is_none_or(|at| at > by))
-        };
-        after(placement.end(), ask.finish_by) || after(placement.start(), ask.start_by)
-    };
     let placed = problem.asks.iter().zip(placements);
     placed
         .filter(|(ask, placement)| placement.as_ref().is_some_and(|one| is_late(ask, one)))
         .map(|(ask, _)| ask.id.run)
         .collect()
+}
+
+/// Whether a stage is placed after its latest start or end.
+fn is_late(ask: &Ask, placement: &Placement) -> bool {
+    let after = |at: Option<Timestamp>, by: Option<Timestamp>| {
+        by.is_some_and(|by| at.is_none_or(|at| at > by))
+    };
+    after(placement.end(), ask.finish_by) || after(placement.start(), ask.start_by)
 }
 
 /// Places the members of a unit in topological order and reserves what they need.
@@ -225,13 +227,13 @@ fn place_unit(
             .unwrap_or(0)
             .max(ask.ready_at.0)
             .max(problem.now.0);
-        let end_by_ms = end_by(ask);
-        let placement = match planned.get(place) {
+        let end_by_ms = wait_until(ask, ready_ms);
+        let mut placement = match planned.get(place) {
             None if unit.haste != Haste::None => {
                 let stays = unit.haste == Haste::Kept;
                 let standing = stays.then(|| standing(board, ask, ready_ms)).flatten();
                 standing.unwrap_or_else(|| {
-                    single::place_first(problem, board, ask, ready_ms, end_by_ms)
+                    single::place_first(problem, board, ask, ready_ms, end_by(ask))
                 })
             }
             Some((start, Some(end))) if *start >= ready_ms && !goals::are_time_first(ask) => {
@@ -257,6 +259,10 @@ fn place_unit(
                 single::place_best(problem, board, ask, span, best)
             }
         };
+        if placement.why == Why::Late && !is_late(ask, &placement) {
+            // The margin leaves it no time to wait, but it is in time.
+            placement.why = Why::LastSafeStart;
+        }
         for segment in &placement.segments {
             board.reserve(ask, segment);
         }
@@ -281,7 +287,13 @@ fn standing(board: &Board, ask: &Ask, ready_ms: u64) -> Option<Placement> {
         own.reserve(ask, segment);
         tasks = tasks.saturating_add(segment.tasks);
     }
-    (tasks == ask.tasks).then(|| previous.clone())
+    let other = previous.alternative;
+    // What was an alternative then may be one no more.
+    (tasks == ask.tasks).then(|| Placement {
+        alternative: other
+            .filter(|other| other.start.0 >= ready_ms && ask.allowed.contains(&other.pool)),
+        ..previous.clone()
+    })
 }
 
 /// The predecessors of each member, as indices into `members`.

@@ -8,6 +8,7 @@ use super::board::Board;
 use super::choice::Span;
 use super::demand::Work;
 use super::floor::{Floor, Headroom};
+use super::goals;
 use super::problem::Problem;
 use crate::ids::{RunId, Timestamp};
 
@@ -62,6 +63,15 @@ pub(super) fn end_by(ask: &Ask) -> Option<u64> {
         }
         (None, None) => None,
     }
+}
+
+/// The latest end for which an ask may wait; see [`Ask::wait_until`]. Without a latest end, that of
+/// [`end_by`].
+pub(super) fn wait_until(ask: &Ask, ready_ms: u64) -> Option<u64> {
+    if goals::are_time_first(ask) {
+        return end_by(ask);
+    }
+    ask.wait_until(ready_ms).or_else(|| end_by(ask))
 }
 
 /// The latest start of an ask that still meets its end.
@@ -236,9 +246,10 @@ fn regret(problem: &Problem, board: &Board, cache: &mut BlockCache, unit: &Unit)
         .iter()
         .filter_map(|index| problem.asks.get(*index));
     asks.map(|ask| {
+        let ready_ms = ask.ready_at.0.max(problem.now.0);
         let span = Span {
-            ready_ms: ask.ready_at.0.max(problem.now.0),
-            end_by_ms: end_by(ask),
+            ready_ms,
+            end_by_ms: wait_until(ask, ready_ms),
         };
         let best = cache.best(board, ask, span);
         let (Some(first), Some(other)) = (best.first, best.other) else {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::pace::{Pace, Times};
 use crate::digest::Digest;
 use crate::ids::Timestamp;
 use crate::place::{Arrivals, AskId, Outlook, Reserved, Segment, Taken};
@@ -41,9 +42,11 @@ pub(crate) struct Agenda {
     pub(crate) arrivals: Arrivals,
     /// GPU-milliseconds used by each project.
     pub(crate) used: BTreeMap<String, u64>,
-    /// The number of attempts of stages with this meaning, and their total wall time in
-    /// microseconds. Their mean is the estimate for later stages.
-    pub(crate) paces: BTreeMap<Digest, (u64, u64)>,
+    /// How long attempts of stages with this meaning took. The estimate for later stages is their
+    /// mean, and the margin follows from their spread.
+    pub(crate) paces: Times,
+    /// The same of archived runs.
+    pub(crate) archived_paces: Times,
     /// Places every stage, even one without a choice of where or when. Used for previews; never
     /// journaled.
     #[serde(skip)]
@@ -58,6 +61,16 @@ impl Agenda {
             return false;
         };
         planned.selected && (self.asks_of_all || fleet.pools.len() > 1 || waits(spec, planned))
+    }
+
+    /// How long attempts of stages with this meaning took, those of archived runs included.
+    pub(crate) fn pace(&self, meaning: Digest) -> Option<Pace> {
+        let mut known = [&self.archived_paces, &self.paces]
+            .into_iter()
+            .filter_map(|times| times.0.get(&meaning));
+        let mut pace = known.next()?.clone();
+        known.for_each(|more| pace.merge(more));
+        Some(pace)
     }
 
     /// Reserves the capacity of a stage's segments, or releases it if `holds` is false.

@@ -2,8 +2,10 @@
 
 pub(crate) mod agenda;
 pub(crate) mod at_home;
+pub(crate) mod course;
 pub(crate) mod lanes;
 pub(crate) mod listing;
+pub(crate) mod pace;
 pub(crate) mod placed;
 pub(crate) mod run;
 pub(crate) mod sharing;
@@ -14,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+pub use pace::Times;
 pub use run::RunState;
 pub use stage::{StageEnd, TaskFailure};
 pub use view::StageView;
@@ -27,6 +30,7 @@ use crate::ids::{RunId, StageId, Timestamp, WorkerId};
 use crate::input::Capacity;
 use crate::ledger::{Account, Carbon, Intensities, Meter, Rows, Signal, rows, split};
 use crate::place::Outlook;
+use crate::plan::Plan;
 use crate::pool::{Fleet, PoolId};
 use crate::task::TaskStatus;
 
@@ -87,6 +91,17 @@ impl State {
         let mut state = Self::default();
         state.agenda.asks_of_all = true;
         state
+    }
+
+    /// How long attempts of a plan's commands took, as far as the facts of this state show it.
+    #[must_use]
+    pub fn times(&self, plan: &Plan) -> Times {
+        let meanings = plan.stages.iter().map(|planned| planned.meaning);
+        let known = meanings.filter_map(|meaning| {
+            let pace = self.agenda.paces.0.get(&meaning)?;
+            Some((meaning, pace.clone()))
+        });
+        Times(known.collect())
     }
 
     /// Finds a run that is kept in memory.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::at_home::AtHome;
+use super::course::RunCourse;
 use super::placed::{Asking, Placed};
 use super::sharing::Sharing;
 use super::stage::{Phase, StageEnd, StageState, looks_up};
@@ -43,6 +44,8 @@ pub struct RunState {
     pub ended_at: Option<Timestamp>,
     /// The moment from which the run would have run at home: when it was submitted, or retried.
     pub(crate) home_from: Timestamp,
+    /// Where it stood still, and when it last moved.
+    pub(crate) course: RunCourse,
     pub(crate) stopping: Option<Stopping>,
     pub(crate) stages: Vec<StageState>,
     /// For each stage, the stages that wait for it.
@@ -100,6 +103,7 @@ impl RunState {
             submitted_at: at,
             ended_at: None,
             home_from: at,
+            course: RunCourse::default(),
             stopping: None,
             stages: vec![StageState::default(); plan.stages.len()],
             dependants,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::at_home::AtHome;
+use super::course::StageCourse;
 use super::lanes::Listing;
 use super::placed::{Asking, Placed};
 use crate::dataset::Dataset;
@@ -127,6 +128,8 @@ pub(crate) struct StageState {
     pub(crate) unresolvable: Option<Failure>,
     /// The moment from which it could run.
     pub(crate) ready_at: Timestamp,
+    /// When it began, and what was expected of it.
+    pub(crate) course: StageCourse,
     /// The course that it would have taken at home.
     pub(crate) at_home: AtHome,
     /// Its placement, once it has one.

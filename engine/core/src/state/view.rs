@@ -109,12 +109,24 @@ impl RunState {
         self.overrun
     }
 
-    /// The last moment at which anything of the run is known to have happened: its end, else the
-    /// end of its last attempt, else its submission.
+    /// The last moment at which anything of the run is known to have happened: its end, else its
+    /// latest fact.
     #[must_use]
     pub fn last_stood_at(&self) -> Timestamp {
         let last = Timestamp(self.ledger().last_ended_ms.max(self.submitted_at.0));
-        self.ended_at.unwrap_or(last)
+        self.ended_at.unwrap_or(last.max(self.course.seen_at))
+    }
+
+    /// The run's own time: its end, else what its clock shows while an engine runs it. A replay
+    /// without an engine stands still; any other clock goes on.
+    #[must_use]
+    pub fn present(&self, machine: Timestamp, has_engine: bool) -> Timestamp {
+        let ended = self.ended_at.filter(|_| !self.is_unfinished());
+        ended.unwrap_or_else(|| match self.spec.placing.clock {
+            None => machine,
+            Some(clock) if has_engine => clock.shows(machine),
+            Some(_) => self.last_stood_at(),
+        })
     }
 
     /// The sums over the attempts of all stages.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use sunward_core::place::{Placement, Placer, Problem, Segment, Solution, Sunward, Why};
+use sunward_core::place::{Placement, Placer, Problem, Segment, Solution, Sunward, Timing, Why};
 use sunward_core::{
     Capacity, FailureKind, Input, Order, Outcome, RunId, RunSpec, RunStatus, WorkerId,
 };
@@ -135,6 +135,7 @@ fn mad(problem: &Problem, luck: &mut impl FnMut() -> u64) -> Solution {
                 expected_micrograms: luck(),
                 transfer_micrograms: 0,
                 at_home_now_micrograms: luck(),
+                timing: Timing::default(),
                 alternative: None,
                 decided_at: problem.now,
                 outlook_at: problem.outlook.issued_at,

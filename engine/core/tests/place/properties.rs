@@ -379,3 +379,45 @@ proptest! {
         prop_assert!(placed_at.is_some(), "it starved");
     }
 }
+
+/// Whether one task of an ask has an open device in a pool from a moment until its end.
+fn is_open(problem: &Problem, ask: &Ask, pool: PoolId, start: Timestamp) -> bool {
+    let open = &problem.outlook.pools[pool.0 as usize].gpus;
+    let mut hours = start.0 / HOUR..start.after_ms(ask.task_ms).0.div_ceil(HOUR);
+    // After the hours that are known a pool is taken to be as in the last of them.
+    hours.all(|hour| {
+        let known = open.get(hour as usize).or(open.last());
+        known.is_some_and(|gpus| *gpus >= ask.gpus)
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(192))]
+
+    #[test]
+    fn an_alternative_is_another_one_that_was_possible(
+        problem in scarce(),
+        margins in prop::collection::vec(0_u64..12, 24),
+    ) {
+        let mut problem = problem;
+        for (ask, margin) in problem.asks.iter_mut().zip(margins) {
+            ask.margin_ms = margin * HOUR;
+        }
+        for (ask, placed) in problem.asks.iter().zip(solve(&problem)) {
+            let Some(other) = placed.alternative else {
+                continue;
+            };
+            prop_assert!(ask.allowed.contains(&other.pool));
+            prop_assert!(other.start >= ask.ready_at.max(problem.now));
+            prop_assert!(is_open(&problem, ask, other.pool, other.start), "{placed:?}");
+            let in_time = |end: Option<Timestamp>| ask.finish_by.is_none() || end <= ask.finish_by;
+            if in_time(placed.end()) {
+                prop_assert!(in_time(Some(other.start.after_ms(ask.task_ms))), "{placed:?}");
+            }
+            if ask.tasks == 1 {
+                let own = &placed.segments[0];
+                prop_assert!((own.pool, own.start) != (other.pool, other.start));
+            }
+        }
+    }
+}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use sunward_core::place::{
     Ask, AskId, Demand, Outlook, Placement, Placer, PoolOutlook, Prefer, Problem, Reserved,
-    Sunward, ZoneOutlook,
+    Sunward, Timing, ZoneOutlook,
 };
 use sunward_core::{Fleet, Pool, PoolId, RunId, StageId, Timestamp};
 
@@ -87,6 +87,8 @@ pub(crate) fn ask(run: u64, hours: u64, by: Option<u64>, pools: u32) -> Ask {
         data: Vec::new(),
         prefer: vec![Prefer::Carbon],
         previous: None,
+        timing: Timing::default(),
+        margin_ms: 0,
     }
 }
 

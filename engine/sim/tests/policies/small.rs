@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sunward_core::place::{
-    Ask, AskId, Outlook, PoolOutlook, Prefer, Problem, Reserved, ZoneOutlook,
+    Ask, AskId, Outlook, PoolOutlook, Prefer, Problem, Reserved, Timing, ZoneOutlook,
 };
 use sunward_core::{Fleet, Pool, PoolId, RunId, StageId, Timestamp};
 
@@ -77,5 +77,7 @@ pub(crate) fn ask(run: u32, tasks: u32, width: u32, hours: u64, by_h: u64) -> As
         data: Vec::new(),
         prefer: vec![Prefer::Carbon],
         previous: None,
+        timing: Timing::default(),
+        margin_ms: 0,
     }
 }

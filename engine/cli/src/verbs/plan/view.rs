@@ -9,9 +9,11 @@ use crate::graph::of_workflow::action;
 use crate::grid_args::Over;
 use crate::machine::Machine;
 use crate::placing::PlacingView;
+use crate::render::style::harmless;
 use crate::render::table::{Table, Tone};
 use crate::render::units::{bytes, count};
 use crate::render::{Page, View};
+use crate::view::LateView;
 
 /// The answer.
 #[derive(Serialize)]
@@ -26,8 +28,8 @@ pub(super) struct PlanView {
     pub(super) stages: Vec<StagePlan>,
     /// Where and when the stages run, if a grid is given.
     pub(super) placing: Option<PlacingView>,
-    /// A message if a deadline is expected to be missed, and by how much.
-    pub(super) late: Option<String>,
+    /// The deadline that is expected to be missed, by how much, and why; `None` if none is.
+    pub(super) late: Option<LateView>,
     /// A message if the plan exceeds the budget, and by how much.
     pub(super) over_budget: Option<String>,
     /// Settings of the workflow or the fleet that have no effect yet.
@@ -124,7 +126,7 @@ impl View for PlanView {
         }
         if let Some(late) = &self.late {
             page.gap();
-            page.line(page.style.warn(late));
+            page.line(page.style.warn(&harmless(&late.text)));
         }
         if let Some(over) = &self.over_budget {
             page.gap();

@@ -34,6 +34,7 @@ fn place_lines(who: &str, place: &Place, lines: &mut Vec<String>) {
     let Place {
         prefer,
         deadline_ms,
+        deadline_risk_ppm,
         max_delay_ms,
         home,
         regions,
@@ -42,6 +43,7 @@ fn place_lines(who: &str, place: &Place, lines: &mut Vec<String>) {
     let set = [
         ("prefer", !prefer.is_empty()),
         ("deadline", deadline_ms.is_some()),
+        ("deadline_risk", deadline_risk_ppm.is_some()),
         ("max_delay", max_delay_ms.is_some()),
         ("home", home.is_some()),
         ("regions", !regions.is_empty()),

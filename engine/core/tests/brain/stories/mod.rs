@@ -3,7 +3,9 @@
 pub mod at_home;
 mod failing;
 mod flowing;
+mod late;
 mod leasing;
+mod margins;
 mod placing;
 mod sharing;
 mod stopping;

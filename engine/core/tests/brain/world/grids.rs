@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sunward_core::place::{
-    Ask, Outlook, Placement, PoolOutlook, Problem, Segment, Solution, Why, ZoneOutlook,
+    Ask, Outlook, Placement, PoolOutlook, Problem, Segment, Solution, Timing, Why, ZoneOutlook,
 };
 use sunward_core::{Capacity, Fleet, Input, Pool, PoolId, Timestamp, WorkerId};
 
@@ -175,6 +175,7 @@ fn best(problem: &Problem, ask: &Ask, ready: Timestamp) -> Placement {
         },
         expected_micrograms: cost,
         transfer_micrograms: 0,
+        timing: Timing::default(),
         at_home_now_micrograms: self::cost(problem, ask.home, ready, wall_ms),
         alternative: None,
         decided_at: problem.now,
