@@ -328,7 +328,8 @@ fn a_run_asks_the_provider_and_its_ledger_knows_how_clean_it_was() {
         "--now",
         "--json",
     ];
-    britain.sunward(&scene, &words).expect(0);
+    let told = britain.sunward(&scene, &words).expect(0).json();
+    assert_eq!(told["ledger"]["basis"]["factors"], "direct");
     assert_eq!(
         britain.asked().len(),
         9,
@@ -337,6 +338,11 @@ fn a_run_asks_the_provider_and_its_ledger_knows_how_clean_it_was() {
     let report = scene.sunward(&["report", "--json"]).expect(0).json();
     assert_eq!(report["ledger"]["intensity_certainty"], "forecast");
     assert_eq!(report["ledger"]["joules_without_intensity"], 0.0);
+    let status = scene.sunward(&["status"]).expect(0).out;
+    assert!(
+        status.contains("its intensities count direct emissions of consumption"),
+        "{status}"
+    );
     let row = &report["entries"]["used"][0]["average"];
     assert_eq!(
         (&row["provider"], &row["factors"]),

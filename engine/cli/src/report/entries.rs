@@ -75,7 +75,8 @@ pub(crate) struct Place {
     /// The start of the quarter of an hour.
     pub(crate) quarter: String,
     pub(crate) energy_joules: Option<f64>,
-    pub(crate) pue: f64,
+    /// `None` for a run without pools, whose place is unknown.
+    pub(crate) pue: Option<f64>,
     pub(crate) average: Option<Intensity>,
     pub(crate) gco2e: Option<f64>,
     pub(crate) marginal: Option<Intensity>,
@@ -254,7 +255,7 @@ impl Names<'_> {
 
     fn pool(&self, id: PoolId) -> (String, String) {
         self.fleet.get(id).map_or_else(
-            || ("?".to_owned(), "?".to_owned()),
+            || ("unknown".to_owned(), "unknown".to_owned()),
             |pool| (pool.name.clone(), pool.zone.clone()),
         )
     }
@@ -312,7 +313,6 @@ impl Names<'_> {
     fn place(&self, priced: &Priced) -> Place {
         let (pool, zone) = self.pool(priced.pool);
         let pue = self.fleet.get(priced.pool);
-        let pue = pue.map_or(1000, |pool| pool.pue_permille);
         let intensity =
             |figure: Option<Figure>| figure.map(|one| self.intensity(&one, priced.quarter));
         Place {
@@ -320,7 +320,7 @@ impl Names<'_> {
             zone,
             quarter: shown(priced.quarter.start()),
             energy_joules: priced.millijoules.map(|mj| float(mj) / 1000.0),
-            pue: f64::from(pue) / 1000.0,
+            pue: pue.map(|pool| f64::from(pool.pue_permille) / 1000.0),
             average: intensity(priced.average),
             gco2e: priced.micrograms.map(micrograms),
             marginal: intensity(priced.marginal),

@@ -19,8 +19,11 @@ pub(super) fn render(entries: &Entries) -> Markup {
             (used(entries))
             @if !entries.transfers.is_empty() { (moved(entries)) }
             @if !entries.at_home_now.is_empty() { (at_home(entries)) }
-            h3 { "Intensities" }
-            ul { @for line in entries.sources() { li { (harmless(&line)) } } }
+            @let sources = entries.sources();
+            @if !sources.is_empty() {
+                h3 { "Intensities" }
+                ul { @for line in &sources { li { (harmless(line)) } } }
+            }
         }
     }
 }
@@ -106,7 +109,7 @@ fn place(place: &Place) -> Markup {
     html! {
         td { (place.quarter) } td { (place.pool) } td { (place.zone) }
         td.number { (figure(place.energy_joules, "missing")) }
-        td.number { (place.pue) }
+        td.number { (figure(place.pue, "unknown")) }
         (intensity(place.average.as_ref(), "average"))
         td.number { (figure(place.gco2e, "unknown")) }
         (intensity(place.marginal.as_ref(), "marginal"))

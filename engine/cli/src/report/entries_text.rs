@@ -42,8 +42,11 @@ impl View for Entries {
             home.row(&cells);
         }
         page.table(&home);
-        page.heading("Intensities");
-        for line in self.sources() {
+        let sources = self.sources();
+        if !sources.is_empty() {
+            page.heading("Intensities");
+        }
+        for line in sources {
             page.line(format!("  {line}"));
         }
         page.heading("Totals");
@@ -109,7 +112,7 @@ fn place(place: &Place) -> Vec<String> {
         place.pool.clone(),
         place.zone.clone(),
         figure(place.energy_joules, "missing"),
-        place.pue.to_string(),
+        figure(place.pue, "unknown"),
         place
             .average
             .as_ref()

@@ -362,6 +362,10 @@ impl LedgerView {
                 joules(self.joules_without_intensity)
             ));
         }
+        // A recorded grid does not say what its figures count.
+        if let Some(basis) = self.basis.filter(|basis| *basis != Basis::default()) {
+            text.push_str(&format!("; its intensities count {basis}"));
+        }
         text
     }
 }

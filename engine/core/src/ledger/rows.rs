@@ -409,7 +409,9 @@ fn of_ledger(ledger: &Ledger) -> BTreeMap<Key, Sum> {
         };
         let sum = rows.entry(key).or_default();
         sum.millijoules = Some(millijoules);
-        sum.gpu_ms = gpu_ms.remove(&pool);
+        // All device time of a pool counts in its first quarter.
+        let held = ledger.gpu_ms.contains_key(&pool);
+        sum.gpu_ms = held.then(|| gpu_ms.remove(&pool).unwrap_or(0));
     }
     // Device time of attempts whose energy is not known.
     for (pool, held_ms) in gpu_ms {

@@ -17,7 +17,7 @@ use crate::setup::Setup;
 
 /// The most work for the solver: ways that it tries x edges of the network. Beyond it, solving takes
 /// more than a few seconds.
-const MOST_WORK: usize = 200_000_000;
+const MOST_WORK: usize = 500_000_000;
 
 /// About how many ways each stage needs.
 const WAYS: usize = 10;
