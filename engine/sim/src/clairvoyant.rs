@@ -144,7 +144,8 @@ impl Crowd {
     fn least_weight(&self, jobs: &[Job]) -> Option<u128> {
         let begin = hours(jobs.first()?.arrival_h);
         let end = jobs.iter().map(Job::end_h).max()?;
-        let span = hours(end).min(self.running.first()?.len()) - begin;
+        let known = self.running.first()?.len();
+        let span = hours(end).min(known).saturating_sub(begin);
         let (source, sink) = (jobs.len() + span, jobs.len() + span + 1);
         let mut network = Network::new(sink + 1);
         let devices = u64::try_from(self.devices).ok()?;

@@ -105,7 +105,10 @@ fn free(study: &Study, name: &str, job: Job) -> Vec<Row> {
 
 /// Jobs from each of these zones equally, with more machines than are needed.
 fn free_in(study: &Study, name: &str, zones: &[&str], job: Job) -> Vec<Row> {
-    let moments = study.moments(None, job.hours + job.slack_h);
+    // Jobs that wait for long are many at any time, so they come more rarely. All hours of the day
+    // have their turn.
+    let every_h = (job.slack_h > 24).then_some(23);
+    let moments = study.moments(every_h, job.hours + job.slack_h);
     let arrivals = moments
         .iter()
         .flat_map(|at| zones.iter().map(|home| arrival(*at, home, job)));
