@@ -30,6 +30,28 @@ pub struct Job {
     pub watts: u64,
 }
 
+impl Job {
+    const fn end_h(&self) -> u64 {
+        self.arrival_h + self.slack_h + self.hours
+    }
+}
+
+/// Jobs in groups of which none overlaps another in time, by arrival.
+fn apart(jobs: &[Job]) -> Vec<Vec<Job>> {
+    let mut jobs = jobs.to_vec();
+    jobs.sort_by_key(|job| job.arrival_h);
+    let mut groups: Vec<Vec<Job>> = Vec::new();
+    let mut end_h = 0;
+    for job in jobs {
+        match groups.last_mut() {
+            Some(group) if job.arrival_h < end_h => group.push(job),
+            Some(_) | None => groups.push(vec![job]),
+        }
+        end_h = end_h.max(job.end_h());
+    }
+    groups
+}
+
 /// A place: the region's index and the first hour.
 type Place = (usize, usize);
 
@@ -108,13 +130,28 @@ impl Crowd {
         if jobs.iter().any(|job| job.watts != watts) {
             return None;
         }
-        let span = self.running.first()?.len();
+        let mut weight = 0;
+        for group in apart(jobs) {
+            weight += self.least_weight(&group)?;
+        }
+        Some(Bound {
+            kind: "lp-window".to_owned(),
+            emissions: weight * u128::from(watts) * 3_600_000_000,
+        })
+    }
+
+    /// The least sum of weights over all hours of some jobs; `None` if not all of them fit.
+    fn least_weight(&self, jobs: &[Job]) -> Option<u128> {
+        let begin = hours(jobs.first()?.arrival_h);
+        let end = jobs.iter().map(Job::end_h).max()?;
+        let known = self.running.first()?.len();
+        let span = hours(end).min(known).saturating_sub(begin);
         let (source, sink) = (jobs.len() + span, jobs.len() + span + 1);
         let mut network = Network::new(sink + 1);
         let devices = u64::try_from(self.devices).ok()?;
         for hour in 0..span {
             for sums in &self.sums {
-                let weight = sums[hour + 1] - sums[hour];
+                let weight = sums[begin + hour + 1] - sums[begin + hour];
                 network.connect(jobs.len() + hour, sink, devices, weight);
             }
         }
@@ -122,16 +159,12 @@ impl Crowd {
         for (index, job) in jobs.iter().enumerate() {
             network.connect(source, index, job.hours, 0);
             units += job.hours;
-            let end = job.arrival_h + job.slack_h + job.hours;
-            for hour in hours(job.arrival_h)..hours(end).min(span) {
+            let (from, to) = (hours(job.arrival_h) - begin, hours(job.end_h()) - begin);
+            for hour in from..to.min(span) {
                 network.connect(index, jobs.len() + hour, 1, 0);
             }
         }
-        let weight = network.cheapest(source, sink, units)?;
-        Some(Bound {
-            kind: "lp-window".to_owned(),
-            emissions: weight * u128::from(watts) * 3_600_000_000,
-        })
+        network.cheapest(source, sink, units)
     }
 
     fn weight(&self, job: &Job, (region, start): Place) -> u64 {

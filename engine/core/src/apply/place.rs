@@ -103,24 +103,20 @@ pub(super) fn placed(
     Ok(())
 }
 
-/// The capacity that segments take of pools over time.
+/// The capacity that segments take of pools over time, as far as it competes with other work.
 fn work(segments: &[Segment], each: Taken) -> Work {
     let taken = |count: u32| {
         let held = |one: &Segment| u64::from(one.at_once) * one.end.since_ms(one.start);
         let all = segments.iter().map(held).fold(0, u64::saturating_add);
         all.saturating_mul(u64::from(count))
     };
-    if each.gpus > 0 {
-        Work {
-            gpu_ms: taken(each.gpus),
-            cpu_ms: 0,
-        }
+    let in_rounds = segments.len() > 1 || segments.iter().any(|one| one.tasks > one.at_once);
+    let (gpu_ms, cpu_ms) = if each.gpus > 0 {
+        (taken(each.gpus), 0)
     } else {
-        Work {
-            gpu_ms: 0,
-            cpu_ms: taken(each.cpus),
-        }
-    }
+        (0, taken(each.cpus))
+    };
+    Work { gpu_ms, cpu_ms }.competing(in_rounds)
 }
 
 /// The placer answered. Stages that can still move are asked about again if a newer outlook has

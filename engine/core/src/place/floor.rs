@@ -1,7 +1,7 @@
 //! The clearing weight of a day: no window counts as cleaner than it. See [`super::Demand`] for the
 //! reason.
 
-use super::demand::{COMPETING_PERMILLE, DAY_MS, Work};
+use super::demand::{DAY_MS, Work};
 use super::taken::Taken;
 
 /// The clearing weights, in mg/kWh x permille of PUE. No window counts as cleaner.
@@ -63,8 +63,7 @@ impl Headroom {
     /// the work fills the cleanest free slots first. If the work exceeds all free capacity, it is
     /// the weight of the dirtiest slot.
     pub(crate) fn floor(&self, work: Work) -> Floor {
-        let dirtiest = |work_ms: u64, room: &[(u64, u64)]| {
-            let needed_ms = work_ms / 1000 * COMPETING_PERMILLE;
+        let dirtiest = |needed_ms: u64, room: &[(u64, u64)]| {
             if needed_ms == 0 {
                 return 0;
             }

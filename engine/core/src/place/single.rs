@@ -185,6 +185,24 @@ fn is_beaten(board: &Board, ask: &Ask, span: Span, block: &Block) -> bool {
         .any(|one| gains(each, one.compared))
 }
 
+/// A block's compared figure if the floor applies to each of its rounds, as it does to rounds that
+/// pause. The mean of a block hides hours above the floor behind those below it.
+fn in_rounds(board: &Board, ask: &Ask, block: &Block) -> u64 {
+    if board.floor == Floor::default() {
+        return block.compared;
+    }
+    let rounds = u64::from(ask.rounds(block.at_once).min(split::ROUNDS));
+    let edge = |round: u64| {
+        let into_ms = u128::from(block.length_ms) * u128::from(round) / u128::from(rounds.max(1));
+        let into_ms = u64::try_from(into_ms).unwrap_or(u64::MAX);
+        block.start_ms.saturating_add(into_ms)
+    };
+    let windows = (0..rounds)
+        .map(|round| board.compared(ask, block.pool, edge(round), edge(round + 1)))
+        .fold(0, u64::saturating_add);
+    Board::micrograms(windows, ask.power(block.at_once)).saturating_add(block.transfer)
+}
+
 /// Whether `to` is lower than `from` by more than a twentieth of a percent. A smaller saving does
 /// not justify more segments.
 const fn gains(from: u64, to: u64) -> bool {
@@ -206,7 +224,7 @@ fn better(
     let stays = best.first.is_some_and(|block| {
         let figures = block.spot(ask).figures(board, ask, ready_ms);
         let decided = goals::decide(&pieces.figures, &figures);
-        !decided.unwrap_or_else(|| gains(block.compared, pieces.compared))
+        !decided.unwrap_or_else(|| gains(in_rounds(board, ask, &block), pieces.compared))
     });
     match whole {
         Some(whole) if stays => Some(whole),

@@ -55,7 +55,7 @@ pub(crate) fn paused(board: &Board, ask: &Ask, span: Span) -> Option<Pieces> {
 /// The most rounds that are planned one by one. More are grouped: the table is `rounds x slots`,
 /// and a pause after every one of thousands of short rounds saves almost nothing over a pause after
 /// each group.
-const ROUNDS: u32 = 256;
+pub(crate) const ROUNDS: u32 = 256;
 
 /// The cheapest window of one round for one start.
 struct Round<C> {

@@ -6,17 +6,18 @@ use sunward_sim::report::Report;
 use sunward_sim::workload::{Arrival, Terms, read_wfcommons};
 use sunward_sim::{Random, RunDraft, limit};
 
-use crate::world::{ALONE, BEGIN, DIRTY, HOUR_MS, Job, Row, Study, ZONES, arrival};
+use crate::world::{ALONE, DIRTY, HOUR_MS, Job, Row, Study, ZONES, arrival};
 
 type Table = fn(&Study) -> Vec<Row>;
 
-pub(crate) const ALL: [(&str, Table); 7] = [
+pub(crate) const ALL: [(&str, Table); 8] = [
     ("jobs", jobs),
     ("alone", alone),
     ("dirty", dirty),
     ("pausable", pausable),
     ("crowded", crowded),
     ("data", data),
+    ("week", week),
     ("graphs", graphs),
 ];
 
@@ -72,14 +73,29 @@ fn pausable(study: &Study) -> Vec<Row> {
     [6, 24].into_iter().flat_map(table).collect()
 }
 
-/// Jobs that move 100 GB at 0.01 kWh/GB.
+/// Jobs that move 100 GB at 0.01 kWh/GB: over all zones, and over those that are dirty together.
 fn data(study: &Study) -> Vec<Row> {
     let job = Job {
         input_gb: 100,
         watts: 700,
         ..PLAIN
     };
-    free(study, "6 h, 100 GB", job)
+    let mut rows = free(study, "6 h, 100 GB", job);
+    rows.extend(free_in(study, "6 h, 100 GB, six dirty zones", &DIRTY, job));
+    rows
+}
+
+/// Jobs that may wait for a week.
+fn week(study: &Study) -> Vec<Row> {
+    let table = |hours| {
+        let job = Job {
+            hours,
+            slack_h: 168,
+            ..PLAIN
+        };
+        free(study, &format!("{hours} h, a week of slack"), job)
+    };
+    [6, 24].into_iter().flat_map(table).collect()
 }
 
 /// Jobs from every home equally, with more machines than are needed.
@@ -89,7 +105,10 @@ fn free(study: &Study, name: &str, job: Job) -> Vec<Row> {
 
 /// Jobs from each of these zones equally, with more machines than are needed.
 fn free_in(study: &Study, name: &str, zones: &[&str], job: Job) -> Vec<Row> {
-    let moments = study.moments(None, job.hours + job.slack_h);
+    // Jobs that wait for long are many at any time, so they come more rarely. All hours of the day
+    // have their turn.
+    let every_h = (job.slack_h > 24).then_some(23);
+    let moments = study.moments(every_h, job.hours + job.slack_h);
     let arrivals = moments
         .iter()
         .flat_map(|at| zones.iter().map(|home| arrival(*at, home, job)));
@@ -98,40 +117,53 @@ fn free_in(study: &Study, name: &str, zones: &[&str], job: Job) -> Vec<Row> {
     study.rows(name, &setup, Some(&bound), &[])
 }
 
-/// Four days in each of four seasons. A job of six hours arrives each hour, and each region has 4,
-/// 2 and 1 devices.
+/// Fleets by their load in percent: the devices of each region, and the jobs that arrive each hour.
+const LOADS: [(u32, u32, usize); 4] = [(15, 4, 1), (30, 2, 1), (60, 1, 1), (80, 3, 4)];
+
+/// Four days in each of four seasons, in which machines are scarce. Jobs of six hours run as one
+/// block, or may pause after each hour.
 fn crowded(study: &Study) -> Vec<Row> {
+    LOADS
+        .into_iter()
+        .flat_map(|fleet| loaded(study, fleet))
+        .collect()
+}
+
+fn loaded(study: &Study, (load, devices, hourly): (u32, u32, usize)) -> Vec<Row> {
+    let mut random = Random::of(11, &[]);
+    let hour = |season: Timestamp| (0..96).map(move |hour| season.after_ms(hour * HOUR_MS));
+    let hours = study.seasons().into_iter().flat_map(hour);
+    let moments: Vec<Timestamp> = hours
+        .flat_map(|at| std::iter::repeat_n(at, hourly))
+        .collect();
+    let homes: Vec<usize> = moments
+        .iter()
+        .map(|_| usize::try_from(random.between(0, 9)).expect("ten zones"))
+        .collect();
+    let setup = |job: Job| {
+        let arrivals = moments.iter().zip(&homes);
+        let arrivals = arrivals.map(|(at, home)| arrival(*at, ZONES[*home], job));
+        study.setup(arrivals.collect(), devices)
+    };
+    let jobs = moments.iter().map(|at| Crowded {
+        arrival_h: at.since_ms(study.begin()) / HOUR_MS,
+        hours: PLAIN.hours,
+        slack_h: PLAIN.slack_h,
+        watts: PLAIN.watts,
+    });
+    let jobs: Vec<Crowded> = jobs.collect();
+    let crowd = Crowd::new(&setup(PLAIN), study.begin(), devices);
+    let bound = crowd.preemptive_bound(&jobs).expect("room for all");
+    let whole = crowd.bound(jobs);
+    let whole = Report::of(&setup(PLAIN), &[], Some(&whole)).bound;
     let mut rows = Vec::new();
-    for (devices, load) in [(4, 15), (2, 30), (1, 60)] {
-        let mut random = Random::of(11, &[]);
-        let seasons = [18, 109, 200, 292].map(|day| BEGIN.after_ms(day * 24 * HOUR_MS));
-        let hour = |season: Timestamp| (0..96).map(move |hour| season.after_ms(hour * HOUR_MS));
-        let moments: Vec<Timestamp> = seasons.into_iter().flat_map(hour).collect();
-        let arrivals: Vec<Arrival> = moments
-            .iter()
-            .map(|at| {
-                let home = usize::try_from(random.between(0, 9)).expect("ten zones");
-                arrival(*at, ZONES[home], PLAIN)
-            })
-            .collect();
-        let setup = study.setup(arrivals, devices);
-        let jobs = moments.iter().map(|at| Crowded {
-            arrival_h: (at.0 - BEGIN.0) / HOUR_MS,
-            hours: PLAIN.hours,
-            slack_h: PLAIN.slack_h,
-            watts: PLAIN.watts,
-        });
-        let jobs: Vec<Crowded> = jobs.collect();
-        let crowd = Crowd::new(&setup, BEGIN, devices);
-        let paused = crowd.preemptive_bound(&jobs).expect("room for all");
-        let paused = Report::of(&setup, &[], Some(&paused)).bound;
-        let bound = crowd.bound(jobs);
-        let name = format!("6 h, fleet load {load} %");
-        let mut table = study.rows(&name, &setup, Some(&bound), &[]);
-        for row in &mut table {
-            row.preemptive_saved_percent = paused.as_ref().map(|bound| bound.saved_percent);
-        }
-        rows.extend(table);
+    for (pausable, name) in [(false, "6 h"), (true, "6 h, pausable")] {
+        let job = Job { pausable, ..PLAIN };
+        let name = format!("{name}, fleet load {load} %");
+        rows.extend(study.rows(&name, &setup(job), Some(&bound), &[]));
+    }
+    for row in &mut rows {
+        row.clairvoyant_saved_percent = whole.as_ref().map(|bound| bound.saved_percent);
     }
     rows
 }

@@ -17,10 +17,30 @@ use sunward_sim::{
 
 pub(crate) const HOUR_MS: u64 = 3_600_000;
 const SLOT_MS: u64 = HOUR_MS / 4;
-/// 2023-01-02, a day after the beginning of the year.
-pub(crate) const BEGIN: Timestamp = Timestamp(1_672_617_600_000);
-/// 2024-01-01.
-const END: Timestamp = Timestamp(1_704_067_200_000);
+
+/// The time that the tables are about. Parameters are chosen on 2022 and judged on 2023.
+#[derive(Clone, Copy)]
+pub(crate) struct Year {
+    begin: Timestamp,
+    end: Timestamp,
+    /// A day in each season, counted from the beginning.
+    pub(crate) seasons: [u64; 4],
+}
+
+/// From 2023-01-02, a day after the beginning of the year, to 2024-01-01.
+pub(crate) const JUDGED: Year = Year {
+    begin: Timestamp(1_672_617_600_000),
+    end: Timestamp(1_704_067_200_000),
+    seasons: [18, 109, 200, 292],
+};
+
+/// From 2022-04-01, when the traces have a season of history, to 2023-01-01.
+pub(crate) const CHOSEN_ON: Year = Year {
+    begin: Timestamp(1_648_771_200_000),
+    end: Timestamp(1_672_531_200_000),
+    seasons: [18, 88, 158, 228],
+};
+
 /// All recorded zones except NO and BR-CS, which are always clean.
 pub(crate) const ZONES: [&str; 10] = [
     "AU-NSW",
@@ -64,8 +84,8 @@ pub(crate) struct Row {
     pub(crate) table: String,
     pub(crate) bound: Option<String>,
     pub(crate) bound_saved_percent: Option<f64>,
-    /// The saving of the same jobs if they may pause and move every hour at no cost.
-    pub(crate) preemptive_saved_percent: Option<f64>,
+    /// The saving of a schedule of whole jobs that knows the future, where machines are scarce.
+    pub(crate) clairvoyant_saved_percent: Option<f64>,
     pub(crate) runs: u64,
     #[serde(flatten)]
     pub(crate) policy: PolicyReport,
@@ -76,28 +96,51 @@ pub(crate) struct Study {
     pub(crate) data: PathBuf,
     grid: Arc<Grid>,
     truth: Arc<Truth>,
-    every_h: u64,
+    asked: Asked,
+}
+
+/// What the command line asks for.
+#[derive(Clone)]
+pub(crate) struct Asked {
+    /// The hours between two arrivals.
+    pub(crate) every_h: u64,
+    pub(crate) year: Year,
+    pub(crate) foresight: Foresight,
+    /// The only policy to simulate; all if `None`.
+    pub(crate) policy: Option<String>,
 }
 
 impl Study {
-    pub(crate) fn open(data: &Path, every_h: u64) -> Self {
+    pub(crate) fn open(data: &Path, asked: Asked) -> Self {
         let zones = ZONES.map(str::to_owned);
         let grid = Grid::open(&data.join("grid"), Some(&zones)).expect("recorded grids");
         Self {
             data: data.to_owned(),
             truth: Arc::new(truth_of(&grid)),
             grid: Arc::new(grid),
-            every_h,
+            asked,
         }
     }
 
     /// The moments of arrivals, `every_h` hours apart. The last one is early enough that everything
     /// ends within the year.
     pub(crate) fn moments(&self, every_h: Option<u64>, lasts_h: u64) -> Vec<Timestamp> {
-        let step_ms = every_h.unwrap_or(self.every_h) * HOUR_MS;
-        let last = END.0 - (lasts_h + 1) * HOUR_MS;
-        let count = (last - BEGIN.0) / step_ms;
-        (0..count).map(|n| BEGIN.after_ms(n * step_ms)).collect()
+        let Year { begin, end, .. } = self.asked.year;
+        let step_ms = every_h.unwrap_or(self.asked.every_h) * HOUR_MS;
+        let last = end.0 - (lasts_h + 1) * HOUR_MS;
+        let count = (last - begin.0) / step_ms;
+        (0..count).map(|n| begin.after_ms(n * step_ms)).collect()
+    }
+
+    /// The first moment of the year.
+    pub(crate) const fn begin(&self) -> Timestamp {
+        self.asked.year.begin
+    }
+
+    /// The first moments of a few days in each season.
+    pub(crate) fn seasons(&self) -> [Timestamp; 4] {
+        let Year { begin, seasons, .. } = self.asked.year;
+        seasons.map(|day| begin.after_ms(day * 24 * HOUR_MS))
     }
 
     /// A world of a pool in each of the ten zones, with `devices` devices and cores each.
@@ -145,7 +188,10 @@ impl Study {
         bound: Option<&Bound>,
         only: &[&str],
     ) -> Vec<Row> {
-        let chosen = |name: &&str| only.is_empty() || only.contains(name);
+        let asked = self.asked.policy.as_deref();
+        let chosen = |name: &&str| {
+            (only.is_empty() || only.contains(name)) && asked.is_none_or(|asked| asked == *name)
+        };
         let played = names().into_iter().filter(|name| *name != NOW_HOME);
         let locales = self.locales(setup);
         let contenders = played.filter(chosen);
@@ -158,7 +204,7 @@ impl Study {
             table: table.to_owned(),
             bound: told.as_ref().map(|bound| bound.kind.clone()),
             bound_saved_percent: told.as_ref().map(|bound| bound.saved_percent),
-            preemptive_saved_percent: None,
+            clairvoyant_saved_percent: None,
             runs,
             policy,
         };
@@ -189,7 +235,7 @@ impl Study {
         let slots = longest.max().unwrap_or(0).div_ceil(SLOT_MS) + 8;
         let slots = slots.max(192);
         let grid = Arc::clone(&self.grid);
-        let mut feed = RecordedFeed::new(grid, setup, Foresight::Past, SLOT_MS, slots);
+        let mut feed = RecordedFeed::new(grid, setup, self.asked.foresight, SLOT_MS, slots);
         simulate(setup, &mut feed, contenders).expect("a sound world")
     }
 }
