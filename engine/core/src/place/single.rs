@@ -247,10 +247,8 @@ fn better(
 fn of_pieces(problem: &Problem, ask: &Ask, pieces: Pieces, why: Why, best: Best) -> Placement {
     let end = pieces.segments.iter().map(|segment| segment.end).max();
     let in_time = ask.finish_by.is_none_or(|by| end <= Some(by));
-    let others = best.other.into_iter().chain(best.first);
-    let other = others
-        .into_iter()
-        .find(|other| !in_time || answer::keeps_limits(ask, other));
+    let mut others = best.other.into_iter().chain(best.first);
+    let other = others.find(|other| !in_time || answer::keeps_limits(ask, other));
     Placement {
         segments: pieces.segments,
         why,

@@ -169,9 +169,9 @@ mod tests {
         ) {
             let pace = pace(&times);
             times.sort_unstable();
-            let n = times.len() as u64;
+            let n = u64::try_from(times.len()).unwrap();
             let rank = (n + 1 - (n + 1) * risk_ppm / 1_000_000).clamp(1, n);
-            let exact = times[rank as usize - 1];
+            let exact = times[usize::try_from(rank).unwrap() - 1];
             let found = pace.quantile_ms(risk_ppm);
             prop_assert!(found >= exact && found <= exact + exact / 16, "{found} for {exact}");
             prop_assert!(pace.quantile_ms(risk_ppm + more_ppm) <= found);

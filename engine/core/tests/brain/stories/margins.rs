@@ -9,10 +9,10 @@ use crate::world::grids::{HOUR_MS, hour};
 
 /// Power that gets cleaner with every hour.
 const FALLING: [u32; 40] = {
-    let mut grams = [0; 40];
-    let mut at = 0;
+    let mut grams = [900; 40];
+    let mut at = 1;
     while at < 40 {
-        grams[at] = 900 - 20 * at as u32;
+        grams[at] = grams[at - 1] - 20;
         at += 1;
     }
     grams

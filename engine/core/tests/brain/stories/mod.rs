@@ -9,6 +9,7 @@ mod margins;
 mod placing;
 mod sharing;
 mod stopping;
+mod waits;
 
 use sunward_core::Outcome;
 

@@ -8,9 +8,8 @@ use sunward_core::place::{Placer, Problem, Solution, Sunward};
 use sunward_core::{
     Capacity, Fact, FailureKind, Input, Order, PoolId, Reason, RunSpec, RunStatus, TaskStatus,
     WorkerId, explain,
-    explain::{WaitsFor, waits},
 };
-use sunward_workflows::{RetryOn, Stage};
+use sunward_workflows::Stage;
 
 use crate::world::flow::{Flow, Shape, flow, stage};
 use crate::world::grids::{HOUR_MS, cleanest, hour, hours};
@@ -596,62 +595,4 @@ fn a_stage_without_an_answer_does_not_shift_the_answers_of_others() {
     assert_eq!(begin("first"), 0, "it starts at once at home");
     assert_eq!(begin("second"), 3, "it keeps its own answer");
     world.assert_replays();
-}
-
-#[test]
-fn what_waits_says_until_when_and_for_what() {
-    let mut world = World::with_grids(&[VALLEY], 1);
-    let flow = flow()
-        .stage(
-            hour_long("train")
-                .range(3)
-                .retries(3, 60_000, RetryOn::Exit(vec![75])),
-        )
-        .stage(hour_long("end").from("all", "train"));
-    let run = world.submit(within(9, flow));
-    world.think();
-    let told = |world: &World| waits(&world.state, run);
-    let first = told(&world);
-    assert_eq!(first.len(), 2);
-    assert_eq!(
-        (first[0].stage.as_str(), first[0].tasks),
-        ("train", Some(3))
-    );
-    assert_eq!(first[0].wait, WaitsFor::CleanPower);
-    let placed = world.state.run(run).unwrap().find("train").unwrap();
-    let start = placed.placement().unwrap().start();
-    assert_eq!(first[0].until, start);
-    assert_eq!(first[0].pool.as_ref().unwrap().pool, "pool-DE");
-    assert_eq!(
-        (first[1].wait, first[1].stages.as_slice()),
-        (WaitsFor::Stages, &["train".to_owned()][..])
-    );
-    assert!(first[1].until > first[0].until);
-
-    world.pass(start.unwrap());
-    let slots = told(&world);
-    assert_eq!(
-        (slots[0].wait, slots[0].tasks),
-        (WaitsFor::Slot, Some(2)),
-        "one runs"
-    );
-    assert_eq!(slots[0].pool.as_ref().unwrap().zone, "DE");
-
-    world.fate = Box::new(|_, _, _| fails(FailureKind::Exit(75)));
-    world.land_one();
-    let retried = told(&world);
-    let retry = retried
-        .iter()
-        .find(|one| one.wait == WaitsFor::Retry)
-        .unwrap();
-    assert_eq!(retry.tasks, Some(1));
-    let until = retry.until.unwrap();
-    assert!(
-        until > world.now && until <= world.now.after_ms(60_000),
-        "{until:?}"
-    );
-
-    world.give(Input::Cancel { run });
-    world.settle();
-    assert_eq!(told(&world), []);
 }
