@@ -92,6 +92,11 @@ fn serve(mut stream: &TcpStream, noted: &Mutex<Vec<String>>) -> std::io::Result<
 fn answer(path: &str) -> String {
     match path {
         "/login" => return r#"{"token":"t"}"#.to_owned(),
+        "/v3/my-access" => return r#"{"signal_types":[]}"#.to_owned(),
+        _ if path.starts_with("/v3/region-from-loc") => {
+            return r#"{"region":"CAISO_NORTH","region_full_name":"California","signal_type":"co2_moer"}"#
+                .to_owned();
+        }
         _ if path.starts_with("/v3/") => return watttime(path),
         _ => {}
     }

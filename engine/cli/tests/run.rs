@@ -65,6 +65,7 @@ fn a_run_answers_with_one_object_of_the_promised_shape() {
                 "intensity_certainty": null, "joules_without_intensity": 0,
                 "restated": false,
             },
+            "late": null,
         })
     );
 }
