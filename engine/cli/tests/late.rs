@@ -15,7 +15,7 @@ use scene::Scene;
 /// A stage that no machine ends in time: its clock runs ten thousand times as fast.
 const HASTY: &str = "\
 name: hasty
-place: { deadline: 1s }
+place: { deadline: 1s, deadline_risk: 10% }
 stages:
   train:
     run: 'true'

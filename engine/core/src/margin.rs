@@ -15,8 +15,8 @@ const RISK_PPM: u32 = 100_000;
 /// longest attempt if that is more.
 const ENOUGH: u64 = 5;
 
-/// What is assumed of a command without enough attempts: its wall times are log-normal around the
-/// expected one, with a standard deviation of 0.3 of their logarithm. For a chance, in parts per
+/// What is assumed of a command without enough attempts, unless its author states how long it takes
+/// and no risk: then nothing. Its wall times are log-normal around the expected one, with a standard deviation of 0.3 of their logarithm. For a chance, in parts per
 /// million, of taking longer, this is how much longer, in thousandths of the expected time. Chances
 /// in between are interpolated.
 const ASSUMED: [(u64, u64); 12] = [
@@ -64,14 +64,24 @@ fn margin(
     if run.spec.placing.times_are_exact || due.is_none() {
         return Margin::default();
     }
-    let risk_ppm = risk_ppm(&run.spec, planned);
+    let stated_ppm = own.deadline_risk_ppm.or(of_run.deadline_risk_ppm);
+    let risk_ppm = stated_ppm.unwrap_or(RISK_PPM);
+    // An author who states a time and no risk means the time that the work may take.
+    let is_taken_at_its_word = planned.stage.expect.time_ms.is_some() && stated_ppm.is_none();
     let tasks = run.open_tasks(id).max(1);
     let width = planned.stage.max_parallel.unwrap_or(tasks).clamp(1, tasks);
     let pace = state.agenda.pace(planned.meaning);
     // After a checkpoint less is left than was expected of the whole.
     let whole_ms = planned.stage.expect.time_ms.unwrap_or(left_ms);
     let each_ppm = (u64::from(risk_ppm) / u64::from(width)).max(1);
-    let (each_ms, spread) = of_one(pace.as_ref(), whole_ms, each_ppm);
+    let assumed_ms = match is_taken_at_its_word {
+        true => 0,
+        false => assumed_ms(whole_ms, each_ppm),
+    };
+    let (each_ms, spread) = of_one(pace.as_ref(), whole_ms, each_ppm, assumed_ms);
+    if is_taken_at_its_word && spread == Spread::Assumed {
+        return Margin::default();
+    }
     let each_ms = u128::from(each_ms) * u128::from(left_ms) / u128::from(whole_ms.max(1));
     let rounds = u128::from(tasks.div_ceil(width));
     let ms = each_ms
@@ -85,16 +95,9 @@ fn margin(
     }
 }
 
-/// The chance of ending late that is accepted for a stage, in parts per million.
-fn risk_ppm(spec: &RunSpec, planned: &PlannedStage) -> u32 {
-    let own = planned.stage.place.deadline_risk_ppm;
-    own.or(spec.workflow.place.deadline_risk_ppm)
-        .unwrap_or(RISK_PPM)
-}
-
-/// How much longer than expected one task may take, in milliseconds.
-fn of_one(pace: Option<&Pace>, expected_ms: u64, risk_ppm: u64) -> (u64, Spread) {
-    let assumed_ms = assumed_ms(expected_ms, risk_ppm);
+/// How much longer than expected one task may take, in milliseconds. `assumed_ms` is that without
+/// attempts.
+fn of_one(pace: Option<&Pace>, expected_ms: u64, risk_ppm: u64, assumed_ms: u64) -> (u64, Spread) {
     match pace {
         Some(pace) if pace.attempts >= ENOUGH => (
             pace.quantile_ms(risk_ppm).saturating_sub(expected_ms),
@@ -102,7 +105,10 @@ fn of_one(pace: Option<&Pace>, expected_ms: u64, risk_ppm: u64) -> (u64, Spread)
         ),
         Some(pace) if risk_ppm < 500_000 => {
             let longest_ms = pace.longest_ms.saturating_sub(expected_ms);
-            (assumed_ms.max(longest_ms), Spread::Assumed)
+            match longest_ms > assumed_ms {
+                true => (longest_ms, Spread::Longest(pace.attempts)),
+                false => (assumed_ms, Spread::Assumed),
+            }
         }
         Some(_) | None => (assumed_ms, Spread::Assumed),
     }
@@ -153,12 +159,11 @@ mod tests {
     #[test]
     fn five_attempts_count_for_themselves_and_fewer_only_make_it_longer() {
         let expected_ms = 60 * MINUTE_MS;
-        let steady = of_one(Some(&pace(&[60; 5])), expected_ms, 100_000);
-        assert_eq!(steady, (0, Spread::Observed(5)));
-        let few = of_one(Some(&pace(&[60; 4])), expected_ms, 100_000);
-        assert_eq!(few, (assumed_ms(expected_ms, 100_000), Spread::Assumed));
-        let long = of_one(Some(&pace(&[60, 240])), expected_ms, 100_000);
-        assert_eq!(long, (180 * MINUTE_MS, Spread::Assumed));
+        let assumed_ms = assumed_ms(expected_ms, 100_000);
+        let of = |minutes: &[u64]| of_one(Some(&pace(minutes)), expected_ms, 100_000, assumed_ms);
+        assert_eq!(of(&[60; 5]), (0, Spread::Observed(5)));
+        assert_eq!(of(&[60; 4]), (assumed_ms, Spread::Assumed));
+        assert_eq!(of(&[60, 240]), (180 * MINUTE_MS, Spread::Longest(2)));
     }
 
     proptest! {
@@ -172,8 +177,11 @@ mod tests {
             let pace = pace(&minutes);
             let pace = (!minutes.is_empty()).then_some(&pace);
             let expected_ms = expected * MINUTE_MS;
-            let (cautious, _) = of_one(pace, expected_ms, risk_ppm);
-            let (bold, _) = of_one(pace, expected_ms, (risk_ppm + more_ppm).min(1_000_000));
+            let of = |risk_ppm| {
+                of_one(pace, expected_ms, risk_ppm, assumed_ms(expected_ms, risk_ppm)).0
+            };
+            let cautious = of(risk_ppm);
+            let bold = of((risk_ppm + more_ppm).min(1_000_000));
             prop_assert!(bold <= cautious);
         }
     }

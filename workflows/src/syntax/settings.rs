@@ -132,7 +132,7 @@ pub(super) static PLACE: Shape = Shape::new(
         Key::new(
             "deadline_risk",
             Kind::Percent,
-            "The accepted chance of ending after the deadline, because work takes longer than expected; 10% by default.",
+            "The accepted chance of ending after the deadline, because work takes longer than expected; 10% by default. Before a command has run, a stated `expect: time` is taken at its word, unless this is stated too.",
         ),
         Key::new(
             "max_delay",

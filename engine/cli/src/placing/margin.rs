@@ -2,7 +2,7 @@
 
 use sunward_core::place::{Spread, Timing};
 
-use crate::render::units::{count, float, seconds};
+use crate::render::units::{count, float, plural, seconds};
 
 /// The margin that a stage keeps, and where it comes from; `None` if it keeps none.
 pub(crate) fn words(timing: &Timing) -> Option<String> {
@@ -13,6 +13,12 @@ pub(crate) fn words(timing: &Timing) -> Option<String> {
             format!(
                 "by the spread of {} earlier attempts of its command",
                 count(attempts)
+            )
+        }
+        Spread::Longest(attempts) => {
+            format!(
+                "by the longest of {} of its command",
+                plural(attempts, "earlier attempt")
             )
         }
         Spread::Assumed => {

@@ -29,13 +29,16 @@ pub struct Margin {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Spread {
-    /// None: the times are known exactly, or there is no deadline.
+    /// None: the times are known exactly or taken as the workflow states them, or there is no
+    /// deadline.
     #[default]
     None,
     /// That of this number of attempts of the same command.
     Observed(u64),
     /// The usual one, because there are too few attempts of the same command.
     Assumed,
+    /// The longest of this number of attempts, because they are too few.
+    Longest(u64),
 }
 
 /// Where an expected time comes from.

@@ -72,23 +72,31 @@ fn train() -> sunward_workflows::Stage {
 }
 
 #[test]
-fn without_history_nearly_half_of_the_expected_time_is_left() {
-    let hour_long = || stage("train").edit(|stage| stage.expect.time_ms = Some(HOUR_MS));
-    for (risk_ppm, minutes) in [
-        (None, 28),
-        (Some(100_000), 28),
-        (Some(50_000), 38),
-        (Some(1_000_000), 0),
+fn without_history_nearly_half_is_left_unless_the_author_states_the_time() {
+    // Without any estimate, a task is assumed to take an hour.
+    let stated = || stage("train").edit(|stage| stage.expect.time_ms = Some(HOUR_MS));
+    for (risk_ppm, hour_long, minutes) in [
+        (None, stage("train"), 28),
+        (Some(100_000), stage("train"), 28),
+        (Some(50_000), stage("train"), 38),
+        (Some(1_000_000), stage("train"), 0),
+        (Some(100_000), stated(), 28),
+        (None, stated(), 0),
     ] {
         let mut world = world();
-        let (run, placed) = placement(&mut world, within(12, risk_ppm, hour_long()));
+        let is_taken_at_its_word = risk_ppm.is_none() && hour_long.expect.time_ms.is_some();
+        let (run, placed) = placement(&mut world, within(12, risk_ppm, hour_long));
         assert_eq!(spare_minutes(&placed, 12), minutes, "{risk_ppm:?}");
         assert_eq!(
             placed.end().unwrap().since_ms(placed.start().unwrap()),
             HOUR_MS,
             "by the mean"
         );
-        assert_eq!(placed.timing.margin.spread, Spread::Assumed);
+        let spread = match is_taken_at_its_word {
+            true => Spread::None,
+            false => Spread::Assumed,
+        };
+        assert_eq!(placed.timing.margin.spread, spread);
         world.settle();
         assert_eq!(world.status(run), RunStatus::Succeeded);
         world.assert_replays();
@@ -144,6 +152,7 @@ fn margins_of_a_chain_add_by_their_squares() {
         .stage(hours("a", 3))
         .stage(hours("train", 4).needs("a"));
     flow.workflow.place.deadline_ms = Some(24 * HOUR_MS);
+    flow.workflow.place.deadline_risk_ppm = Some(100_000);
     let (run, last) = placement(&mut world, flow.spec());
     let first = world.state.run(run).unwrap().find("a").unwrap();
     let first = first.placement().unwrap();
