@@ -123,6 +123,8 @@ def total(sums):
 
 
 def main():
+    if len(sys.argv) not in (2, 3):
+        sys.exit(__doc__)
     report = json.loads(Path(sys.argv[1]).read_text(), parse_float=Decimal)
     grid = Grid(Path(sys.argv[2])) if len(sys.argv) > 2 else None
     entries, ledger = report["entries"], report["ledger"]

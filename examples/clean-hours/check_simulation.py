@@ -65,6 +65,8 @@ def check_row(row, zones):
 
 
 def main():
+    if len(sys.argv) != 4:
+        sys.exit(__doc__)
     schedule, told, grid = (Path(arg) for arg in sys.argv[1:4])
     zones = {path.stem: read_zone(path) for path in sorted(grid.glob("*.csv"))}
     with open(schedule, newline="") as file:
