@@ -3,7 +3,7 @@
 use crate::estimate;
 use crate::ids::StageId;
 use crate::place::{Margin, Spread, Timing};
-use crate::plan::{PlannedStage, RunSpec};
+use crate::plan::PlannedStage;
 use crate::state::pace::Pace;
 use crate::state::{RunState, State};
 
