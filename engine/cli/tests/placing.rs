@@ -10,46 +10,8 @@
 
 mod scene;
 
+use scene::patient::{AT_NIGHT, NIGHT, PATIENT, world};
 use scene::{Scene, Told};
-
-/// A stage of two hours and a stage of half an hour after it, to end by tomorrow. `{budget}` and
-/// `{place}` are replaced.
-const PATIENT: &str = "\
-name: patient
-place: { deadline: 24h }
-budget: { gco2e: 5000 }
-stages:
-  search:
-    run: printf 'n\\n1\\n' > ${{ outputs.out }}
-    outputs: { out: { format: csv, schema: { n: int64 } } }
-    expect: { time: 2h, power: 1000W }
-  merge:
-    inputs: { out: search.out }
-    run: cat ${{ inputs.out }} > ${{ outputs.all }}
-    outputs: { all: { format: arrow } }
-    expect: { time: 30m, power: 100W }
-outputs: { all: merge.all }
-";
-
-const EIGHT: &str = "2023-01-09T02:00:00Z";
-
-/// The arguments that run a scene's workflow on its grid as of eight o'clock.
-const AT_EIGHT: [&str; 8] = [
-    "run",
-    "workflow.yaml",
-    "--grid",
-    "grid",
-    "--zone",
-    "DE",
-    "--as-of",
-    EIGHT,
-];
-
-fn world() -> Scene {
-    let scene = Scene::with(PATIENT);
-    scene.recorded_world();
-    scene
-}
 
 #[test]
 fn a_plan_over_a_fleet_says_where_when_and_what_it_saves() {
@@ -62,7 +24,7 @@ fn a_plan_over_a_fleet_says_where_when_and_what_it_saves() {
         "--fleet",
         "fleet.yaml",
     ];
-    words.extend(["--as-of", EIGHT]);
+    words.extend(["--as-of", NIGHT]);
     let told = scene.sunward(&words).expect(0);
     let from = told.out.find("Where and when").expect("a part of its own");
     insta::assert_snapshot!(&told.out[from..]);
@@ -89,7 +51,7 @@ fn a_plan_says_what_of_the_fleet_file_has_no_effect_as_a_simulation_does() {
     let idle = "capacity: 4, idle: { gpu_below: 5%, for: 15m }, limits: { task_time: 4h } }";
     scene.file("fleet.yaml", fleet.replace("capacity: 4 }", idle));
     let over = ["--grid", "grid", "--fleet", "fleet.yaml"];
-    let at = ["--as-of", EIGHT];
+    let at = ["--as-of", NIGHT];
     let plan = [&["plan", "workflow.yaml"][..], &over, &at].concat();
     let told = scene.sunward(&plan).expect(0).out;
     let from = told.find("No effect yet").expect("a part of its own");
@@ -125,7 +87,7 @@ fn a_plan_over_a_fleet_takes_its_gpus() {
     );
     let words = ["--fleet", "fleet.yaml", "--json"];
     let plan = scene
-        .sunward(&[&["plan"], &AT_EIGHT[1..], &words].concat())
+        .sunward(&[&["plan"], &AT_NIGHT[1..], &words].concat())
         .expect(0)
         .json();
     assert_eq!(plan["placing"]["stages"][0]["pools"][0], "de");
@@ -143,7 +105,7 @@ fn a_plan_is_drawn_as_a_picture_and_as_a_page() {
             "--fleet",
             "fleet.yaml",
             "--as-of",
-            EIGHT,
+            NIGHT,
             "--picture",
             name,
         ];
@@ -161,7 +123,7 @@ fn a_plan_is_drawn_as_a_picture_and_as_a_page() {
 #[test]
 fn a_laptop_waits_for_the_clean_hours_runs_and_tells_what_that_saved() {
     let scene = world();
-    let words = [&AT_EIGHT[..], &["--clock-scale", "7200", "--json"]].concat();
+    let words = [&AT_NIGHT[..], &["--clock-scale", "7200", "--json"]].concat();
     let told = scene.sunward(&words).expect(0);
     assert!(
         told.err
@@ -198,10 +160,10 @@ fn a_laptop_waits_for_the_clean_hours_runs_and_tells_what_that_saved() {
 #[test]
 fn now_waits_for_nothing() {
     let scene = world();
-    let words = [&AT_EIGHT[..], &["--now"]].concat();
+    let words = [&AT_NIGHT[..], &["--now"]].concat();
     let told = scene.sunward(&words).expect(0);
     assert!(!told.err.contains("waits until"), "{}", told.err);
-    let clock = format!("the clock starts at {EIGHT}: times");
+    let clock = format!("the clock starts at {NIGHT}: times");
     assert!(told.err.contains(&clock), "at its own pace: {}", told.err);
 }
 
@@ -209,7 +171,7 @@ fn now_waits_for_nothing() {
 fn a_plan_over_budget_is_refused_with_the_numbers_and_nothing_is_created() {
     let scene = world();
     scene.file("workflow.yaml", PATIENT.replace("5000", "100"));
-    let told = scene.sunward(&AT_EIGHT).expect(2);
+    let told = scene.sunward(&AT_NIGHT).expect(2);
     assert!(
         told.err.contains("gCO2e of 100 gCO2e allowed"),
         "{}",
@@ -223,9 +185,9 @@ fn a_budget_is_judged_without_a_deadline_and_energy_without_a_grid() {
     let scene = world();
     let at_once = PATIENT.replace("place: { deadline: 24h }\n", "");
     scene.file("workflow.yaml", at_once.replace("5000", "100"));
-    let told = scene.sunward(&AT_EIGHT).expect(2);
+    let told = scene.sunward(&AT_NIGHT).expect(2);
     assert!(told.err.contains("gCO2e of 100 gCO2e"), "{}", told.err);
-    let planned = [&["plan"], &AT_EIGHT[1..], &["--json"]].concat();
+    let planned = [&["plan"], &AT_NIGHT[1..], &["--json"]].concat();
     let plan = scene.sunward(&planned).expect(2).json();
     assert_eq!(
         plan["placing"]["energy_kwh"], 2.05,
@@ -251,13 +213,13 @@ fn a_budget_is_judged_without_a_deadline_and_energy_without_a_grid() {
 fn a_deadline_that_cannot_be_met_is_told_before_anything_runs() {
     let scene = world();
     scene.file("workflow.yaml", PATIENT.replace("24h", "30m"));
-    let planned = [&["plan"], &AT_EIGHT[1..]].concat();
+    let planned = [&["plan"], &AT_NIGHT[1..]].concat();
     let plan = scene.sunward(&planned).expect(0).out;
     assert!(
         plan.contains("the deadline cannot be met: the run is expected to end 2 h 0 min after it"),
         "{plan}"
     );
-    let told = scene.sunward(&AT_EIGHT).expect(0);
+    let told = scene.sunward(&AT_NIGHT).expect(0);
     assert!(told.err.contains("2 h 0 min after it"), "{}", told.err);
     let explained = scene.sunward(&["explain", "search"]).expect(0).out;
     assert!(explained.contains("cannot be met"), "{explained}");
@@ -371,7 +333,7 @@ params: { mark: { type: string } }
 fn a_retry_heeds_now_and_transfer_and_its_clock_never_runs_backwards() {
     let scene = world();
     scene.file("workflow.yaml", FALTERING);
-    let grid = ["--grid", "grid", "--zone", "DE", "--as-of", EIGHT];
+    let grid = ["--grid", "grid", "--zone", "DE", "--as-of", NIGHT];
     let mark = format!("mark={}", scene.path().join("mark").display());
     let mark = ["-p", &mark];
     let run = [
@@ -403,12 +365,12 @@ fn a_run_of_recorded_time_says_so_and_is_retried_in_it() {
     let mark = format!("mark={}", scene.path().join("mark").display());
     let run = [
         &["run", "workflow.yaml", "--now", "--json", "-p", &mark][..],
-        &["--grid", "grid", "--zone", "DE", "--as-of", EIGHT],
+        &["--grid", "grid", "--zone", "DE", "--as-of", NIGHT],
         &["--clock-scale", "1000"],
     ]
     .concat();
     let told = scene.sunward(&run).expect(1).json();
-    let replayed = serde_json::json!({ "as_of": EIGHT, "clock_scale": 1000 });
+    let replayed = serde_json::json!({ "as_of": NIGHT, "clock_scale": 1000 });
     assert_eq!(told["ledger"]["replayed"], replayed);
     scene.file("mark", "");
     let anew = ["retry", "--grid", "grid", "--zone", "DE"];
@@ -439,7 +401,7 @@ fn a_retry_of_a_run_of_today_under_a_record_of_long_ago_is_refused() {
         .sunward(&["run", "workflow.yaml", "-p", "mark=/nowhere"])
         .expect(1);
     let told = scene
-        .sunward(&["retry", "--grid", "grid", "--zone", "DE", "--as-of", EIGHT])
+        .sunward(&["retry", "--grid", "grid", "--zone", "DE", "--as-of", NIGHT])
         .expect(2);
     assert!(told.err.contains("go backward"), "{}", told.err);
 }
@@ -449,7 +411,7 @@ fn what_was_measured_after_the_end_restates_the_ledger() {
     let scene = world();
     // The power is so large that rounding to whole micrograms does not matter.
     scene.file("settings.yaml", "watts_per_core: 1000000\n");
-    let words = [&AT_EIGHT[..], &["--now", "--json"]].concat();
+    let words = [&AT_NIGHT[..], &["--now", "--json"]].concat();
     let mut run = scene.command(&words);
     run.env("SUNWARD_CONFIG", scene.path().join("settings.yaml"));
     let told = Told::of(&run.output().unwrap()).expect(0);
@@ -483,7 +445,7 @@ fn what_was_measured_after_the_end_restates_the_ledger() {
 #[test]
 fn what_the_cache_saved_stands_on_a_line_of_its_own() {
     let scene = world();
-    let words = [&AT_EIGHT[..], &["--now", "--json"]].concat();
+    let words = [&AT_NIGHT[..], &["--now", "--json"]].concat();
     let first = scene.sunward(&words).expect(0).json()["ledger"].clone();
     assert_eq!(first["cache_saved"], serde_json::Value::Null);
     let second = scene
@@ -516,7 +478,7 @@ fn what_the_cache_saved_stands_on_a_line_of_its_own() {
     );
     let own = scene.sunward(&["status", "r1", "--json"]).expect(0).json();
     assert_eq!(own["run"]["ledger"]["cache_saved"], serde_json::Value::Null);
-    let third = [&AT_EIGHT[..], &["--now", "--fresh"]].concat();
+    let third = [&AT_NIGHT[..], &["--now", "--fresh"]].concat();
     let told = scene.sunward(&third).expect(0).out;
     let line = told.lines().find(|line| line.starts_with("  saved: "));
     let line = line.expect("a line of its own");
@@ -527,7 +489,7 @@ fn what_the_cache_saved_stands_on_a_line_of_its_own() {
 #[test]
 fn grid_takes_no_argument_that_it_has_no_use_for() {
     let scene = world();
-    let grid = ["grid", "DE", "--grid", "grid", "--as-of", EIGHT];
+    let grid = ["grid", "DE", "--grid", "grid", "--as-of", NIGHT];
     let told = scene.sunward(&grid).expect(0).out;
     assert!(
         told.contains("< 1 min") && !told.contains("0.000"),

@@ -10,49 +10,12 @@
 
 mod scene;
 
-use scene::Scene;
-
-/// A stage of two hours and a stage of half an hour after it, to end by tomorrow.
-const PATIENT: &str = "\
-name: patient
-place: { deadline: 24h }
-stages:
-  search:
-    run: printf 'n\\n1\\n' > ${{ outputs.out }}
-    outputs: { out: { format: csv, schema: { n: int64 } } }
-    expect: { time: 2h, power: 1000W }
-  merge:
-    inputs: { out: search.out }
-    run: cat ${{ inputs.out }} > ${{ outputs.all }}
-    outputs: { all: { format: arrow } }
-    expect: { time: 30m, power: 100W }
-outputs: { all: merge.all }
-";
-
-const EIGHT: &str = "2023-01-09T02:00:00Z";
-
-/// The arguments that run a scene's workflow on its grid as of eight o'clock.
-const AT_EIGHT: [&str; 8] = [
-    "run",
-    "workflow.yaml",
-    "--grid",
-    "grid",
-    "--zone",
-    "DE",
-    "--as-of",
-    EIGHT,
-];
-
-fn world() -> Scene {
-    let scene = Scene::with(PATIENT);
-    scene.recorded_world();
-    scene
-}
+use scene::patient::{AT_NIGHT, PATIENT, world};
 
 #[test]
 fn the_status_of_a_waiting_run_says_until_when_and_for_what_by_its_own_clock() {
     let scene = world();
-    let mut run = scene.start(&AT_EIGHT);
+    let mut run = scene.start(&AT_NIGHT);
     run.wait_for_word("waits until");
     let status = || scene.sunward(&["status", "r1", "--json"]).expect(0).json();
     // It waits once its result is known not to be in the cache.
@@ -100,7 +63,7 @@ fn the_status_of_a_waiting_run_says_until_when_and_for_what_by_its_own_clock() {
 #[test]
 fn a_home_elsewhere_is_told_to_have_no_effect_on_one_machine() {
     let scene = world();
-    let plan = [&["plan"], &AT_EIGHT[1..]].concat();
+    let plan = [&["plan"], &AT_NIGHT[1..]].concat();
     let told = scene.sunward(&plan).expect(0);
     assert!(!told.err.contains("home:"), "{}", told.err);
     scene.file(

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sunward_workflows::{Gpus, Reference, Scatter};
 
 use crate::ids::{StageId, Timestamp};
-use crate::place::{Basis, Outlook, Placement, Segment, Taken, Timing, Why};
+use crate::place::{Outlook, Placement, Segment, Taken, TimeSource, Timing, Why};
 use crate::plan::{PlannedStage, RunSpec};
 use crate::planning::gpus;
 use crate::pool::{Fleet, Pool, PoolId};
@@ -32,19 +32,19 @@ pub(crate) fn timing(state: &State, planned: &PlannedStage, stage: &StageState) 
     if let Some(ms) = planned.stage.expect.time_ms {
         return Timing {
             task_ms: after_checkpoint_ms(ms, planned, stage),
-            basis: Basis::Stated,
+            source: TimeSource::Stated,
             ..Timing::default()
         };
     }
     match stage.ledger.mean_us().or_else(history) {
         Some(us) => Timing {
             task_ms: us.div_ceil(1000),
-            basis: Basis::Observed,
+            source: TimeSource::Observed,
             ..Timing::default()
         },
         None => Timing {
             task_ms: TASK_MS,
-            basis: Basis::Assumed,
+            source: TimeSource::Assumed,
             ..Timing::default()
         },
     }

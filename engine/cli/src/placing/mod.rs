@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sunward_core::place::{
-    Ask, Basis, Outlook, Placement, Placer, PoolOutlook, Problem, Sunward, ZoneOutlook,
+    Ask, Outlook, Placement, Placer, PoolOutlook, Problem, Sunward, TimeSource, ZoneOutlook,
 };
 use sunward_core::{
     Fact, Fleet, Input, Late, Order, Overrun, Pool, RunId, RunSpec, StagePreview, State, Times,
@@ -87,7 +87,7 @@ impl Placing {
                 let planned = spec.plan.stage(ask.id.stage);
                 stages.push(PlacedStage {
                     stage: planned.map_or_else(String::new, |one| one.stage.name.clone()),
-                    is_guess: ask.timing.basis == Basis::Assumed,
+                    is_guess: ask.timing.source == TimeSource::Assumed,
                     ask: ask.clone(),
                     placement,
                 });

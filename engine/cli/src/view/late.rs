@@ -3,7 +3,7 @@
 use serde::Serialize;
 use sunward_core::Late;
 use sunward_core::late::{Cause, Limit, TookLonger};
-use sunward_core::place::Basis;
+use sunward_core::place::TimeSource;
 
 use crate::machine::shown;
 use crate::render::units::{float, seconds};
@@ -157,11 +157,11 @@ fn longer(stage: &str, task: Option<TookLonger>, total: &str) -> String {
         return format!("stage {stage} took {total} longer than expected");
     };
     let took = time(task.took_ms);
-    match (task.expected_ms, task.basis) {
+    match (task.expected_ms, task.source) {
         (None, _) => format!(
             "stage {stage} took {took}, and nothing says how long it takes; give it `expect: {{ time: … }}`"
         ),
-        (Some(ms), Some(Basis::Assumed)) => format!(
+        (Some(ms), Some(TimeSource::Assumed)) => format!(
             "stage {stage} took {took}, where {} was assumed; give it `expect: {{ time: … }}`",
             time(ms)
         ),

@@ -9,6 +9,8 @@
     reason = "shared by several test binaries, none of which uses all of it"
 )]
 
+pub(crate) mod patient;
+
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};

@@ -6,7 +6,7 @@ use super::{Cause, TookLonger};
 use crate::attempt::AttemptStatus;
 use crate::ids::{StageId, Timestamp};
 use crate::ledger::AttemptRecord;
-use crate::place::{Basis, Why};
+use crate::place::{TimeSource, Why};
 use crate::plan::PlannedStage;
 use crate::state::RunState;
 use crate::state::course::{StoodFor, Stop};
@@ -103,7 +103,7 @@ impl<'a> Breakdown<'a> {
         Some(TookLonger {
             took_ms: self.pace_ms(id),
             expected_ms: expected.map(|(ms, _)| ms),
-            basis: expected.map(|(_, basis)| basis),
+            source: expected.map(|(_, source)| source),
         })
     }
 
@@ -300,15 +300,19 @@ fn planned_alone(planned: &PlannedStage) -> bool {
 }
 
 /// What was expected of each task of a stage before it began.
-fn expected(planned: &PlannedStage, stage: &StageState) -> Option<(u64, Basis)> {
-    let placed = stage.course.expected.map(|one| (one.task_ms, one.basis));
-    let stated = planned.stage.expect.time_ms.map(|ms| (ms, Basis::Stated));
+fn expected(planned: &PlannedStage, stage: &StageState) -> Option<(u64, TimeSource)> {
+    let placed = stage.course.expected.map(|one| (one.task_ms, one.source));
+    let stated = planned
+        .stage
+        .expect
+        .time_ms
+        .map(|ms| (ms, TimeSource::Stated));
     placed.or(stated)
 }
 
 /// The part of some work that is due to tasks that took longer than expected. All of it, if nothing
 /// was expected.
-fn longer_ms(work_ms: u64, pace_ms: u64, expected: Option<(u64, Basis)>) -> u64 {
+fn longer_ms(work_ms: u64, pace_ms: u64, expected: Option<(u64, TimeSource)>) -> u64 {
     let expected_ms = expected.map_or(0, |(ms, _)| ms);
     let over_ms = pace_ms.saturating_sub(expected_ms);
     let part = u128::from(work_ms) * u128::from(over_ms) / u128::from(pace_ms.max(1));

@@ -12,7 +12,7 @@ mod limits;
 use serde::Serialize;
 
 use crate::ids::{StageId, Timestamp};
-use crate::place::Basis;
+use crate::place::TimeSource;
 use crate::state::RunState;
 use breakdown::Breakdown;
 use limits::{Missed, missed};
@@ -66,7 +66,7 @@ pub struct TookLonger {
     /// What was expected of each of them; `None` if nothing was.
     pub expected_ms: Option<u64>,
     /// Where that came from.
-    pub basis: Option<Basis>,
+    pub source: Option<TimeSource>,
 }
 
 /// What made a run late.

@@ -51,4 +51,4 @@ pub use placement::{Alternative, Placement, Segment, Why};
 pub use problem::{Problem, Reserved, Solution};
 pub use solve::{Placer, Sunward};
 pub use taken::Taken;
-pub use timing::{Basis, Margin, Spread, Timing};
+pub use timing::{Margin, Spread, TimeSource, Timing};

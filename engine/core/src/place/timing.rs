@@ -8,7 +8,7 @@ pub struct Timing {
     /// The expected wall time of one task, in milliseconds.
     pub task_ms: u64,
     /// Where that comes from.
-    pub basis: Basis,
+    pub source: TimeSource,
     /// How much time the stage leaves before its deadline, by itself.
     pub margin: Margin,
 }
@@ -44,7 +44,7 @@ pub enum Spread {
 /// Where an expected time comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Basis {
+pub enum TimeSource {
     /// The workflow states it (`expect`).
     Stated,
     /// It is the mean of earlier attempts of the same command.

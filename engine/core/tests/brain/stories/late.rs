@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sunward_core::late::{Cause, Late, Limit, TookLonger, late};
-use sunward_core::place::Basis;
+use sunward_core::place::TimeSource;
 use sunward_core::{FailureKind, Input, Outcome, RunId, RunStatus};
 
 use super::ok;
@@ -76,7 +76,7 @@ fn an_hour_that_takes_eight_within_one_ends_seven_hours_late() {
         task: Some(TookLonger {
             took_ms: 8 * HOUR_MS,
             expected_ms: Some(HOUR_MS),
-            basis: Some(Basis::Stated),
+            source: Some(TimeSource::Stated),
         }),
     };
     assert_eq!(told(&world, run), Some(expected));
