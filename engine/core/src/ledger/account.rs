@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use super::Ledger;
 use super::carbon::Carbon;
-use super::intensities::{Certainty, Figure, Intensities, Known};
+use super::intensities::{Certainty, Intensities};
 use super::quarters::Quarters;
 use super::sums::Sums;
+use super::supply::Supply;
 use crate::pool::{Fleet, Pool};
 
 /// The carbon account of a set of attempts: those of a task, a stage, a run or a project. The
@@ -64,8 +65,28 @@ impl Account {
             embodied_unknown: ledger.attempts_without_gpu > 0,
             ..Self::default()
         };
-        account.add_use(&ledger.quarters, fleet, known);
-        account.add_home(&ledger.at_home, fleet, known);
+        let least_certain = add(
+            &ledger.quarters,
+            (fleet, known),
+            (&mut account.carbon, &mut account.uncovered_millijoules),
+            (
+                &mut account.marginal,
+                &mut account.marginal_uncovered_millijoules,
+            ),
+        );
+        account.certainty = least_certain;
+        add(
+            &ledger.at_home,
+            (fleet, known),
+            (
+                &mut account.at_home_now,
+                &mut account.at_home_uncovered_millijoules,
+            ),
+            (
+                &mut account.at_home_marginal,
+                &mut account.at_home_marginal_uncovered_millijoules,
+            ),
+        );
         for transfer in &ledger.transfers {
             let ends = transfer.ends(fleet, known);
             for (end, carbon) in ends.into_iter().flatten() {
@@ -86,56 +107,6 @@ impl Account {
         account
     }
 
-    fn add_use(&mut self, quarters: &Quarters, fleet: &Fleet, known: &Intensities) {
-        for (pool, quarter, millijoules) in quarters.iter() {
-            let pool = fleet.get(pool);
-            let there = pool.and_then(|pool| Some((pool, known.get(&pool.zone, quarter)?)));
-            match average(there) {
-                Some((pue, figure)) => {
-                    let carbon = Carbon::of(millijoules, pue, figure.mg_per_kwh);
-                    self.carbon.add(known.basis(&figure), carbon);
-                    self.doubt(figure.certainty);
-                }
-                None => self.uncovered_millijoules += millijoules,
-            }
-            match marginal(there) {
-                Some((pue, figure)) => {
-                    let carbon = Carbon::of(millijoules, pue, figure.mg_per_kwh);
-                    self.marginal.add(known.basis(&figure), carbon);
-                }
-                None => self.marginal_uncovered_millijoules += millijoules,
-            }
-        }
-    }
-
-    fn add_home(&mut self, quarters: &Quarters, fleet: &Fleet, known: &Intensities) {
-        for (pool, quarter, millijoules) in quarters.iter() {
-            let pool = fleet.get(pool);
-            let there = pool.and_then(|pool| Some((pool, known.get(&pool.zone, quarter)?)));
-            match average(there) {
-                Some((pue, figure)) => {
-                    let carbon = Carbon::of(millijoules, pue, figure.mg_per_kwh);
-                    self.at_home_now.add(known.basis(&figure), carbon);
-                }
-                None => self.at_home_uncovered_millijoules += millijoules,
-            }
-            match marginal(there) {
-                Some((pue, figure)) => {
-                    let carbon = Carbon::of(millijoules, pue, figure.mg_per_kwh);
-                    self.at_home_marginal.add(known.basis(&figure), carbon);
-                }
-                None => self.at_home_marginal_uncovered_millijoules += millijoules,
-            }
-        }
-    }
-
-    fn doubt(&mut self, certainty: Certainty) {
-        self.certainty = Some(
-            self.certainty
-                .map_or(certainty, |least| least.min(certainty)),
-        );
-    }
-
     /// Adds another account.
     pub fn merge(&mut self, other: &Self) {
         self.carbon.merge(&other.carbon);
@@ -154,9 +125,8 @@ impl Account {
         self.marginal_uncovered_millijoules += other.marginal_uncovered_millijoules;
         self.at_home_uncovered_millijoules += other.at_home_uncovered_millijoules;
         self.at_home_marginal_uncovered_millijoules += other.at_home_marginal_uncovered_millijoules;
-        if let Some(certainty) = other.certainty {
-            self.doubt(certainty);
-        }
+        let certainties = [self.certainty, other.certainty];
+        self.certainty = certainties.into_iter().flatten().min();
     }
 
     /// Location-based emissions, transfer included, by what the intensities count.
@@ -258,10 +228,28 @@ pub(super) fn embodied_micrograms(gpu_ms: u64, micrograms_per_hour: u64) -> u64 
     u64::try_from(exact).unwrap_or(u64::MAX)
 }
 
-fn average(there: Option<(&Pool, &Known)>) -> Option<(u32, Figure)> {
-    there.and_then(|(pool, known)| Some((pool.pue_permille, known.average?)))
-}
-
-fn marginal(there: Option<(&Pool, &Known)>) -> Option<(u32, Figure)> {
-    there.and_then(|(pool, known)| Some((pool.pue_permille, known.marginal?)))
+/// Adds the emissions of energy by average and by marginal intensity: to the sums where it is known,
+/// else to the energy that is not covered. Returns the certainty of the least certain average.
+fn add(
+    quarters: &Quarters,
+    (fleet, known): (&Fleet, &Intensities),
+    (average, average_uncovered): (&mut Sums, &mut u64),
+    (marginal, marginal_uncovered): (&mut Sums, &mut u64),
+) -> Option<Certainty> {
+    let mut least_certain = None;
+    for (pool, quarter, millijoules) in quarters.iter() {
+        let supply = Supply::of(fleet, known, pool, quarter);
+        let emitted = |figure| (known.basis(&figure), supply.emitted(millijoules, figure));
+        match supply.known.average.map(emitted) {
+            Some((basis, carbon)) => average.add(basis, carbon),
+            None => *average_uncovered += millijoules,
+        }
+        match supply.known.marginal.map(emitted) {
+            Some((basis, carbon)) => marginal.add(basis, carbon),
+            None => *marginal_uncovered += millijoules,
+        }
+        let certainty = supply.known.average.map(|figure| figure.certainty);
+        least_certain = [least_certain, certainty].into_iter().flatten().min();
+    }
+    least_certain
 }

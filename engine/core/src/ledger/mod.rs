@@ -13,6 +13,7 @@ mod intensities;
 mod quarters;
 mod rows;
 mod sums;
+mod supply;
 mod transfer;
 
 use std::collections::BTreeMap;

@@ -13,8 +13,9 @@ use super::Ledger;
 use super::account::embodied_micrograms;
 use super::basis::Basis;
 use super::carbon::Carbon;
-use super::intensities::{Figure, Intensities};
+use super::intensities::{Figure, Intensities, Known};
 use super::quarters::{Quarter, split};
+use super::supply::Supply;
 use super::transfer::Transfer;
 use crate::attempt::AttemptStatus;
 use crate::energy::Energy;
@@ -231,13 +232,11 @@ impl Table<'_> {
     }
 
     fn price(&mut self, pool: PoolId, quarter: Quarter, millijoules: Option<u64>) -> Priced {
-        let there = self.fleet.get(pool);
-        let known = there.and_then(|pool| self.known.get(&pool.zone, quarter));
-        let pue = there.map_or(1000, |pool| pool.pue_permille);
-        let (average, marginal) = known.map_or((None, None), |one| (one.average, one.marginal));
+        let supply = Supply::of(self.fleet, self.known, pool, quarter);
+        let Known { average, marginal } = supply.known;
         let emitted = |figure: Option<Figure>, running: &mut Running| {
             let (figure, millijoules) = figure.zip(millijoules)?;
-            let carbon = Carbon::of(millijoules, pue, figure.mg_per_kwh);
+            let carbon = supply.emitted(millijoules, figure);
             Some(running.add(self.known.basis(&figure), carbon))
         };
         Priced {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::carbon::Carbon;
 use super::intensities::{Figure, Intensities};
 use super::quarters::Quarter;
+use super::supply::Supply;
 use crate::pool::{Fleet, PoolId};
 
 /// A transfer of a stage's inputs from one pool to another.
@@ -28,8 +29,7 @@ impl Transfer {
     #[must_use]
     pub fn ends(&self, fleet: &Fleet, known: &Intensities) -> Option<[(Figure, Carbon); 2]> {
         let end = |pool: PoolId| {
-            let zone = &fleet.get(pool)?.zone;
-            let figure = known.get(zone, self.quarter)?.average?;
+            let figure = Supply::of(fleet, known, pool, self.quarter).known.average?;
             Some((figure, Carbon::of_half(self.millijoules, figure.mg_per_kwh)))
         };
         Some([end(self.from)?, end(self.to)?])
