@@ -150,11 +150,7 @@ impl Providers {
 /// before, a line if zones differ.
 fn changes(before: &Counted, now: &Counted) -> Vec<String> {
     let words = |(provider, kind, basis): &(String, SignalKind, Basis)| {
-        let kind = match kind {
-            SignalKind::Average => "average",
-            SignalKind::Marginal => "marginal",
-        };
-        format!("{provider} ({kind}, {basis})")
+        format!("{provider} ({}, {basis})", kind.word())
     };
     let counts = |one: &(String, SignalKind, Basis)| (one.1, one.2);
     let mut lines = Vec::new();

@@ -13,7 +13,6 @@ use crate::context::Context;
 use crate::machine::{now, shown};
 use crate::render::units::{age, float};
 use crate::settings::Settings;
-use crate::verbs::grid::kind_word;
 
 /// An hour in milliseconds.
 const HOUR_MS: u64 = 3_600_000;
@@ -135,7 +134,7 @@ impl Question<'_> {
             "it answers; the newest figure of {} is {} old ({}, {})",
             series.zone,
             age(old),
-            kind_word(series.kind),
+            series.kind.word(),
             series.basis
         );
         if let Ok(Some(covers)) = signal.covers(now) {

@@ -126,14 +126,6 @@ impl ZoneView {
     }
 }
 
-/// The kind as a word.
-pub(crate) const fn kind_word(kind: SignalKind) -> &'static str {
-    match kind {
-        SignalKind::Average => "average",
-        SignalKind::Marginal => "marginal",
-    }
-}
-
 /// What the zones' figures count, once if it is the same for all.
 fn bases(zones: &[ZoneView]) -> Vec<String> {
     let mut named: BTreeMap<(SignalKind, Basis), Vec<&str>> = BTreeMap::new();
@@ -147,7 +139,7 @@ fn bases(zones: &[ZoneView]) -> Vec<String> {
     let named = named.iter();
     named
         .map(|((kind, basis), zones)| {
-            let words = format!("{}, {basis}", kind_word(*kind));
+            let words = format!("{}, {basis}", kind.word());
             match is_one {
                 true => words,
                 false => format!("{}: {words}", zones.join(", ")),

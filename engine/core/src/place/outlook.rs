@@ -57,6 +57,17 @@ pub enum SignalKind {
     Marginal,
 }
 
+impl SignalKind {
+    /// The word for people.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Average => "average",
+            Self::Marginal => "marginal",
+        }
+    }
+}
+
 /// The open capacity of one pool, slot by slot from [`Outlook::first_slot`]. Current leases are not
 /// subtracted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

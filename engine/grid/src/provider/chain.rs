@@ -1,7 +1,6 @@
 //! Providers in order of preference; the first that answers is used.
 
 use sunward_core::Timestamp;
-use sunward_core::place::SignalKind;
 
 use super::series::HOUR_MS;
 use super::{GridSignal, Prices, Series, SignalError};
@@ -62,13 +61,6 @@ pub struct ChainError {
     pub failed: Vec<(&'static str, SignalError)>,
 }
 
-const fn kind(series: &Series) -> &'static str {
-    match series.kind {
-        SignalKind::Average => "average",
-        SignalKind::Marginal => "marginal",
-    }
-}
-
 fn told(failed: &[(&'static str, SignalError)]) -> String {
     let all: Vec<String> = failed
         .iter()
@@ -116,7 +108,7 @@ impl Chain {
         let (member, mut answer) = self.first(zone, from, now, now)?;
         match member.forecast(zone, now) {
             Ok(Some(forecast)) if !forecast.counts_as(&answer.history) => {
-                let words = |series: &Series| format!("{} ({})", kind(series), series.basis);
+                let words = |series: &Series| format!("{} ({})", series.kind.word(), series.basis);
                 let what = format!(
                     "its forecast is {}, but its past is {}",
                     words(&forecast),

@@ -9,7 +9,6 @@ use sunward_core::{Basis, Timestamp};
 use sunward_grid::provider::Series;
 use sunward_grid::{Trace, merge_trace};
 
-use super::kind_word;
 use crate::context::Context;
 use crate::exit::{Exit, wrong_input};
 use crate::grid_args::moment;
@@ -92,7 +91,7 @@ impl View for FetchView {
             table.row([
                 one.zone.clone(),
                 one.source.clone(),
-                kind_word(one.kind).to_owned(),
+                one.kind.word().to_owned(),
                 one.basis.to_string(),
                 one.hours.to_string(),
                 one.estimated.to_string(),
