@@ -11,11 +11,10 @@
 
 mod scene;
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::net::TcpListener;
 
 use jiff::{SignedDuration, Timestamp};
+use scene::site::Site;
 use scene::{Scene, Told};
 use serde_json::Value;
 
@@ -23,57 +22,6 @@ const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 /// The key of every test. It must be shown nowhere.
 const KEY: &str = "hush-hush";
-
-/// A provider that gives one answer to every request.
-struct Site {
-    address: String,
-    asked: Arc<Mutex<Vec<String>>>,
-}
-
-impl Site {
-    /// Starts it. It runs until the test's process ends.
-    fn start(answer: impl Fn(&str) -> (u16, String) + Send + 'static) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-        let address = format!("http://{}", listener.local_addr().unwrap());
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let noted = Arc::clone(&asked);
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                // Errors are ignored: a client that has closed the connection needs no answer.
-                let _ = stream.and_then(|stream| serve(&stream, &noted, &answer));
-            }
-        });
-        Self { address, asked }
-    }
-
-    fn asked(&self) -> Vec<String> {
-        self.asked.lock().unwrap().clone()
-    }
-}
-
-fn serve(
-    mut stream: &TcpStream,
-    noted: &Mutex<Vec<String>>,
-    answer: &impl Fn(&str) -> (u16, String),
-) -> std::io::Result<()> {
-    let mut lines = BufReader::new(stream).lines();
-    let first = lines.next().transpose()?.unwrap_or_default();
-    let target = first.split(' ').nth(1).unwrap_or_default().to_owned();
-    while lines
-        .next()
-        .transpose()?
-        .is_some_and(|line| !line.is_empty())
-    {}
-    noted.lock().unwrap().push(target.clone());
-    let (status, body) = answer(&target);
-    stream.write_all(
-        format!(
-            "HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
-            body.len()
-        )
-        .as_bytes(),
-    )
-}
 
 /// Runs `sunward` with settings and variables.
 fn sunward(scene: &Scene, settings: &str, variables: &[(&str, &str)], words: &[&str]) -> Told {

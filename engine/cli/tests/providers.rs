@@ -10,11 +10,8 @@
 
 mod scene;
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
-
 use jiff::{SignedDuration, Timestamp};
+use scene::site::Site;
 use scene::{Scene, Told};
 
 const HALF: SignedDuration = SignedDuration::from_mins(30);
@@ -32,61 +29,25 @@ outputs: { out: search.out }
 ";
 
 /// Great Britain's API. It measures 300 g, and forecasts clean hours from five to nine hours ahead.
-struct Britain {
-    address: String,
-    asked: Arc<Mutex<Vec<String>>>,
-}
+struct Britain(Site);
 
 impl Britain {
-    /// Starts it. It runs until the test's process ends.
     fn start() -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-        let address = format!("http://{}", listener.local_addr().unwrap());
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let noted = Arc::clone(&asked);
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                // Errors are ignored: a client that has closed the connection needs no answer.
-                let _ = stream.and_then(|stream| serve(&stream, &noted));
-            }
-        });
-        Self { address, asked }
+        // The request to a proxy has the whole address.
+        let body = |target: &str| answer(target.trim_start_matches("http://grid.example.test"));
+        Self(Site::start(move |target| (200, body(target))))
     }
 
     fn asked(&self) -> Vec<String> {
-        self.asked.lock().unwrap().clone()
+        self.0.asked()
     }
 
     fn sunward(&self, scene: &Scene, words: &[&str]) -> Told {
         let mut command = scene.command(words);
-        command.env("SUNWARD_UK_URL", &self.address);
+        command.env("SUNWARD_UK_URL", &self.0.address);
         command.env("XDG_CACHE_HOME", scene.path().join("cache"));
         Told::of(&command.output().unwrap())
     }
-}
-
-fn serve(mut stream: &TcpStream, noted: &Mutex<Vec<String>>) -> std::io::Result<()> {
-    let mut lines = BufReader::new(stream).lines();
-    let first = lines.next().transpose()?.unwrap_or_default();
-    let path = first.split(' ').nth(1).unwrap_or_default().to_owned();
-    while lines
-        .next()
-        .transpose()?
-        .is_some_and(|line| !line.is_empty())
-    {}
-    noted.lock().unwrap().push(path.clone());
-    if first.starts_with("CONNECT ") {
-        return stream.write_all(b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n");
-    }
-    // The request to a proxy has the whole address.
-    let body = answer(path.trim_start_matches("http://grid.example.test"));
-    stream.write_all(
-        format!(
-            "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
-            body.len()
-        )
-        .as_bytes(),
-    )
 }
 
 fn answer(path: &str) -> String {
@@ -167,7 +128,7 @@ fn marginal_figures_alone_are_told_as_such_and_not_as_no_grid() {
     let (scene, server) = (Scene::with(PATIENT), Britain::start());
     let words = ["run", "workflow.yaml", "--grid", "watttime", "--now"];
     let mut command = scene.command(&[&words[..], &["--zone", "US-CAL-CISO"]].concat());
-    command.env("SUNWARD_WATTTIME_URL", &server.address);
+    command.env("SUNWARD_WATTTIME_URL", &server.0.address);
     command.env("SUNWARD_WATTTIME_KEY", "user:password");
     scene.file("settings.yaml", "watts_per_core: 20000000\n");
     command.env("SUNWARD_CONFIG", scene.path().join("settings.yaml"));
@@ -274,8 +235,8 @@ fn the_proxy_of_the_environment_is_asked_and_no_proxy_goes_around_it() {
         command.envs(variables.iter().copied());
         Told::of(&command.output().unwrap())
     };
-    let http = ("HTTP_PROXY", proxy.address.as_str());
-    let https = ("HTTPS_PROXY", proxy.address.as_str());
+    let http = ("HTTP_PROXY", proxy.0.address.as_str());
+    let https = ("HTTPS_PROXY", proxy.0.address.as_str());
     assert_ne!(fetch("https://grid.example.test", &[https]).code, 0);
     let asked = proxy.asked();
     assert_eq!(

@@ -75,6 +75,20 @@ fn copied(names: &[&str]) -> Scene {
     scene
 }
 
+/// The arguments of [`simulated`]; the file of the schedule comes next.
+const SIMULATE: [&str; 10] = [
+    "simulate",
+    "--grid",
+    "grid",
+    "--fleet",
+    "fleet.yaml",
+    "--jobs",
+    "jobs.json",
+    "--policy",
+    "all",
+    "--schedule",
+];
+
 /// The example's grid, fleet and jobs, simulated under all policies.
 fn simulated() -> Scene {
     let scene = copied(&[
@@ -84,20 +98,7 @@ fn simulated() -> Scene {
         "fleet.yaml",
         "jobs.json",
     ]);
-    let words = [
-        "simulate",
-        "--grid",
-        "grid",
-        "--fleet",
-        "fleet.yaml",
-        "--jobs",
-        "jobs.json",
-        "--policy",
-        "all",
-        "--schedule",
-        "schedule.csv",
-        "--json",
-    ];
+    let words = [&SIMULATE[..], &["schedule.csv", "--json"]].concat();
     let told = scene.sunward(&words).expect(0);
     scene.file("told.json", &told.out);
     scene
@@ -135,21 +136,7 @@ fn every_figure_of_a_simulation_follows_from_its_schedule_and_the_grid() {
 #[test]
 fn a_schedule_has_the_same_rows_as_parquet_and_other_names_are_refused() {
     let scene = simulated();
-    let args = |file| {
-        [
-            "simulate",
-            "--grid",
-            "grid",
-            "--fleet",
-            "fleet.yaml",
-            "--jobs",
-            "jobs.json",
-            "--policy",
-            "all",
-            "--schedule",
-            file,
-        ]
-    };
+    let args = |file| [&SIMULATE[..], &[file]].concat();
     scene.sunward(&args("schedule.parquet")).expect(0);
     scene.file(
         "workflow.yaml",

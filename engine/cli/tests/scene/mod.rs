@@ -10,6 +10,7 @@
 )]
 
 pub(crate) mod patient;
+pub(crate) mod site;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
