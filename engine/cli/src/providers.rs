@@ -60,11 +60,7 @@ impl Providers {
             .map(|one| Provider::named(one.trim()).ok_or_else(|| nobody(name, one)))
             .collect::<anyhow::Result<_>>()?;
         let wrong = |error: SignalError| wrong_input(format!("{name}: {error}"));
-        let access = Access::of_environment().map_err(wrong)?;
-        let mut access = access.with(settings.providers.clone());
-        if let ([provider], Some(address)) = (providers.as_slice(), &settings.grid_url) {
-            access = access.or_at(*provider, address);
-        }
+        let access = access(settings, &providers).map_err(wrong)?;
         let client = Client::new(Limits::default(), really_wait())?;
         let client = Arc::new(client);
         let mut members = Vec::with_capacity(providers.len());
@@ -175,6 +171,19 @@ fn changes(before: &Counted, now: &Counted) -> Vec<String> {
         ));
     }
     lines
+}
+
+/// The access to providers that the environment and the settings give. The settings' address counts
+/// if there is only one.
+///
+/// # Errors
+/// Fails if a variable of the environment is not valid.
+pub(crate) fn access(settings: &Settings, providers: &[Provider]) -> Result<Access, SignalError> {
+    let access = Access::of_environment()?.with(settings.providers.clone());
+    Ok(match (providers, &settings.grid_url) {
+        ([provider], Some(address)) => access.or_at(*provider, address),
+        _ => access,
+    })
 }
 
 /// Prints the providers that failed before one answered, and whether its data is stale.

@@ -11,6 +11,7 @@ use sunward_grid::provider::{
 use super::Finding;
 use crate::context::Context;
 use crate::machine::{now, shown};
+use crate::providers::access;
 use crate::render::units::{age, float};
 use crate::settings::Settings;
 
@@ -45,8 +46,9 @@ pub(crate) fn answers(context: &Context) -> Vec<Finding> {
             )];
         }
     };
-    let access = match Access::of_environment() {
-        Ok(access) => access.with(settings.providers.clone()),
+    let used = used(context, &settings);
+    let access = match access(&settings, &used) {
+        Ok(access) => access,
         Err(error) => {
             return vec![Finding::problem(
                 "grid",
@@ -54,11 +56,6 @@ pub(crate) fn answers(context: &Context) -> Vec<Finding> {
                 "correct the variable, or unset it",
             )];
         }
-    };
-    let used = used(context, &settings);
-    let access = match (used.as_slice(), &settings.grid_url) {
-        ([provider], Some(address)) => access.or_at(*provider, address),
-        _ => access,
     };
     let is_configured = |provider: &Provider| used.contains(provider) || access.names(*provider);
     let configured = Provider::ALL.into_iter().filter(is_configured);
