@@ -11,7 +11,8 @@ use sunward_grid::{Almanac, Calendar, Foresight, Grid, Trace};
 
 use crate::exit::wrong_input;
 use crate::machine::{now, shown};
-use crate::providers::{Providers, nobody_tells};
+use crate::providers::{Providers, counts_differ, nobody_tells};
+use crate::render;
 
 /// The length of a slot in milliseconds: a quarter of an hour, as in electricity markets.
 pub(crate) const SLOT_MS: u64 = 900_000;
@@ -68,6 +69,9 @@ impl Feeds {
         pools: Vec<(Pool, Open)>,
         as_of: Option<Timestamp>,
     ) -> anyhow::Result<Self> {
+        if let Some(bases) = grid.differing_bases() {
+            render::say(&counts_differ(&bases));
+        }
         let feeds = Self::over(pools, grid, as_of);
         feeds.refuse(feeds.silent().next())?;
         Ok(feeds)
@@ -116,8 +120,9 @@ impl Feeds {
 
     fn over(pools: Vec<(Pool, Open)>, grid: Grid, as_of: Option<Timestamp>) -> Self {
         let (pools, open) = pools.into_iter().unzip();
-        let recorded = grid.zones.keys();
-        let signals = recorded.map(|zone| Signal::recorded(zone)).collect();
+        let recorded = grid.zones.values();
+        let signals = recorded.map(|trace| Signal::recorded(&trace.zone, trace.basis));
+        let signals = signals.collect();
         let grid = Arc::new(grid);
         Self {
             fleet: Arc::new(Fleet { pools }),

@@ -165,12 +165,14 @@ fn changes(before: &Counted, now: &Counted) -> Vec<String> {
             .iter()
             .map(|(zone, one)| format!("{zone} {}", words(one)));
         let zones: Vec<String> = zones.collect();
-        lines.push(format!(
-            "the zones' figures count different things, so comparing them says little: {}",
-            zones.join(", ")
-        ));
+        lines.push(counts_differ(&zones.join(", ")));
     }
     lines
+}
+
+/// Says that zones cannot be compared. `zones` says what the figures of each count.
+pub(crate) fn counts_differ(zones: &str) -> String {
+    format!("the zones' figures count different things, so comparing them says little: {zones}")
 }
 
 /// The access to providers that the environment and the settings give. The settings' address counts

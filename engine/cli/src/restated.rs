@@ -64,7 +64,10 @@ fn measured(
     let mut traces: Vec<(Trace, Signal)> = Vec::new();
     if folder.is_dir() {
         let recorded = Grid::open(&folder, Some(zones))?.zones.into_iter();
-        traces.extend(recorded.map(|(zone, trace)| (trace, Signal::recorded(&zone))));
+        traces.extend(recorded.map(|(zone, trace)| {
+            let signal = Signal::recorded(&zone, trace.basis);
+            (trace, signal)
+        }));
     } else {
         let settings = Settings::read(context.settings.as_deref())?;
         let providers = Providers::named(context, &settings, GridName::of_call(word), true)?;

@@ -365,7 +365,7 @@ fn a_fetched_record_has_the_prices_of_hours_to_come_and_grows() {
     let price = euros((priced - HOUR).as_second() / 3600);
     assert_eq!(
         last,
-        format!("{},,,{price},,", shown(priced - HOUR)),
+        format!("{},,,{price},,,", shown(priced - HOUR)),
         "{text}"
     );
     // The record is read as any other, and fetched again it stays as it is.

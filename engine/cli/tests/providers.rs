@@ -183,7 +183,8 @@ fn what_is_fetched_is_a_recorded_grid_that_grows() {
     fetch("2024-03-01T12:00:00Z", "2024-03-03T00:00:00Z").expect(0);
     let text = scene.text("grid/GB.csv");
     assert_eq!(text.lines().count(), 1 + 48);
-    assert!(text.contains("\n2024-03-01T00:00:00Z,300,,,,0\n"), "{text}");
+    let first = "\n2024-03-01T00:00:00Z,300,,,,0,direct emissions of consumption\n";
+    assert!(text.contains(first), "{text}");
     let grid = [
         "grid",
         "--grid",
@@ -194,6 +195,7 @@ fn what_is_fetched_is_a_recorded_grid_that_grows() {
     ];
     let seen = scene.sunward(&grid).expect(0).json();
     assert_eq!(seen["zones"][0]["now_gco2e_per_kwh"], 300.0);
+    assert_eq!(seen["zones"][0]["basis"]["factors"], "direct");
 
     // Data that would leave a gap is refused, and the file stays unchanged.
     let refused = fetch("2024-03-05T00:00:00Z", "2024-03-06T00:00:00Z").expect(2);
@@ -210,6 +212,14 @@ fn what_is_fetched_is_a_recorded_grid_that_grows() {
         1,
         "no draft is left over"
     );
+
+    // So are figures that count other things.
+    let other = text.replace("direct emissions of", "life-cycle emissions of");
+    scene.file("grid/GB.csv", &other);
+    let refused = fetch("2024-03-02T00:00:00Z", "2024-03-03T00:00:00Z").expect(2);
+    let expected = "its rows count life-cycle emissions of consumption, and what was fetched counts direct emissions of consumption";
+    assert!(refused.err.contains(expected), "{}", refused.err);
+    assert_eq!(scene.text("grid/GB.csv"), other);
 }
 
 #[test]

@@ -24,6 +24,32 @@ fn world() -> Scene {
     scene
 }
 
+/// Adds to each row of a zone what its figures count.
+fn state_basis(scene: &Scene, zone: &str, basis: &str) {
+    let name = format!("grid/{zone}.csv");
+    let text = scene.text(&name);
+    let mut lines = text.lines();
+    let header = format!("{},basis\n", lines.next().unwrap());
+    let rows = lines.map(|row| format!("{row},{basis}\n"));
+    scene.file(&name, header + &rows.collect::<String>());
+}
+
+#[test]
+fn emissions_of_different_bases_are_not_added() {
+    let scene = world();
+    state_basis(&scene, "DE", "direct emissions of consumption");
+    simulated(&scene, &[]).expect(0);
+    state_basis(&scene, "NO", "life-cycle emissions of consumption");
+    let refused = simulated(&scene, &[]).expect(2).err;
+    for part in [
+        "DE: direct emissions of consumption",
+        "NO: life-cycle emissions of consumption",
+        "a simulation adds the emissions of all zones",
+    ] {
+        assert!(refused.contains(part), "{refused}");
+    }
+}
+
 #[test]
 fn figures_are_told_for_machines_and_are_the_same_each_time() {
     let scene = world();

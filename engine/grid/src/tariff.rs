@@ -77,6 +77,7 @@ mod tests {
         };
         let trace = Trace {
             zone: zone.into(),
+            basis: sunward_core::ledger::Basis::default(),
             first: Timestamp(1_685_577_600_000),
             step_ms: HOUR_MS,
             steps: (0..96).map(step).collect(),

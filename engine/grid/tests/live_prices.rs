@@ -34,6 +34,7 @@ fn record() -> Trace {
     });
     Trace {
         zone: "DE".into(),
+        basis: sunward_core::ledger::Basis::default(),
         // 2023-01-09T23:00Z.
         first: Timestamp(1_673_305_200_000),
         step_ms: HOUR_MS,

@@ -25,6 +25,7 @@ use crate::params::ParamArgs;
 use crate::placing::refused::unknown_home;
 use crate::placing::sizes::input_bytes;
 use crate::prepare::{SelectionArgs, prepare};
+use crate::providers::counts_differ;
 use crate::render::units::plural;
 use crate::settings::Settings;
 use crate::simulation::instances::{Instances, is_instance};
@@ -83,6 +84,12 @@ impl Sources<'_> {
         zones.dedup();
         let grid = Grid::open(&context.folder.join(self.grid), Some(&zones))
             .map_err(|error| wrong_input(error.to_string()))?;
+        if let Some(bases) = grid.differing_bases() {
+            return Err(wrong_input(format!(
+                "{}; a simulation adds the emissions of all zones, so use figures of one basis",
+                counts_differ(&bases)
+            )));
+        }
         let truth = truth_of(&grid);
         let fleet = fleet_of(&pools);
         let begin = grid.zones.values().map(|trace| trace.first).max();

@@ -61,14 +61,31 @@ pub struct Signal {
 }
 
 impl Signal {
-    /// The figures of a recorded grid, which does not say what they count.
+    /// The figures of a recorded grid.
     #[must_use]
-    pub fn recorded(zone: &str) -> Self {
+    pub fn recorded(zone: &str, basis: Basis) -> Self {
         Self {
             zone: zone.to_owned(),
             provider: "trace".to_owned(),
-            ..Self::default()
+            basis,
+            published: None,
         }
+    }
+}
+
+impl Basis {
+    /// The basis that is written so, as [`Display`](fmt::Display) writes it.
+    #[must_use]
+    pub fn of_words(words: &str) -> Option<Self> {
+        Self::stated().find(|basis| basis.to_string() == words)
+    }
+
+    /// Every basis that states something.
+    pub fn stated() -> impl Iterator<Item = Self> {
+        let flows = [Flow::Consumption, Flow::Generation, Flow::Unstated];
+        let all = [Factors::LifeCycle, Factors::Direct, Factors::Unstated].into_iter();
+        let all = all.flat_map(move |factors| flows.map(|flow| Self { factors, flow }));
+        all.filter(|basis| *basis != Self::default())
     }
 }
 
@@ -104,5 +121,19 @@ impl fmt::Display for Basis {
             (Factors::Unstated, flow) => write!(f, "of {}", flow.word()),
             (factors, flow) => write!(f, "{} emissions of {}", factors.word(), flow.word()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Basis;
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        assert_eq!(Basis::stated().count(), 8);
+        for basis in Basis::stated() {
+            assert_eq!(Basis::of_words(&basis.to_string()), Some(basis));
+        }
+        assert_eq!(Basis::of_words("basis not stated"), None);
     }
 }

@@ -164,6 +164,7 @@ mod tests {
     fn look(steps: Vec<Step>, hour: usize, foresight: Foresight) -> ZoneOutlook {
         let trace = Trace {
             zone: "DE".into(),
+            basis: sunward_core::ledger::Basis::default(),
             first: Timestamp(0),
             step_ms: HOUR_MS,
             steps,

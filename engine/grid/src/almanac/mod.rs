@@ -65,13 +65,12 @@ impl Almanac {
         self
     }
 
-    /// What the figures of a zone count, apart from whether they are averages. A recorded grid does
-    /// not say.
+    /// What the figures of a zone count, apart from whether they are averages.
     #[must_use]
     pub fn basis(&self, zone: &str) -> Basis {
-        self.told
-            .get(zone)
-            .map_or_else(Basis::default, |told| told.basis)
+        let told = self.told.get(zone).map(|told| told.basis);
+        let recorded = || self.grid.zones.get(zone).map(|trace| trace.basis);
+        told.or_else(recorded).unwrap_or_default()
     }
 
     /// The outlook at a moment, with as many slots as `pools` have.
@@ -212,6 +211,7 @@ mod tests {
         });
         let trace = Trace {
             zone: "DE".into(),
+            basis: sunward_core::ledger::Basis::default(),
             first: Timestamp(0),
             step_ms: HOUR_MS,
             steps: steps.collect(),

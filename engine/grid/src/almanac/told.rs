@@ -94,6 +94,7 @@ mod tests {
         let mut grid = Grid::default();
         let trace = Trace {
             zone: "GB".into(),
+            basis: Basis::default(),
             first: Timestamp(0),
             step_ms: HOUR_MS,
             steps: vec![step(300_000); 48],

@@ -221,6 +221,7 @@ mod tests {
     fn trace(values: impl IntoIterator<Item = u32>) -> Trace {
         Trace {
             zone: "XX".into(),
+            basis: sunward_core::ledger::Basis::default(),
             first: Timestamp(1_700_000_000_000 / HOUR_MS * HOUR_MS),
             step_ms: HOUR_MS,
             steps: values

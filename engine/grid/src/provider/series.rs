@@ -116,6 +116,7 @@ impl Series {
         let hourly = self.hourly();
         Trace {
             zone: hourly.zone,
+            basis: hourly.basis,
             first: hourly.first,
             step_ms: hourly.step_ms,
             steps: hourly.steps,

@@ -51,6 +51,7 @@ mod tests {
         };
         Trace {
             zone: "DE".to_owned(),
+            basis: sunward_core::ledger::Basis::default(),
             first: Timestamp(480_000 * HOUR_MS),
             step_ms,
             steps: grams.iter().map(step).collect(),

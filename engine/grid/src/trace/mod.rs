@@ -5,11 +5,12 @@ mod measured;
 mod read;
 mod write;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use sunward_core::Timestamp;
+use sunward_core::ledger::Basis;
 
 pub use read::read_trace;
 pub use write::merge_trace;
@@ -65,6 +66,8 @@ impl Step {
 pub struct Trace {
     /// The zone.
     pub zone: String,
+    /// What its averages count, if every row says so.
+    pub basis: Basis,
     /// When the first step begins.
     pub first: Timestamp,
     /// The length of a step in milliseconds.
@@ -202,6 +205,16 @@ pub struct Grid {
 }
 
 impl Grid {
+    /// What each zone's figures count, if zones state different things.
+    #[must_use]
+    pub fn differing_bases(&self) -> Option<String> {
+        let traces = self.zones.values();
+        let stated = traces.filter(|trace| trace.basis != Basis::default());
+        let bases: BTreeSet<Basis> = stated.clone().map(|trace| trace.basis).collect();
+        let each = stated.map(|trace| format!("{}: {}", trace.zone, trace.basis));
+        (bases.len() > 1).then(|| each.collect::<Vec<_>>().join(", "))
+    }
+
     /// Reads the traces of these zones from a folder; `None` means all.
     ///
     /// # Errors

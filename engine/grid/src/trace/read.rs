@@ -2,6 +2,7 @@
 
 use csv::StringRecord;
 use sunward_core::Timestamp;
+use sunward_core::ledger::Basis;
 
 use super::{Step, Trace, TraceError};
 use crate::moment::moment;
@@ -31,6 +32,7 @@ pub(super) const MARGINAL: &str = "marginal_gco2_per_kwh";
 pub(super) const RENEWABLE: &str = "renewable_share";
 pub(super) const PRICE: &str = "price_eur_per_mwh";
 pub(super) const ESTIMATED: &str = "estimated";
+pub(super) const BASIS: &str = "basis";
 
 /// The position of each column.
 struct Columns {
@@ -40,12 +42,14 @@ struct Columns {
     renewable: Option<usize>,
     price: Option<usize>,
     estimated: Option<usize>,
+    basis: Option<usize>,
 }
 
 /// Reads a trace. Columns are named as in
 /// `timestamp_utc,carbon_intensity_gco2e_per_kwh,renewable_share,
-/// price_eur_per_mwh,marginal_gco2_per_kwh,estimated`. The first two are required, others are
-/// ignored, and an empty field is unknown. Prices are those of the day-ahead auction, where there is
+/// price_eur_per_mwh,marginal_gco2_per_kwh,estimated,basis`. The first two are required, others are
+/// ignored, and an empty field is unknown. The basis is what an average counts, such as `life-cycle
+/// emissions of consumption`; rows that state different ones are a mistake. Prices are those of the day-ahead auction, where there is
 /// one: forecasts use them from 14:00 local time of the day before. Rows at the end may have a price
 /// alone: that of an hour that was not measured yet.
 ///
@@ -96,6 +100,7 @@ fn columns(reader: &mut csv::Reader<&[u8]>) -> Result<Columns, String> {
         renewable: find(RENEWABLE),
         price: find(PRICE),
         estimated: find(ESTIMATED),
+        basis: find(BASIS),
     })
 }
 
@@ -110,6 +115,8 @@ struct Rows {
     missing: u64,
     /// Their prices.
     prices: Vec<Option<i64>>,
+    /// What each row with an average says that it counts.
+    basis: Stated,
     mistakes: Vec<String>,
 }
 
@@ -141,6 +148,10 @@ impl Rows {
             ));
             return;
         };
+        let words = columns.basis.map_or("", field);
+        if let Err(mistake) = self.basis.row(words) {
+            self.mistakes.push(format!("line {line}: {mistake}"));
+        }
         let step = Step {
             average_mg_per_kwh: average,
             ..beside
@@ -279,11 +290,48 @@ impl Rows {
         ahead.truncate(known.map_or(0, |last| last + 1));
         Ok(Trace {
             zone: zone.to_owned(),
+            basis: self.basis.of_all(),
             first,
             step_ms,
             steps: self.steps,
             ahead,
         })
+    }
+}
+
+/// What the rows so far say that they count.
+#[derive(Default)]
+struct Stated {
+    basis: Option<Basis>,
+    /// Whether a row does not say it.
+    has_gap: bool,
+}
+
+impl Stated {
+    fn row(&mut self, words: &str) -> Result<(), String> {
+        if words.is_empty() {
+            self.has_gap = true;
+            return Ok(());
+        }
+        let Some(basis) = Basis::of_words(words) else {
+            let known: Vec<String> = Basis::stated().map(|basis| format!("'{basis}'")).collect();
+            return Err(format!(
+                "{BASIS} is '{words}'; expected nothing, or one of {}",
+                known.join(", ")
+            ));
+        };
+        let before = *self.basis.get_or_insert(basis);
+        if before != basis {
+            return Err(format!(
+                "{BASIS} is '{basis}', and '{before}' in rows before; figures that count different things cannot be compared, so keep them in files of different folders"
+            ));
+        }
+        Ok(())
+    }
+
+    /// What all rows count.
+    fn of_all(&self) -> Basis {
+        self.basis.filter(|_| !self.has_gap).unwrap_or_default()
     }
 }
 
@@ -405,6 +453,27 @@ mod tests {
         ] {
             assert!(wrong.contains(mistake), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_file_says_what_it_counts() {
+        let read = |first: &str, second: &str| {
+            let text = format!(
+                "timestamp_utc,carbon_intensity_gco2e_per_kwh,basis\n2023-01-01T00:00:00Z,400,{first}\n2023-01-01T01:00:00Z,400,{second}\n"
+            );
+            let trace = read_trace("DE", "DE.csv", text.as_bytes());
+            trace
+                .map(|trace| trace.basis.to_string())
+                .map_err(|error| error.to_string())
+        };
+        let both = "life-cycle emissions of consumption";
+        assert_eq!(read(both, both).unwrap(), both);
+        assert_eq!(read(both, "").unwrap(), "basis not stated");
+        let mixed = read(both, "direct emissions").unwrap_err();
+        let expected = "line 3: basis is 'direct emissions', and 'life-cycle emissions of consumption' in rows before";
+        assert!(mixed.contains(expected), "{mixed}");
+        let unknown = read("lifecycle", "").unwrap_err();
+        assert!(unknown.contains("line 2: basis is 'lifecycle'; expected nothing, or one of 'life-cycle emissions of consumption'"), "{unknown}");
     }
 
     #[test]

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use sunward_core::Timestamp;
+use sunward_core::ledger::Basis;
 
-use super::read::{AVERAGE, ESTIMATED, MARGINAL, PRICE, RENEWABLE, TIME, read_trace};
+use super::read::{AVERAGE, BASIS, ESTIMATED, MARGINAL, PRICE, RENEWABLE, TIME, read_trace};
 use super::{Step, Trace, TraceError};
 use crate::moment::{moment, moment_shown};
 
 /// The columns of a new file.
-const COLUMNS: [&str; 6] = [TIME, AVERAGE, RENEWABLE, PRICE, MARGINAL, ESTIMATED];
+const COLUMNS: [&str; 7] = [TIME, AVERAGE, RENEWABLE, PRICE, MARGINAL, ESTIMATED, BASIS];
 
 /// A trace file that contains these steps. Rows of `old` for other times stay, and so do its other
 /// columns and the values that the steps lack. With `marginal_only`, averages stay as they are, and
@@ -17,8 +18,8 @@ const COLUMNS: [&str; 6] = [TIME, AVERAGE, RENEWABLE, PRICE, MARGINAL, ESTIMATED
 ///
 /// # Errors
 ///
-/// Fails if the old file is not a trace, or both together are not: their steps differ in length, or
-/// there is a gap between them.
+/// Fails if the old file is not a trace, or both together are not: their steps differ in length,
+/// there is a gap between them, or they count different things.
 pub fn merge_trace(
     file: &str,
     old: Option<&[u8]>,
@@ -38,7 +39,7 @@ pub fn merge_trace(
     };
     let mut at = new.first;
     for step in &new.steps {
-        sheet.put(at, step, marginal_only);
+        sheet.put(at, step, new.basis, marginal_only);
         at = at.after_ms(new.step_ms);
     }
     for price in &new.ahead {
@@ -46,6 +47,12 @@ pub fn merge_trace(
             sheet.set(at, [(PRICE, thousandths(*price))]);
         }
         at = at.after_ms(new.step_ms);
+    }
+    if let Some(kept) = sheet.other_basis(new.basis) {
+        return Err(wrong(format!(
+            "its rows count {kept}, and what was fetched counts {}; figures that count different things cannot be compared, so write them to another folder",
+            new.basis
+        )));
     }
     let bytes = sheet.bytes().map_err(|error| wrong(error.to_string()))?;
     read_trace(&new.zone, file, &bytes).map_err(|error| match (error, old) {
@@ -106,13 +113,14 @@ impl Sheet {
         self.header.len() - 1
     }
 
-    fn put(&mut self, at: Timestamp, step: &Step, marginal_only: bool) {
+    fn put(&mut self, at: Timestamp, step: &Step, basis: Basis, marginal_only: bool) {
         let mut fields = Vec::new();
         if !marginal_only {
             let flag = if step.estimated { "1" } else { "0" };
             fields.extend([
                 (AVERAGE, Some(thousandths(step.average_mg_per_kwh.into()))),
                 (ESTIMATED, Some(flag.to_owned())),
+                (BASIS, self.basis_field(basis)),
                 (
                     RENEWABLE,
                     step.renewable_permille
@@ -145,6 +153,24 @@ impl Sheet {
         }
     }
 
+    /// What to write for a basis. One that states nothing empties the field, if there is one.
+    fn basis_field(&self, basis: Basis) -> Option<String> {
+        if basis != Basis::default() {
+            return Some(basis.to_string());
+        }
+        let has_column = self.header.iter().any(|name| name.trim() == BASIS);
+        has_column.then(String::new)
+    }
+
+    /// The basis that a row states, if it is not this one. A basis that states nothing differs from
+    /// none.
+    fn other_basis(&self, basis: Basis) -> Option<Basis> {
+        let column = self.header.iter().position(|name| name.trim() == BASIS)?;
+        let fields = self.rows.values().filter_map(|row| row.get(column));
+        let mut stated = fields.filter_map(|field| Basis::of_words(field.trim()));
+        stated.find(|stated| basis != Basis::default() && *stated != basis)
+    }
+
     fn bytes(&self) -> Result<Vec<u8>, csv::Error> {
         let mut writer = csv::Writer::from_writer(Vec::new());
         writer.write_record(&self.header)?;
@@ -170,6 +196,8 @@ fn thousandths(value: i64) -> String {
 mod tests {
     use sunward_core::Timestamp;
 
+    use sunward_core::ledger::{Basis, Factors, Flow};
+
     use super::{Step, Trace, merge_trace, read_trace, thousandths};
 
     const HOUR_MS: u64 = 3_600_000;
@@ -184,6 +212,7 @@ mod tests {
         };
         Trace {
             zone: "DE".into(),
+            basis: Basis::default(),
             first: Timestamp(NEW_YEAR + hour * HOUR_MS),
             step_ms: HOUR_MS,
             steps: values.iter().map(step).collect(),
@@ -224,6 +253,38 @@ mod tests {
         );
         let far = merged(&trace(40, &[1000, 2000]), false).unwrap_err();
         assert!(far.to_string().contains("there is a gap between"), "{far}");
+    }
+
+    #[test]
+    fn rows_of_different_bases_are_never_in_one_file() {
+        let of = |flow, hour| Trace {
+            basis: Basis {
+                factors: Factors::Direct,
+                flow,
+            },
+            ..trace(hour, &[100_000, 200_000])
+        };
+        let merged = |old: &[u8], new: &Trace| merge_trace("DE.csv", Some(old), new, false);
+        let read = |bytes: &[u8]| read_trace("DE", "DE.csv", bytes).unwrap();
+        let old = merge_trace("DE.csv", None, &of(Flow::Generation, 0), false).unwrap();
+        assert_eq!(read(&old), of(Flow::Generation, 0));
+
+        let refused = merged(&old, &of(Flow::Consumption, 2))
+            .unwrap_err()
+            .to_string();
+        let expected = "its rows count direct emissions of generation, and what was fetched counts direct emissions of consumption";
+        assert!(refused.contains(expected), "{refused}");
+        assert!(!refused.contains("gap"), "{refused}");
+
+        // All rows are replaced, so that nothing is mixed.
+        let replaced = merged(&old, &of(Flow::Consumption, 0)).unwrap();
+        assert_eq!(read(&replaced), of(Flow::Consumption, 0));
+
+        // Of a file in which some rows state nothing, the basis is not known.
+        let vague = merged(&old, &trace(2, &[100_000, 200_000])).unwrap();
+        assert_eq!(read(&vague).basis, Basis::default());
+        let grown = merged(&vague, &of(Flow::Generation, 2)).unwrap();
+        assert_eq!(read(&grown).basis, of(Flow::Generation, 0).basis);
     }
 
     #[test]

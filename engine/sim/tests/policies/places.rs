@@ -20,6 +20,7 @@ fn places(timezone: &str, prices: &[i64]) -> Locales {
     };
     let trace = Trace {
         zone: ZONE.into(),
+        basis: sunward_core::ledger::Basis::default(),
         first: Timestamp(0),
         step_ms: HOUR_MS,
         steps: prices.iter().map(step).collect(),

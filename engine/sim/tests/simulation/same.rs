@@ -126,6 +126,7 @@ fn begun_before(spoiled_from: u64, spoils: bool) -> Vec<String> {
         };
         let trace = Trace {
             zone: zone.clone(),
+            basis: sunward_core::ledger::Basis::default(),
             first: BEGIN,
             step_ms: HOUR_MS,
             steps: (0..96).map(step).collect(),
