@@ -289,6 +289,10 @@ impl<'a> Reader<'a> {
     }
 
     fn timestamp(&mut self) -> Result<Kind, String> {
+        self.skip_space();
+        if self.rest.is_empty() {
+            return Err("name its unit: `timestamp[us]`, or s, ms or ns".to_owned());
+        }
         self.need('[')?;
         let unit = self.time_unit(&["s", "ms", "us", "ns"])?;
         let mut zone = None;

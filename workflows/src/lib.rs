@@ -20,6 +20,7 @@
 )]
 
 pub mod bind;
+pub mod book;
 pub mod catalog;
 mod check;
 pub mod codes;

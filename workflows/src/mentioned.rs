@@ -68,11 +68,14 @@ pub fn mentioned(text: &str) -> Mentioned {
         if let Some(source) = cuda.and_then(Node::text) {
             add(&mut mentioned.files, source);
         }
-        let run = stage.value.get("run").map(Node::items).unwrap_or_default();
-        for word in run.iter().filter_map(Node::text).flat_map(local_words) {
+        let texts = |key: &str| {
+            let nodes = stage.value.get(key).map(Node::items).unwrap_or_default();
+            nodes.iter().filter_map(Node::text)
+        };
+        for word in texts("run").flat_map(local_words) {
             add(&mut mentioned.run_words, &word);
         }
-        for word in run.iter().filter_map(Node::text).flat_map(outside_words) {
+        for word in texts("run").chain(texts("shell")).flat_map(outside_words) {
             add(&mut mentioned.outside_words, &word);
         }
         environment(&stage.value, &mut mentioned);

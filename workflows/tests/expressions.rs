@@ -84,6 +84,7 @@ fn a_template_that_is_one_expression_keeps_its_type() {
         Value::Bool(true)
     );
     assert_eq!(value("k=${{ params.k }}"), Value::String("k=7".into()));
+    assert_eq!(value("${{ 'x' ~ none ~ 'y' }}"), Value::String("xy".into()));
     assert_eq!(
         value("${{ params.years | map('string') | join('-') }}"),
         Value::String("1990-1991".into())

@@ -174,6 +174,26 @@ fn a_message_says_what_is_wrong() {
         ("['a'] | sum", "can only sum numbers, got text"),
         ("'a' | batch", "needs another value in its parentheses"),
         ("'string' | int", "the text `string`"),
+        (
+            "1 < none",
+            "`<` compares numbers with numbers and text with text, and gets a number and nothing",
+        ),
+        ("[1] < ['a']", "`<` compares numbers with numbers"),
+        (
+            "[[1], ['a']] | sort",
+            "`sort` compares numbers with numbers",
+        ),
+        ("['a', none] | max", "`max` compares numbers with numbers"),
+        (
+            "'inf' | float | int",
+            "expects a finite number, and gets `inf`",
+        ),
+        ("'999999999999999999999999' | int", "has more than 64 bits"),
+        ("12345678901234567890123", "has more than 64 bits"),
+        (
+            "1.5 | round(-400)",
+            "`| round` has no result that a number holds",
+        ),
     ] {
         let template = Template::new(format!("${{{{ {expression} }}}}"));
         let told = template.render(&Scope::default()).unwrap_err().message;

@@ -40,6 +40,7 @@ pub(crate) enum Verb {
     Cancel(verbs::cancel::Cancel),
     Cache(verbs::cache::Cache),
     Simulate(Box<verbs::simulate::Simulate>),
+    Docs(verbs::docs::Docs),
     Kernels(verbs::kernels::Kernels),
     Schema(verbs::schema::Schema),
     Init(verbs::init::Init),

@@ -43,7 +43,7 @@ pub(crate) struct GridArgs {
     signals: SignalArgs,
     /// Energy to move a gigabyte between regions, in kWh [default: `transfer_kwh_per_gb` in your
     /// settings, else 0.002]
-    #[arg(long, value_name = "KWH")]
+    #[arg(long, value_name = "KWH", allow_negative_numbers = true)]
     pub(crate) transfer_kwh_per_gb: Option<f64>,
 }
 

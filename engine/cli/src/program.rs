@@ -69,6 +69,10 @@ fn plain(message: &str) -> String {
             "number too small to fit in target type",
             "the number is too small",
         ),
+        (
+            "number would be zero for non-zero type",
+            "expected 1 or more",
+        ),
         ("invalid float literal", "expected a number, such as 0.5"),
         (
             "cannot parse float from empty string",
@@ -76,7 +80,7 @@ fn plain(message: &str) -> String {
         ),
         (
             " is not in 1..=4294967295",
-            " is not a number of at least 1",
+            " is less than 1; expected 1 or more",
         ),
         (" is not in 1..=", " is not a number from 1 to "),
     ];
@@ -113,6 +117,7 @@ fn perform(verb: &Verb, context: &Context) -> anyhow::Result<Exit> {
         Verb::Cancel(verb) => verb.perform(context),
         Verb::Cache(verb) => verb.perform(context),
         Verb::Simulate(verb) => verb.perform(context),
+        Verb::Docs(verb) => verb.perform(context),
         Verb::Kernels(verb) => verb.perform(context),
         Verb::Schema(verb) => verb.perform(context),
         Verb::Init(verb) => verb.perform(context),

@@ -2,11 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::Arc;
 
 use sunward_core::{
-    Account, Carbon, Fact, Intensities, PoolId, RunId, RunSpec, RunState, RunStatus, State,
-    Timestamp,
+    Account, Carbon, Intensities, PoolId, RunId, RunState, RunStatus, State, Timestamp,
     explain::{Wait, waits},
 };
 use sunward_state::{Reader, Scope, is_engaged};
@@ -181,17 +179,4 @@ pub(crate) fn history(reader: &dyn Reader, id: RunId) -> anyhow::Result<History>
     let mut history = History::new(id);
     reader.replay(Scope::Run(id), &mut |fact| history.add(&fact))?;
     Ok(history)
-}
-
-/// Reads the spec of a run, as it was submitted or last resumed.
-///
-/// # Errors
-/// Fails if there is no such run, or the journal cannot be read.
-pub(crate) fn spec(reader: &dyn Reader, id: RunId) -> anyhow::Result<Arc<RunSpec>> {
-    let mut found = None;
-    reader.replay(Scope::Run(id), &mut |fact| match fact {
-        Fact::Submitted { spec, .. } | Fact::Resumed { spec, .. } => found = Some(spec),
-        _ => {}
-    })?;
-    found.ok_or_else(|| no_run(id))
 }

@@ -157,7 +157,7 @@ pub(crate) fn stage(spec: &RunSpec, name: &str) -> anyhow::Result<StageId> {
             .map(|planned| planned.stage.name.as_str())
             .collect();
         wrong_input(format!(
-            "the run has no stage '{name}'; it has {}",
+            "the run has no stage '{name}'; its stages are {}",
             stages.join(", ")
         ))
     })

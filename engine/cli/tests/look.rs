@@ -245,8 +245,8 @@ fn a_file_is_shown_by_path_and_size() {
 fn what_is_not_there_is_not_shown_and_what_is_there_is_named() {
     let scene = ran();
     for (what, words) in [
-        ("square.row", "it has rows"),
-        ("sqare.rows", "it has square, note"),
+        ("square.row", "its outputs are rows"),
+        ("sqare.rows", "its stages are square, note"),
         ("nothing", "rows, text"),
     ] {
         scene.sunward(&["show", what]).expect(2).says(&[words]);

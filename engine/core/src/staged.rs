@@ -17,7 +17,7 @@ pub struct StagedFiles {
     /// Files in the working folder, by the name under `files:`.
     pub files: BTreeMap<String, Digest>,
     /// Files that values name, by the value's text. The values are parameters of type path, and texts
-    /// in lists, items and matrices.
+    /// in choices, lists, items and matrices.
     pub named: BTreeMap<String, Digest>,
     /// The digest of the lock of the stage's Python environment.
     pub lock: Option<Digest>,

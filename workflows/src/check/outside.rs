@@ -29,8 +29,10 @@ pub(super) fn check(stage: &DraftStage<'_>, context: &mut Context<'_>) {
         return;
     }
     let mut found = Vec::new();
-    for node in stage.node.get("run").map(Node::items).unwrap_or_default() {
-        found.extend(words_of(node, outside_words));
+    for key in ["run", "shell"] {
+        for node in stage.node.get(key).map(Node::items).unwrap_or_default() {
+            found.extend(words_of(node, outside_words));
+        }
     }
     for entry in stage.node.get("env").map(Node::entries).unwrap_or_default() {
         if !is_evaluated(&entry.key) {
@@ -124,7 +126,7 @@ pub(crate) fn outside_words(command: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     for candidate in candidates(command) {
         let text = &command[candidate.range];
-        let word = text.trim_end_matches(['/', ':', '.']);
+        let word = text.trim_end_matches(['/', ':', '.', '\\']);
         // `/root/` in a quoted program is a pattern of awk or sed.
         let one_step = !word.trim_start_matches('/').contains('/');
         let program = candidate.quoted && text.ends_with('/') && one_step;
@@ -176,8 +178,8 @@ struct Candidate {
     quoted: bool,
 }
 
-/// The words of a command that begin like a path outside the task's folder. Comments and
-/// expressions have none.
+/// The words of a command that begin like a path outside the task's folder, and such texts in its
+/// expressions. Comments have none.
 fn candidates(command: &str) -> Vec<Candidate> {
     let mut found = Vec::new();
     let mut quote = None;
@@ -185,17 +187,24 @@ fn candidates(command: &str) -> Vec<Candidate> {
     let mut at = 0;
     while let Some(c) = command[at..].chars().next() {
         let rest = &command[at..];
-        let open = before.is_none_or(|b: char| b.is_whitespace() || "=;|&()<>,:".contains(b));
+        let open = before.is_none_or(|b: char| {
+            // A quote within a quoted program begins a text of that program.
+            let inner = quote.is_some_and(|open| open != b) && matches!(b, '\'' | '"');
+            inner || b.is_whitespace() || "=;|&()<>,:".contains(b)
+        });
         let mut next = at + c.len_utf8();
         if rest.starts_with("${{") {
             next = rest.find("}}").map_or(command.len(), |end| at + end + 2);
+            found.extend(texts_of(command, at..next));
             before = Some('}');
         } else if c == '#' && before.is_none_or(char::is_whitespace) {
             next = rest.find('\n').map_or(command.len(), |end| at + end);
             before = None;
         } else if c == '\\' && quote != Some('\'') {
-            next += rest[1..].chars().next().map_or(0, char::len_utf8);
-            before = Some('\\');
+            let escaped = rest[1..].chars().next();
+            next += escaped.map_or(0, char::len_utf8);
+            let inner = escaped == Some('"') && quote.is_some();
+            before = (!inner).then_some('\\');
         } else if matches!(c, '\'' | '"') && quote.is_none_or(|open| open == c) {
             quote = if quote.is_none() { Some(c) } else { None };
             // A word may begin after an opening quote, unless the quote continues another word.
@@ -217,6 +226,27 @@ fn candidates(command: &str) -> Vec<Candidate> {
             before = command[..next].chars().next_back();
         }
         at = next;
+    }
+    found
+}
+
+/// The texts within an expression that are absolute paths.
+fn texts_of(command: &str, expression: Range<usize>) -> Vec<Candidate> {
+    let mut found = Vec::new();
+    let mut at = expression.start;
+    while let Some(open) = command[at..expression.end].find(['\'', '"']) {
+        let begin = at + open + 1;
+        let quote = &command[at + open..begin];
+        let Some(length) = command[begin..expression.end].find(quote) else {
+            break;
+        };
+        if command[begin..].starts_with('/') {
+            found.push(Candidate {
+                range: begin..begin + length,
+                quoted: false,
+            });
+        }
+        at = begin + length + 1;
     }
     found
 }
@@ -269,6 +299,13 @@ mod tests {
             ("sort -T /tmp /tmp/x", &["/tmp/x"]),
             ("ls /data/", &["/data"]),
             ("echo don\\'t /data/x", &["/data/x"]),
+            ("cat ${{ '/data/x' }}", &["/data/x"]),
+            (
+                "python3 -c 'print(open(\"/data/x\").read())' > o",
+                &["/data/x"],
+            ),
+            ("python3 -c \"open('/data/x')\"", &["/data/x"]),
+            ("python3 -c \"open(\\\"/data/x\\\")\"", &["/data/x"]),
         ] {
             assert_eq!(outside_words(command), expected, "{command}");
         }
@@ -294,7 +331,7 @@ mod tests {
             "echo 5 / 3 // 2 ./ . ~ ~user/x",
             "cat ./x.csv ./d/y.csv",
             "cat <<'EOF'\n/* comment */\n// comment\nEOF",
-            "${{ '/data/x' }}",
+            "${{ params.a / params.b }} ${{ 'a' ~ 'b/c' ~ './c' }}",
         ] {
             assert_eq!(outside_words(command), [""; 0], "{command}");
         }

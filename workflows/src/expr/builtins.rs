@@ -4,10 +4,11 @@ use minijinja::value::{Rest, ValueKind};
 use minijinja::{Environment, Error, State, Value as Dynamic, filters, functions, tests};
 
 use super::limits::{charge, refused, settle};
-use super::literal::check_conversion;
+use super::literal::{check_conversion, check_number};
 use super::number::{Form, Originals, deep, holds, shallow};
 use super::operators::{
-    COMPARE, COMPUTE, PLAIN_FORM, SLICE, as_plain, compare, compute, contains, equal, slice,
+    COMPARE, COMPUTE, PLAIN_FORM, SLICE, as_plain, compare, compute, contains, equal, refuse_order,
+    slice,
 };
 use super::{growth, limits};
 
@@ -33,6 +34,7 @@ pub(super) fn guard(environment: &mut Environment<'static>) {
                     result = originals.restore(result)?;
                 }
                 limits::size_of(&result, limits::SIZE_LIMIT_BYTES)?;
+                check_number(name, &args, &result)?;
                 Ok(result)
             },
         );
@@ -182,12 +184,21 @@ fn refuse_mixed_order(name: &str, args: &[Dynamic]) -> Result<(), Error> {
         return Ok(());
     }
     let kinds: Vec<ValueKind> = list.try_iter()?.map(|item| item.kind()).collect();
-    match kinds.contains(&ValueKind::String) && kinds.contains(&ValueKind::Number) {
-        true => Err(refused(&format!(
+    if kinds.contains(&ValueKind::String) && kinds.contains(&ValueKind::Number) {
+        return Err(refused(&format!(
             "`{name}` gets text and numbers; write `| map('int')` or `| map('string')` before it"
-        ))),
-        false => Ok(()),
+        )));
     }
+    // Maps are ordered by an attribute.
+    let mut values = list
+        .try_iter()?
+        .filter(|item| item.kind() != ValueKind::Map);
+    if let Some(first) = values.next() {
+        for other in values {
+            refuse_order(name, &first, &other)?;
+        }
+    }
+    Ok(())
 }
 
 fn plain_filters() -> Vec<Builtin> {

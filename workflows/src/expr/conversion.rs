@@ -3,6 +3,7 @@
 use minijinja::Value as Dynamic;
 use minijinja::value::ValueKind;
 
+use super::condition::short;
 use super::explain::explain;
 use super::limits::{DEPTH_LIMIT, LIST_LIMIT};
 use super::object::WrittenNumber;
@@ -44,6 +45,12 @@ pub(super) fn from_dynamic(value: &Dynamic, depth: usize) -> Result<Value, Strin
         ValueKind::Number => match (value.as_i64(), u64::try_from(value.clone())) {
             (Some(whole), _) if value.is_integer() => Value::Int(whole),
             (_, Ok(whole)) if value.is_integer() => Value::unsigned(whole),
+            _ if value.is_integer() => {
+                return Err(format!(
+                    "the whole number {} has more than 64 bits; write it as text, or with a point",
+                    short(&value.to_string())
+                ));
+            }
             _ => Value::Float(f64::try_from(value.clone()).map_err(|e| explain(&e))?),
         },
         ValueKind::Seq | ValueKind::Iterable => {

@@ -19,6 +19,14 @@ pub(super) fn check_conversion(name: &str, args: &[Dynamic]) -> Result<(), Error
     };
     let Some(text) = value.as_str() else {
         let found = match value.kind() {
+            ValueKind::Number if name == "int" => {
+                return match f64::try_from(value.clone()).is_ok_and(f64::is_finite) {
+                    true => Ok(()),
+                    false => Err(refused(&format!(
+                        "`| int` expects a finite number, and gets `{value}`"
+                    ))),
+                };
+            }
             ValueKind::Seq | ValueKind::Iterable | ValueKind::Map => kind_of(value),
             _ => return Ok(()),
         };
@@ -45,6 +53,20 @@ pub(super) fn check_conversion(name: &str, args: &[Dynamic]) -> Result<(), Error
         "`| {name}` expects {expected} such as `{example}`, and gets the text `{}`{why}",
         short(text)
     )))
+}
+
+/// Refuses the result of a filter that no number holds, although its arguments are numbers.
+pub(super) fn check_number(name: &str, args: &[Dynamic], result: &Dynamic) -> Result<(), Error> {
+    let finite = |value: &Dynamic| {
+        let number = (value.kind() == ValueKind::Number).then(|| f64::try_from(value.clone()));
+        number.is_none_or(|number| number.is_ok_and(f64::is_finite))
+    };
+    match name == "float" || finite(result) || !args.iter().all(finite) {
+        true => Ok(()),
+        false => Err(refused(&format!(
+            "`| {name}` has no result that a number holds"
+        ))),
+    }
 }
 
 /// True for the words `inf`, `nan` and the like.

@@ -117,7 +117,11 @@ fn apply_written(sign: &str, left: &Dynamic, right: &Dynamic) -> Result<Dynamic,
     let both = |sign: &str, form: Form| apply_plain(sign, &deep(left, form)?, &deep(right, form)?);
     let positive = match sign {
         "~" => {
-            let text = |value: &Dynamic| shallow(value.clone(), Form::Text);
+            // Nothing is no text, as where it stands alone in a command.
+            let text = |value: &Dynamic| match value.kind() {
+                ValueKind::None => Dynamic::from(""),
+                _ => shallow(value.clone(), Form::Text),
+            };
             return apply_plain(sign, &text(left), &text(right));
         }
         "==" | "!=" => "==",
@@ -136,6 +140,9 @@ fn apply_written(sign: &str, left: &Dynamic, right: &Dynamic) -> Result<Dynamic,
 
 fn apply_plain(sign: &str, left: &Dynamic, right: &Dynamic) -> Result<Dynamic, Error> {
     refuse_mixed(sign, left, right)?;
+    if matches!(sign, "<" | "<=" | ">" | ">=") {
+        refuse_order(sign, left, right)?;
+    }
     if sign == "*" {
         check_repetition(left, right)?;
         check_repetition(right, left)?;
@@ -214,6 +221,36 @@ fn refuse_mixed(sign: &str, left: &Dynamic, right: &Dynamic) -> Result<(), Error
         ))),
         false => Ok(()),
     }
+}
+
+/// Refuses to order what has no order: nothing, maps, and values of different kinds. The engine
+/// would order them by kind.
+pub(super) fn refuse_order(name: &str, left: &Dynamic, right: &Dynamic) -> Result<(), Error> {
+    match have_order(left, right)? {
+        true => Ok(()),
+        false => Err(refused(&format!(
+            "`{name}` compares numbers with numbers and text with text, and gets {} and {}",
+            kind_of(left),
+            kind_of(right)
+        ))),
+    }
+}
+
+fn have_order(left: &Dynamic, right: &Dynamic) -> Result<bool, Error> {
+    let kinds = (left.kind(), right.kind());
+    let is_number = |kind| matches!(kind, ValueKind::Number | ValueKind::Bool);
+    Ok(match kinds {
+        (ValueKind::String, ValueKind::String) => true,
+        (ValueKind::Seq, ValueKind::Seq) => {
+            for (left, right) in left.try_iter()?.zip(right.try_iter()?) {
+                if !have_order(&as_plain(left), &as_plain(right))? {
+                    return Ok(false);
+                }
+            }
+            true
+        }
+        (left, right) => is_number(left) && is_number(right),
+    })
 }
 
 /// Refuses to repeat a list too often.

@@ -23,6 +23,12 @@ pub(crate) struct Key {
     pub(crate) alias: Option<&'static str>,
     pub(crate) kind: Kind,
     pub(crate) doc: &'static str,
+    /// The value without it, in words.
+    pub(crate) default: Option<&'static str>,
+    /// A value, as written in a file.
+    pub(crate) example: &'static str,
+    /// The version of Sunward that first had it.
+    pub(crate) since: &'static str,
     pub(crate) required: bool,
     /// Whether the key is known but not supported yet.
     pub(crate) not_yet: bool,
@@ -95,9 +101,22 @@ impl Key {
             alias: None,
             kind,
             doc,
+            default: None,
+            example: "",
+            since: "0.1",
             required: false,
             not_yet: false,
         }
+    }
+
+    pub(crate) const fn default_is(mut self, default: &'static str) -> Self {
+        self.default = Some(default);
+        self
+    }
+
+    pub(crate) const fn example(mut self, example: &'static str) -> Self {
+        self.example = example;
+        self
     }
 
     pub(crate) const fn required(mut self) -> Self {
@@ -136,6 +155,19 @@ impl Shape {
 }
 
 impl Kind {
+    /// Adds the shapes of this kind that are not there yet.
+    pub(crate) fn shapes(&'static self, found: &mut Vec<&'static Shape>) {
+        match self {
+            Self::Node(shape) if found.iter().any(|one| one.name == shape.name) => {}
+            Self::Node(shape) => found.push(shape),
+            Self::List(inner) | Self::OneOrMany(inner) | Self::Map(_, inner) => {
+                inner.shapes(found);
+            }
+            Self::OneOf(kinds) => kinds.iter().for_each(|kind| kind.shapes(found)),
+            _ => {}
+        }
+    }
+
     /// The kind's description in messages.
     pub(crate) fn expected(&self) -> String {
         match self {

@@ -16,6 +16,19 @@ pub use schema::schema;
 pub(crate) use stage::{SCATTER, STAGE};
 use table::WORKFLOW;
 
+/// Every map with known keys, each once: the whole file first, the others as they follow in it.
+pub(crate) fn shapes() -> Vec<&'static Shape> {
+    let mut found = vec![&WORKFLOW];
+    let mut at = 0;
+    while let Some(shape) = found.get(at).copied() {
+        for key in shape.keys {
+            key.kind.shapes(&mut found);
+        }
+        at += 1;
+    }
+    found
+}
+
 /// The kind of the whole file.
 pub(crate) fn workflow_kind() -> Kind {
     Kind::Node(&WORKFLOW)

@@ -16,20 +16,26 @@ pub(super) static RESOURCES: Shape = Shape::new(
     "Resources",
     "What one task needs.",
     &[
-        Key::new("cpus", POSITIVE, "Cores per task."),
-        Key::new("memory", Kind::Size, "Memory per task."),
+        Key::new("cpus", POSITIVE, "Cores per task.")
+            .default_is("1")
+            .example("4"),
+        Key::new("memory", Kind::Size, "Memory per task.").example("4GiB"),
         Key::new(
             "gpus",
             Kind::OneOf(&[Kind::Whole(0, 1024), Kind::Text, Kind::Node(&ANY_OF)]),
             "GPUs: a number, a model such as H100:2, or any_of several.",
-        ),
-        Key::new("gpu_memory", Kind::Size, "Memory of each GPU."),
-        Key::new("disk", Kind::Size, "Disk space per task."),
+        )
+        .default_is("0")
+        .example("\"H100:2\""),
+        Key::new("gpu_memory", Kind::Size, "Memory of each GPU.").example("40GiB"),
+        Key::new("disk", Kind::Size, "Disk space per task.").example("10GB"),
         Key::new(
             "optional",
             Kind::Bool,
             "Whether it also runs without the GPU.",
-        ),
+        )
+        .default_is("false")
+        .example("true"),
     ],
 );
 
@@ -41,6 +47,7 @@ static ANY_OF: Shape = Shape::new(
         Kind::List(&Kind::OneOf(&[Kind::Whole(1, 1024), Kind::Text])),
         "Numbers or models.",
     )
+    .example("[\"H100\", \"A100:2\"]")
     .required()],
 );
 
@@ -53,12 +60,16 @@ pub(super) static RETRY: Shape = Shape::new(
             "max_attempts",
             Kind::Whole(1, 1000),
             "Attempts in all, the first included.",
-        ),
+        )
+        .default_is("1")
+        .example("3"),
         Key::new(
             "backoff",
             Kind::Duration,
             "Wait before the second attempt, doubled each time.",
-        ),
+        )
+        .default_is("0s")
+        .example("10s"),
         Key::new(
             "on",
             Kind::OneOrMany(&Kind::OneOf(&[
@@ -66,21 +77,30 @@ pub(super) static RETRY: Shape = Shape::new(
                 Kind::Node(&EXIT),
             ])),
             "Which failures are retried.",
-        ),
-        Key::new("scale", Kind::Node(&SCALE), "What grows with each attempt."),
+        )
+        .default_is("infrastructure")
+        .example("[infrastructure, timeout, { exit: [75] }]"),
+        Key::new("scale", Kind::Node(&SCALE), "What grows with each attempt.")
+            .example("{ memory: 2 }"),
     ],
 );
 
 static EXIT: Shape = Shape::new(
     "Exit",
     "Which exit codes are retried.",
-    &[Key::new("exit", Kind::OneOrMany(&Kind::Whole(0, 255)), "The codes.").required()],
+    &[
+        Key::new("exit", Kind::OneOrMany(&Kind::Whole(0, 255)), "The codes.")
+            .example("[75, 111]")
+            .required(),
+    ],
 );
 
 static SCALE: Shape = Shape::new(
     "Scale",
     "What grows with each attempt.",
-    &[Key::new("memory", Kind::Number(1.0), "The factor.").required()],
+    &[Key::new("memory", Kind::Number(1.0), "The factor.")
+        .example("2")
+        .required()],
 );
 
 /// Sharing of results.
@@ -92,6 +112,7 @@ pub(super) static CACHE: Shape = Shape::new(
         Kind::Scalar,
         "Change it to discard earlier results.",
     )
+    .example("2")
     .required()],
 );
 
@@ -100,17 +121,22 @@ pub(super) static PYTHON: Shape = Shape::new(
     "Python",
     "A Python environment, resolved once into a lock file.",
     &[
-        Key::new("version", Kind::Scalar, "The version, for example 3.11."),
+        Key::new("version", Kind::Scalar, "The version, for example 3.11.")
+            .default_is("that of python3 on the PATH")
+            .example("\"3.11\""),
         Key::new(
             "packages",
             Kind::List(&Kind::Requirement),
             "Requirements in pip's syntax; options are not allowed.",
-        ),
+        )
+        .example("[numpy, \"pandas==2.2.2\"]"),
         Key::new(
             "lock",
             Kind::Text,
             "The lock file; sunward.lock by default.",
-        ),
+        )
+        .default_is("sunward.lock")
+        .example("analysis.lock"),
     ],
 );
 
@@ -123,36 +149,36 @@ pub(super) static PLACE: Shape = Shape::new(
             "prefer",
             Kind::OneOrMany(PREFERENCES),
             "What to prefer. In a list, a later entry decides among placements within 5% of the best.",
-        ),
+        ).default_is("carbon").example("[carbon, time]"),
         Key::new(
             "deadline",
             Kind::Duration,
             "The time from submission to the end of the run.",
-        ),
+        ).example("24h"),
         Key::new(
             "deadline_risk",
             Kind::Percent,
             "The accepted chance of ending after the deadline, because work takes longer than expected; 10% by default. Before a command has run, a stated `expect: time` is taken at its word, unless this is stated too.",
-        ),
+        ).default_is("10%").example("5%"),
         Key::new(
             "max_delay",
             Kind::Duration,
             "How long a stage may wait for cleaner power.",
-        ),
+        ).example("6h"),
         Key::new(
             "home",
             Kind::LooseName,
             "The zone with which savings are compared.",
-        ),
+        ).default_is("the first region, else your settings' zone").example("DE"),
         Key::new(
             "regions",
             Kind::List(&Kind::LooseName),
             "The regions where stages may run.",
-        ),
+        ).default_is("all").example("[eu-north, ca-east]"),
         Key::new(
             "data_regions",
             Kind::List(&Kind::LooseName),
             "Regions where parts may be stored.",
-        ),
+        ).default_is("all").example("[eu-north]"),
     ],
 );

@@ -14,25 +14,25 @@ pub(crate) static STAGE: Shape = Shape {
                 "run",
                 Kind::OneOf(&[Kind::Text, Kind::List(&Kind::Scalar)]),
                 "A command: text for a shell, or a list of words without one.",
-            ),
-            Key::new("kernel", Kind::Text, "A kernel of the library."),
+            ).example("\"sort ${{ inputs.t }} > ${{ outputs.o }}\""),
+            Key::new("kernel", Kind::Text, "A kernel of the library.").example("tanimoto_topk"),
             Key::new(
                 "cuda",
                 Kind::Node(&CUDA),
                 "The user's own kernel, in CUDA C++.",
-            ),
+            ).example("{ source: ./axpy.cu, entry: axpy, args: [{ in: x.v }, { out: y.v, type: float32 }, { rows: uint64 }] }"),
             Key::new("uses", Kind::Any, "Another workflow file.").not_yet(),
             Key::new("container", Kind::Any, "An image to run in.").not_yet(),
             Key::new(
                 "shell",
                 Kind::OneOrMany(&Kind::Text),
                 "The shell of a text `run`; `bash --noprofile --norc -euo pipefail -c` by default. `sh` means /bin/sh -eu -c; a list of words is used as it is.",
-            ),
+            ).default_is("bash --noprofile --norc -euo pipefail -c").example("sh"),
             Key::new(
                 "scatter",
                 Kind::OneOf(&[Kind::Node(&SCATTER), Kind::List(&Kind::Any), Kind::Text]),
                 "One task per value, slice or row.",
-            ),
+            ).example("{ over: library, rows: 100000 }"),
             Key::new(
                 "matrix",
                 Kind::Map(
@@ -40,7 +40,7 @@ pub(crate) static STAGE: Shape = Shape {
                     &Kind::OneOf(&[Kind::List(&Kind::Any), Kind::Text]),
                 ),
                 "One task per combination of values.",
-            ),
+            ).example("{ model: [a, b], year: [2007, 2008] }"),
             Key::new(
                 "inputs",
                 Kind::Map(
@@ -48,7 +48,7 @@ pub(crate) static STAGE: Shape = Shape {
                     &Kind::OneOf(&[Kind::Text, Kind::List(&Kind::Text), Kind::Node(&INPUT)]),
                 ),
                 "What it reads, by port: stage.port, params.name, ./path, a file:// URL, or a list of these.",
-            ),
+            ).example("{ hits: merge.hits }"),
             Key::new(
                 "outputs",
                 Kind::Map(
@@ -56,81 +56,81 @@ pub(crate) static STAGE: Shape = Shape {
                     &Kind::OneOf(&[Kind::Node(&OUTPUT), Kind::Nothing]),
                 ),
                 "What a command writes, by port.",
-            ),
+            ).example("{ figure: { format: file, ext: png } }"),
             Key::new(
                 "with",
                 Kind::Map(KeyRule::Name, &Kind::Any),
                 "Parameters of a kernel.",
-            ),
+            ).example("{ k: \"${{ params.top_k }}\" }"),
             Key::new(
                 "needs",
                 Kind::OneOrMany(&Kind::Name),
                 "Stages that must end first, besides those it reads from.",
-            )
+            ).example("download")
             .alias("depends_on"),
             Key::new(
                 "if",
                 Kind::OneOf(&[Kind::Bool, Kind::Text]),
                 "`${{ … }}`; if it is false, the stage and its dependents are skipped.",
-            ),
+            ).default_is("true").example("\"${{ params.plot }}\""),
             Key::new(
                 "env",
                 Kind::Map(KeyRule::Name, &Kind::Scalar),
                 "Environment of the command, besides PATH, HOME, LANG, TMPDIR and SUNWARD_…; `X: inherit` passes X on.",
-            ),
+            ).example("{ PROJ_DATA: inherit }"),
             Key::new(
                 "secrets",
                 Kind::List(&Kind::Name),
                 "Names of secrets to put into the command's environment.",
-            ),
+            ).example("[API_TOKEN]"),
             Key::new(
                 "files",
                 Kind::OneOrMany(&Kind::Text),
                 "Files staged read-only into the working folder.",
-            ),
+            ).example("[./plot.py]"),
             Key::new(
                 "python",
                 Kind::Node(&PYTHON),
                 "The Python environment it runs in.",
-            ),
-            Key::new("resources", Kind::Node(&RESOURCES), "What one task needs."),
-            Key::new("retry", Kind::Node(&RETRY), "Which failures are retried."),
-            Key::new("timeout", Kind::Duration, "The time limit of one attempt."),
+            ).example("{ packages: [matplotlib] }"),
+            Key::new("resources", Kind::Node(&RESOURCES), "What one task needs.").example("{ cpus: 4, memory: 8GiB }"),
+            Key::new("retry", Kind::Node(&RETRY), "Which failures are retried.").example("{ max_attempts: 3, on: [timeout] }"),
+            Key::new("timeout", Kind::Duration, "The time limit of one attempt.").example("90m"),
             Key::new(
                 "checkpoint",
                 Kind::Bool,
                 "Keep the folder $SUNWARD_CHECKPOINT from attempt to attempt, until one succeeds.",
-            ),
+            ).default_is("false").example("true"),
             Key::new(
                 "tolerate",
                 COUNT,
                 "How many failed tasks the stage tolerates.",
-            ),
+            ).default_is("0").example("2"),
             Key::new(
                 "tolerate_rejects",
                 REJECTS,
                 "How many rows of an input a kernel may reject: `10%`, or a number. More rejects fail the stage; without this key, rejects never do.",
-            ),
+            ).example("10%"),
             Key::new(
                 "max_parallel",
                 POSITIVE,
                 "How many of its tasks may run at once.",
-            ),
+            ).example("4"),
             Key::new(
                 "cache",
                 Kind::OneOf(&[Kind::Bool, Kind::Node(&CACHE)]),
                 "Whether results are cached, and under which version.",
-            ),
+            ).default_is("true").example("{ version: 2 }"),
             Key::new(
                 "place",
                 Kind::Node(&PLACE),
                 "Where and when, for this stage.",
-            ),
+            ).example("{ max_delay: 6h }"),
             Key::new(
                 "expect",
                 Kind::Node(&EXPECT),
                 "What one task is expected to take.",
-            ),
+            ).example("{ time: 20m, power: 350W }"),
         ],
     )
 };
@@ -143,18 +143,23 @@ pub(crate) static SCATTER: Shape = Shape::new(
             "over",
             Kind::OneOf(&[Kind::List(&Kind::Any), Kind::Node(&RANGE), Kind::Text]),
             "A list, a range, or the name of one of the stage's own inputs.",
-        ),
+        )
+        .example("library"),
         Key::new(
             "range",
             Kind::OneOf(&[Kind::Whole(0, i64::MAX), Kind::Text]),
             "One task per number, from 0 up to but not including this one.",
-        ),
+        )
+        .example("100"),
         Key::new(
             "rows",
             Kind::Whole(1, i64::MAX),
             "Rows of the input per task.",
-        ),
-        Key::new("parts", Kind::Bool, "One task per part of the input."),
+        )
+        .example("1000"),
+        Key::new("parts", Kind::Bool, "One task per part of the input.")
+            .default_is("false")
+            .example("true"),
     ],
 );
 
@@ -166,6 +171,7 @@ static RANGE: Shape = Shape::new(
         Kind::OneOf(&[Kind::Whole(0, i64::MAX), Kind::Text]),
         "How many numbers.",
     )
+    .example("100")
     .required()],
 );
 
@@ -178,52 +184,65 @@ static INPUT: Shape = Shape::new(
             Kind::OneOrMany(&Kind::Text),
             "Where the data comes from.",
         )
+        .example("merge.hits")
         .required(),
         Key::new(
             "as",
             Kind::Word(&["arrow", "parquet", "csv", "netcdf", "file"]),
             "How the command gets it.",
-        ),
+        )
+        .default_is("arrow")
+        .example("csv"),
         Key::new(
             "columns",
             Kind::List(&Kind::Text),
             "Only these columns, in this order.",
-        ),
+        )
+        .example("[id, score]"),
         Key::new(
             "variable",
             Kind::Text,
             "The variable of a gridded file to read.",
-        ),
+        )
+        .example("tas"),
         Key::new(
             "rows",
             Kind::Word(&["time", "cell"]),
             "Whether a row of gridded data is a time or a cell.",
-        ),
+        )
+        .default_is("time")
+        .example("cell"),
         Key::new(
             "schema",
             Kind::Map(KeyRule::Any, &Kind::ColumnType),
             "The columns it must have: name -> type.",
-        ),
+        )
+        .example("{ id: utf8, score: float64 }"),
         Key::new(
             "delimiter",
             Kind::Word(&[",", ";", "\t", "|", ":", " "]),
             "The separator between the cells of a text table.",
-        ),
+        )
+        .example("\";\""),
         Key::new(
             "comment",
             Kind::Word(&["#", "%", "!", ";", "*"]),
             "Lines of a text table that begin with this character are ignored.",
-        ),
+        )
+        .example("\"#\""),
         Key::new(
             "null",
             Kind::OneOrMany(&Kind::Scalar),
             "Cell texts that mean null, for example NA.",
-        ),
+        )
+        .example("[NA, -999]"),
         Key::new(
             "decimal",
             Kind::Word(&[".", ","]),
             "The decimal point of a text table's numbers.",
-        ),
+        )
+        .default_is(".")
+        .example("\",\""),
     ],
 );
 
@@ -235,17 +254,21 @@ static OUTPUT: Shape = Shape::new(
             "format",
             Kind::Word(&["arrow", "parquet", "csv", "netcdf", "file", "dir"]),
             "What the command writes; arrow by default.",
-        ),
+        )
+        .default_is("arrow")
+        .example("csv"),
         Key::new(
             "schema",
             Kind::Map(KeyRule::Any, &Kind::ColumnType),
             "The columns it must have: name -> type.",
-        ),
+        )
+        .example("{ id: utf8, score: float64 }"),
         Key::new(
             "ext",
             Kind::Suffix,
             "The file's suffix without the dot, for `format: file`.",
-        ),
+        )
+        .example("png"),
     ],
 );
 
@@ -258,24 +281,29 @@ static CUDA: Shape = Shape::new(
             Kind::Text,
             "The .cu file, relative to the workflow's folder.",
         )
+        .example("./axpy.cu")
         .required(),
         Key::new(
             "entry",
             Kind::Text,
             "The kernel: extern \"C\" __global__ void ENTRY(...).",
         )
+        .example("axpy")
         .required(),
         Key::new(
             "args",
             Kind::List(&Kind::Node(&CUDA_ARG)),
             "What its arguments are, in order.",
         )
+        .example("[{ in: x.v }, { out: y.v, type: float32 }]")
         .required(),
         Key::new(
             "block",
             Kind::Whole(1, 1024),
             "Threads per block; 256 by default.",
-        ),
+        )
+        .default_is("256")
+        .example("128"),
     ],
 );
 
@@ -289,23 +317,28 @@ static CUDA_ARG: Shape = Shape {
                 "in",
                 Kind::Text,
                 "A pointer to a column of an input, such as x.value.",
-            ),
+            )
+            .example("x.v"),
             Key::new(
                 "out",
                 Kind::Text,
                 "A pointer to a column of an output, such as y.value; needs `type`.",
-            ),
-            Key::new("value", Kind::Scalar, "A number; needs `type`."),
+            )
+            .example("y.v"),
+            Key::new("value", Kind::Scalar, "A number; needs `type`.")
+                .example("\"${{ params.a }}\""),
             Key::new(
                 "rows",
                 Kind::ColumnType,
                 "The number of rows, passed as this type.",
-            ),
+            )
+            .example("uint64"),
             Key::new(
                 "type",
                 Kind::ColumnType,
                 "The type of an `out` or a `value`.",
-            ),
+            )
+            .example("float32"),
         ],
     )
 };
@@ -314,7 +347,7 @@ static EXPECT: Shape = Shape::new(
     "Expect",
     "What one task is expected to take.",
     &[
-        Key::new("time", Kind::Duration, "How long."),
-        Key::new("power", Kind::Power, "Power of all its devices together."),
+        Key::new("time", Kind::Duration, "How long.").example("20m"),
+        Key::new("power", Kind::Power, "Power of all its devices together.").example("350W"),
     ],
 );

@@ -11,35 +11,35 @@ pub(crate) static WORKFLOW: Shape = Shape {
         "Workflow",
         "A Sunward pipeline.",
         &[
-            Key::new("name", Kind::LooseName, "The workflow's name.").required(),
+            Key::new("name", Kind::LooseName, "The workflow's name.").example("ligand-screen").required(),
             Key::new(
                 "description",
                 Kind::Text,
                 "A one-line description, for listings.",
-            ),
+            ).example("Screens a library by similarity"),
             Key::new(
                 "params",
                 Kind::Map(KeyRule::Name, &Kind::Node(&PARAM)),
                 "What the caller may set.",
-            ),
-            Key::new("place", Kind::Node(&PLACE), "Where and when the run goes."),
-            Key::new("budget", Kind::Node(&BUDGET), "What the run may cost."),
+            ).example("{ top_k: { type: int, default: 100 } }"),
+            Key::new("place", Kind::Node(&PLACE), "Where and when the run goes.").example("{ deadline: 24h }"),
+            Key::new("budget", Kind::Node(&BUDGET), "What the run may cost.").example("{ kwh: 10 }"),
             Key::new(
                 "defaults",
                 Kind::Node(&DEFAULTS),
                 "Settings for every stage that does not set its own.",
-            ),
+            ).example("{ timeout: 2h }"),
             Key::new(
                 "stages",
                 Kind::Map(KeyRule::Name, &Kind::Node(&STAGE)),
                 "The stages.",
-            )
+            ).example("{ count: { run: \"wc -l < ${{ inputs.t }} > ${{ outputs.n }}\", inputs: { t: ./t.csv }, outputs: { n: { format: file } } } }")
             .required(),
             Key::new(
                 "outputs",
                 Kind::Map(KeyRule::Name, &Kind::Text),
                 "The run's outputs: name -> stage.port.",
-            ),
+            ).example("{ hits: merge.hits }"),
         ],
     )
 };
@@ -55,20 +55,23 @@ static PARAM: Shape = Shape::new(
             ]),
             "Its type.",
         )
+        .example("int")
         .required(),
         Key::new(
             "default",
             Kind::Any,
             "The value if the caller gives none; without a default the caller must give one.",
-        ),
-        Key::new("min", Kind::AnyNumber, "The smallest number allowed."),
-        Key::new("max", Kind::AnyNumber, "The largest number allowed."),
+        )
+        .example("100"),
+        Key::new("min", Kind::AnyNumber, "The smallest number allowed.").example("1"),
+        Key::new("max", Kind::AnyNumber, "The largest number allowed.").example("1000"),
         Key::new(
             "choices",
             Kind::List(&Kind::Scalar),
             "The allowed values of a choice.",
-        ),
-        Key::new("description", Kind::Text, "What it does."),
+        )
+        .example("[era5, merra2]"),
+        Key::new("description", Kind::Text, "What it does.").example("How many hits to keep"),
     ],
 );
 
@@ -76,8 +79,8 @@ static BUDGET: Shape = Shape::new(
     "Budget",
     "What a run may cost.",
     &[
-        Key::new("gco2e", Kind::Number(0.0), "Grams of CO2 equivalent."),
-        Key::new("kwh", Kind::Number(0.0), "Kilowatt hours."),
+        Key::new("gco2e", Kind::Number(0.0), "Grams of CO2 equivalent.").example("2000"),
+        Key::new("kwh", Kind::Number(0.0), "Kilowatt hours.").example("10"),
     ],
 );
 
@@ -89,40 +92,51 @@ static DEFAULTS: Shape = Shape::new(
             "shell",
             Kind::OneOrMany(&Kind::Text),
             "The shell of `run` stages.",
-        ),
+        )
+        .example("sh"),
         Key::new(
             "env",
             Kind::Map(KeyRule::Name, &Kind::Scalar),
             "Environment of `run` stages.",
-        ),
+        )
+        .example("{ OMP_NUM_THREADS: 1 }"),
         Key::new(
             "python",
             Kind::Node(&PYTHON),
             "Python environment of `run` stages.",
-        ),
-        Key::new("resources", Kind::Node(&RESOURCES), "What one task needs."),
-        Key::new("retry", Kind::Node(&RETRY), "Which failures are retried."),
-        Key::new("timeout", Kind::Duration, "The time limit of one attempt."),
+        )
+        .example("{ packages: [numpy] }"),
+        Key::new("resources", Kind::Node(&RESOURCES), "What one task needs.")
+            .example("{ memory: 2GiB }"),
+        Key::new("retry", Kind::Node(&RETRY), "Which failures are retried.")
+            .example("{ max_attempts: 3 }"),
+        Key::new("timeout", Kind::Duration, "The time limit of one attempt.").example("2h"),
         Key::new(
             "tolerate",
             Kind::Whole(0, u32::MAX as i64),
             "How many failed tasks a stage tolerates.",
-        ),
+        )
+        .default_is("0")
+        .example("2"),
         Key::new(
             "tolerate_rejects",
             REJECTS,
             "How many rows of an input a kernel may reject.",
-        ),
+        )
+        .example("10%"),
         Key::new(
             "max_parallel",
             Kind::Whole(1, u32::MAX as i64),
             "How many tasks of a stage may run at once.",
-        ),
+        )
+        .example("8"),
         Key::new(
             "cache",
             Kind::OneOf(&[Kind::Bool, Kind::Node(&CACHE)]),
             "Whether results are cached, and under which version.",
-        ),
-        Key::new("place", Kind::Node(&PLACE), "Where and when."),
+        )
+        .default_is("true")
+        .example("false"),
+        Key::new("place", Kind::Node(&PLACE), "Where and when.").example("{ max_delay: 6h }"),
     ],
 );

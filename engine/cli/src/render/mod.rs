@@ -1,6 +1,7 @@
 //! The only room that prints. Answers go to stdout, messages to stderr. Text and JSON show the same
 //! value.
 
+pub(crate) mod markdown;
 pub(crate) mod page;
 pub(crate) mod progress;
 pub(crate) mod style;

@@ -37,7 +37,7 @@ enum Action {
     #[command(after_help = "Example:\n  sunward cache prune --older 30d --max-size 10GB")]
     Prune {
         /// Delete only what was not used for this long, such as 15m, 2h or 30d
-        #[arg(long, value_name = "TIME", required_unless_present = "max_size")]
+        #[arg(long, value_name = "TIME")]
         older: Option<String>,
         /// Delete only until this much is left, such as 512MiB or 10GB
         #[arg(long, value_name = "SIZE")]
@@ -200,6 +200,11 @@ fn prune(
     older: Option<&str>,
     max_size: Option<&str>,
 ) -> anyhow::Result<Exit> {
+    if older.is_none() && max_size.is_none() {
+        return Err(wrong_input(
+            "give `--older TIME`, `--max-size SIZE`, or both: `sunward cache prune --older 30d`",
+        ));
+    }
     let older = older
         .map(|text| {
             parse_duration(text)

@@ -41,7 +41,8 @@ impl Check {
                 }
             }
         }
-        if context.json {
+        // An empty list would say that there are no mistakes.
+        if context.json && (sound || !found.is_empty()) {
             render::machine(&found)?;
         }
         Ok(if sound { Exit::Done } else { Exit::WrongInput })

@@ -240,6 +240,13 @@ impl Explain {
         {
             return page_of(context, code, page);
         }
+        if let [word] = self.which.as_slice()
+            && is_code(word)
+        {
+            return Err(wrong_input(format!(
+                "there is no code {word}; `sunward docs codes` lists all codes"
+            )));
+        }
         let which = Which::parse(&self.which)?;
         let found = which::find(context, which.run)?;
         let id = found.row.run;
@@ -272,6 +279,12 @@ impl Explain {
 }
 
 /// Prints the page of a diagnostic's code.
+/// Whether a word looks like the code of a diagnostic.
+fn is_code(word: &str) -> bool {
+    let digits = word.strip_prefix("SW").or_else(|| word.strip_prefix("sw"));
+    digits.is_some_and(|digits| digits.len() == 4 && digits.bytes().all(|b| b.is_ascii_digit()))
+}
+
 fn page_of(context: &Context, code: &str, page: &str) -> anyhow::Result<Exit> {
     if context.json {
         let code = code.to_uppercase();

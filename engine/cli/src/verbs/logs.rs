@@ -9,13 +9,16 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Args;
 use serde::Serialize;
-use sunward_core::{RunId, RunStatus};
+use sunward_core::{RunId, RunStatus, TaskStatus};
 use sunward_state::{Reader, is_engaged};
 
 use crate::context::Context;
-use crate::exit::Exit;
+use crate::exit::{Exit, wrong_input};
+use crate::recorded::Recorded;
 use crate::render;
 use crate::render::style::harmless;
+use crate::render::units::plural;
+use crate::saved::{CacheSaved, LATEST_RUNS};
 use crate::which::{self, Found, Which};
 
 /// How often a log is polled with `--follow`.
@@ -63,8 +66,7 @@ impl Logs {
         }
         let mut logs = self.list(&which, &folder)?;
         if logs.is_empty() {
-            check_stage(&which, &found)?;
-            render::say("these tasks printed nothing");
+            render::say(&why_nothing(&which, &found)?);
         }
         if !context.json {
             // Copies one log at a time, because together they may be larger than memory.
@@ -164,13 +166,48 @@ fn goes_on(found: &Found) -> anyhow::Result<bool> {
     Ok(status == Some(RunStatus::Running) && is_engaged(&found.home))
 }
 
-/// Checks that a stage exists. It may have no log because there is no such stage.
-fn check_stage(which: &Which, found: &Found) -> anyhow::Result<()> {
-    let Some(stage) = &which.stage else {
-        return Ok(());
-    };
-    let spec = crate::recorded::spec(&found.reader, found.row.run)?;
-    which::stage(&spec, stage).map(drop)
+/// Why there is no log: the tasks printed nothing, or did not run.
+///
+/// # Errors
+/// Fails if there is no such stage or task.
+fn why_nothing(which: &Which, found: &Found) -> anyhow::Result<String> {
+    let recorded = Recorded::read(&found.reader, &found.home, found.row.run)?;
+    let run = recorded.run()?;
+    let wanted = which.stage.as_deref();
+    let wanted = wanted
+        .map(|name| which::stage(&run.spec, name))
+        .transpose()?;
+    let stages = run
+        .stages()
+        .filter(|stage| wanted.is_none_or(|wanted| wanted == stage.id));
+    let mut is_cached = false;
+    for stage in stages {
+        let count = stage.task_count().unwrap_or(0);
+        if let Some(index) = which.index.filter(|index| *index >= count) {
+            return Err(wrong_input(format!(
+                "stage {} has no task {index}; it has {}",
+                stage.planned.stage.name,
+                plural(u64::from(count), "task")
+            )));
+        }
+        let of_one = |index| stage.status(index) == Some(TaskStatus::Cached);
+        is_cached |= match which.index {
+            Some(index) => of_one(index),
+            None => stage.counts().of(TaskStatus::Cached) > 0,
+        };
+    }
+    if !is_cached {
+        return Ok("these tasks printed nothing".to_owned());
+    }
+    let saved = CacheSaved::of(&found.reader, &found.home, &recorded, LATEST_RUNS)?;
+    let runs = saved.map(|saved| saved.runs).unwrap_or_default();
+    Ok(match runs.as_slice() {
+        [] => "these tasks did not run: their results came from the cache".to_owned(),
+        [.., newest] => format!(
+            "these tasks did not run: their results came from the cache, made by {}; `sunward logs {newest}` shows what they printed then",
+            runs.join(", "),
+        ),
+    })
 }
 
 /// The folder of a run's logs.

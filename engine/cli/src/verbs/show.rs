@@ -255,8 +255,8 @@ fn port_of(run: &RunState, what: &str) -> anyhow::Result<(StageId, String)> {
             .ok_or_else(|| {
                 let names: Vec<_> = run.outputs().map(|(name, _, _)| name).collect();
                 let named = match names.as_slice() {
-                    [] => "which names none".to_owned(),
-                    names => format!("which names {}", names.join(", ")),
+                    [] => "which has no outputs of its own".to_owned(),
+                    names => format!("whose outputs are {}", names.join(", ")),
                 };
                 wrong_input(format!(
                     "'{what}' is neither STAGE.PORT nor an output of the workflow, {named}"
@@ -276,7 +276,7 @@ fn port_of(run: &RunState, what: &str) -> anyhow::Result<(StageId, String)> {
         format!("stage {stage} has no outputs")
     } else {
         format!(
-            "stage {stage} has no output '{port}'; it has {}",
+            "stage {stage} has no output '{port}'; its outputs are {}",
             ports.join(", ")
         )
     }))

@@ -101,7 +101,7 @@ pub(crate) struct Simulate {
     seed: u64,
     /// Energy to move a gigabyte between regions, in kWh [default: `transfer_kwh_per_gb` in your
     /// settings, else 0.002]
-    #[arg(long, value_name = "KWH")]
+    #[arg(long, value_name = "KWH", allow_negative_numbers = true)]
     transfer_kwh_per_gb: Option<f64>,
     /// A YAML file with a list of `faults` to inject
     #[arg(long, value_name = "FILE")]

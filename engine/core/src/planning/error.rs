@@ -6,7 +6,7 @@ use sunward_workflows::units::size_text;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
     /// An option names a stage that is not in the workflow.
-    #[error("{flag} {name}: the workflow has no stage of that name; it has {}", stages.join(", "))]
+    #[error("{flag} {name}: the workflow has no stage of that name; its stages are {}", stages.join(", "))]
     NoSuchStage {
         /// The option, as written on the command line.
         flag: &'static str,

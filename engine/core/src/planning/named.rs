@@ -10,7 +10,7 @@ use super::scatter;
 use crate::plan::Tasks;
 
 /// Every text that may name a file which a command reads: values of parameters of type path and table,
-/// and texts that look like a path in lists, items and matrices. The caller looks up which of them
+/// and texts that look like a path in choices, lists, items and matrices. The caller looks up which of them
 /// are files, and gives their digests to [`super::plan`].
 #[must_use]
 pub fn path_texts(workflow: &Workflow, params: &BTreeMap<String, Value>) -> BTreeSet<String> {
@@ -46,7 +46,7 @@ pub(super) fn texts(
         };
         match workflow.params.get(name).map(|param| param.kind) {
             Some(ParamType::Path | ParamType::Table) => collect(value, &|_| true, &mut found),
-            Some(ParamType::List) => collect(value, &is_path, &mut found),
+            Some(ParamType::List | ParamType::Choice) => collect(value, &is_path, &mut found),
             _ => {}
         }
     }

@@ -152,7 +152,7 @@ fn a_selection_of_what_is_not_there_names_what_is() {
         .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "--until mapp: the workflow has no stage of that name; it has map"
+        "--until mapp: the workflow has no stage of that name; its stages are map"
     );
 }
 
