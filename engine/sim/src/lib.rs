@@ -65,4 +65,4 @@ pub use simulate::simulate;
 pub use submission::{DataSizes, Submission};
 pub use tally::{Played, Tally};
 pub use vacancy::check_vacancy;
-pub use workload::{Arrival, Mistakes, read_jobs, read_trace_of_jobs, submissions};
+pub use workload::{Arrival, Lengths, Mistakes, read_jobs, read_trace_of_jobs, submissions};

@@ -11,12 +11,15 @@ use sunward_sim::meter::Truth;
 use sunward_sim::report::{Bound, NOW_HOME, PolicyReport, Report};
 use sunward_sim::workload::{Arrival, submissions};
 use sunward_sim::{
-    Contender, Locale, Locales, Open, Opening, Played, RecordedFeed, RunDraft, Scenario, Setup,
-    StageDraft, simulate, truth_of,
+    Contender, Lengths, Locale, Locales, Open, Opening, Played, RecordedFeed, RunDraft, Scenario,
+    Setup, StageDraft, simulate, truth_of,
 };
 
 pub(crate) const HOUR_MS: u64 = 3_600_000;
 const SLOT_MS: u64 = HOUR_MS / 4;
+
+/// The name of our policy.
+const OURS: &str = "sunward";
 
 /// The time that the tables are about. Parameters are chosen on 2022 and judged on 2023.
 #[derive(Clone, Copy)]
@@ -87,6 +90,8 @@ pub(crate) struct Row {
     /// The saving of a schedule of whole jobs that knows the future, where machines are scarce.
     pub(crate) clairvoyant_saved_percent: Option<f64>,
     pub(crate) runs: u64,
+    /// The hours between two arrivals, where not all rows of a table have the same.
+    pub(crate) step_h: Option<u64>,
     #[serde(flatten)]
     pub(crate) policy: PolicyReport,
 }
@@ -96,7 +101,7 @@ pub(crate) struct Study {
     pub(crate) data: PathBuf,
     grid: Arc<Grid>,
     truth: Arc<Truth>,
-    asked: Asked,
+    pub(crate) asked: Asked,
 }
 
 /// What the command line asks for.
@@ -108,6 +113,8 @@ pub(crate) struct Asked {
     pub(crate) foresight: Foresight,
     /// The only policy to simulate; all if `None`.
     pub(crate) policy: Option<String>,
+    /// How many times as far apart arrivals are for other policies than ours.
+    pub(crate) thin: u64,
 }
 
 impl Study {
@@ -150,6 +157,17 @@ impl Study {
 
     /// A world of a pool in each of these zones, with `devices` devices and cores each.
     pub(crate) fn setup_in(&self, zones: &[&str], arrivals: Vec<Arrival>, devices: u32) -> Setup {
+        self.setup_with(zones, arrivals, devices, Lengths::Known)
+    }
+
+    /// The same, with what policies are told of the lengths of jobs.
+    pub(crate) fn setup_with(
+        &self,
+        zones: &[&str],
+        arrivals: Vec<Arrival>,
+        devices: u32,
+        lengths: Lengths,
+    ) -> Setup {
         let pool = |zone: &str| Pool {
             name: zone.to_owned(),
             region: zone.to_owned(),
@@ -172,7 +190,7 @@ impl Study {
             }),
             openings: Arc::new((0..).take(zones.len()).map(opening).collect()),
             truth: Arc::clone(&self.truth),
-            submissions: Arc::new(submissions(arrivals).expect("sound runs")),
+            submissions: Arc::new(submissions(arrivals, lengths).expect("sound runs")),
             scenario: Scenario::default(),
             seed: 7,
             look_every_ms: HOUR_MS,
@@ -206,6 +224,7 @@ impl Study {
             bound_saved_percent: told.as_ref().map(|bound| bound.saved_percent),
             clairvoyant_saved_percent: None,
             runs,
+            step_h: None,
             policy,
         };
         report.policies.into_iter().map(row).collect()
@@ -213,6 +232,26 @@ impl Study {
 }
 
 impl Study {
+    /// The rows of other policies, and ours after them. `rows` simulates these policies (all others,
+    /// if none are named), with arrivals this many times as far apart.
+    pub(crate) fn beside_ours(&self, rows: impl Fn(u64, &[&str]) -> Vec<Row>) -> Vec<Row> {
+        let asked = self.asked.policy.as_deref();
+        let others: Vec<&str> = names().into_iter().filter(|name| *name != OURS).collect();
+        let mut all = Vec::new();
+        if asked != Some(OURS) {
+            all = rows(self.asked.thin, &others);
+        }
+        if asked.is_none_or(|asked| asked == OURS) {
+            let ours = rows(1, &[OURS]);
+            let is_alone = all.is_empty();
+            all.extend(
+                ours.into_iter()
+                    .filter(|row| is_alone || row.policy.name != NOW_HOME),
+            );
+        }
+        all
+    }
+
     /// The duration of the only run of a setup under a policy.
     pub(crate) fn makespan_ms(&self, setup: &Setup, policy: &str) -> u64 {
         let contenders = contender(policy, &self.locales(setup))

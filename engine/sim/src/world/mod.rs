@@ -245,7 +245,7 @@ impl World {
         );
         self.give(Input::Submit {
             run,
-            spec: submission.spec,
+            spec: submission.told,
         })
     }
 

@@ -11,6 +11,7 @@
 )]
 
 mod deadlines;
+mod lengths;
 mod same;
 mod stories;
 mod world;

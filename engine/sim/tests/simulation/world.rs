@@ -7,8 +7,8 @@ use sunward_core::{Fleet, Pool, PoolId, Timestamp};
 use sunward_sim::meter::{Truth, ZoneTruth};
 use sunward_sim::setup::Setup;
 use sunward_sim::{
-    Contender, Open, Opening, PerfectFeed, Played, RunDraft, Scenario, StageDraft, Submission,
-    simulate,
+    Arrival, Contender, Lengths, Open, Opening, PerfectFeed, Played, RunDraft, Scenario,
+    StageDraft, simulate, submissions,
 };
 
 pub const HOUR_MS: u64 = 3_600_000;
@@ -29,6 +29,7 @@ pub struct Draft {
     pub runs: Vec<(u64, RunDraft)>,
     pub scenario: Scenario,
     pub seed: u64,
+    pub lengths: Lengths,
 }
 
 impl Draft {
@@ -79,19 +80,16 @@ impl Draft {
     }
 
     pub fn setup(&self) -> Setup {
-        let submissions = self.runs.iter().map(|(at, draft)| {
-            let (spec, bytes) = draft.spec().unwrap();
-            Submission {
-                at: hour(*at),
-                spec,
-                bytes,
-            }
+        let arrivals = self.runs.iter().map(|(at, draft)| Arrival {
+            at: hour(*at),
+            draft: draft.clone(),
         });
+        let submissions = submissions(arrivals.collect(), self.lengths).unwrap();
         Setup {
             fleet: Arc::new(self.fleet.clone()),
             openings: Arc::new(self.openings.clone()),
             truth: Arc::new(self.truth.clone()),
-            submissions: Arc::new(submissions.collect()),
+            submissions: Arc::new(submissions),
             scenario: self.scenario.clone(),
             seed: self.seed,
             look_every_ms: HOUR_MS,
