@@ -25,6 +25,7 @@ mod faulty;
 mod flow;
 pub mod generate;
 mod group;
+mod idle;
 pub mod limit;
 mod locale;
 pub mod meter;

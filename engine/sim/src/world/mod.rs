@@ -329,6 +329,7 @@ impl World {
                 self.meter(pool, &group);
             }
         }
+        self.tally.end = now;
         self.flights.give_up(now, &mut self.tally);
         Played {
             name: self.name,

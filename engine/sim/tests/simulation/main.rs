@@ -11,6 +11,8 @@
 )]
 
 mod deadlines;
+mod elastic;
+mod idle;
 mod lengths;
 mod same;
 mod stories;

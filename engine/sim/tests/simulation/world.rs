@@ -57,6 +57,12 @@ impl Draft {
         self
     }
 
+    /// Says what an idle device of the last pool draws, in watts.
+    pub fn idle(mut self, watts: u64) -> Self {
+        self.fleet.pools.last_mut().unwrap().gpu_idle_milliwatts = watts * 1000;
+        self
+    }
+
     /// Sets the number of a pool's devices from an hour on.
     pub fn opens(mut self, pool: u32, at: u64, gpus: u32) -> Self {
         self.openings.push(Opening {
