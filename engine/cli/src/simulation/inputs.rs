@@ -156,7 +156,8 @@ impl Sources<'_> {
             let jobs = read_jobs(&read(context, path)?, fleet, per_gb, self.lengths);
             let mut jobs = jobs.map_err(|error| wrong(path, &error.to_string()))?;
             self.charge(&mut jobs);
-            return submissions(jobs, self.lengths).map_err(|error| wrong(path, &error.to_string()));
+            return submissions(jobs, self.lengths)
+                .map_err(|error| wrong(path, &error.to_string()));
         }
         if let Some(path) = self.workload {
             let trace = read_trace_of_jobs(&read(context, path)?, fleet, begin, per_gb);
@@ -283,11 +284,7 @@ fn slots(runs: &[Submission]) -> u64 {
         let place = &run.told.workflow.place;
         place.deadline_ms.max(place.max_delay_ms)
     };
-    let longest = runs
-        .iter()
-        .filter_map(waits_ms)
-        .max()
-        .unwrap_or(0);
+    let longest = runs.iter().filter_map(waits_ms).max().unwrap_or(0);
     (longest.div_ceil(SLOT_MS) + 4).clamp(SLOTS.0, SLOTS.1)
 }
 

@@ -34,7 +34,9 @@ impl View for SimulationView {
         page.table(&table(report));
         page.gap();
         if report.policies.iter().any(|one| one.idle_kwh.is_some()) {
-            page.line("idle: emissions of open devices that no task has, which gCO2e and saved leave out");
+            page.line(
+                "idle: emissions of open devices that no task has, which gCO2e and saved leave out",
+            );
         }
         page.line("delay: mean and 95th percentile; missed: deadlines; used: the fleet's share in use; |: the bound");
         if let Some(bound) = &report.bound {

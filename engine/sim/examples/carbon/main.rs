@@ -15,6 +15,8 @@
 )]
 
 mod cells;
+mod clusters;
+mod sites;
 mod tables;
 mod world;
 
@@ -72,7 +74,7 @@ fn main() {
         println!("[]");
         return;
     }
-    let study = world::Study::open(&data, asked);
+    let study = world::Study::open(&data, &world::ZONES, asked);
     let is_asked = |name: &str| names.is_empty() || names.iter().any(|one| one == name);
     let asked = tables::ALL.into_iter().filter(|(name, _)| is_asked(name));
     let rows = cells::run(

@@ -7,11 +7,13 @@ use sunward_sim::workload::{Arrival, Terms, read_wfcommons};
 use sunward_sim::{Random, RunDraft, limit};
 
 use crate::cells::Cell;
+use crate::clusters::{elastic, unknown};
+use crate::sites::sites;
 use crate::world::{ALONE, DIRTY, HOUR_MS, Job, Row, Study, ZONES, arrival};
 
 type Cells = fn() -> Vec<Cell>;
 
-pub(crate) const ALL: [(&str, Cells); 8] = [
+pub(crate) const ALL: [(&str, Cells); 11] = [
     ("jobs", jobs),
     ("alone", alone),
     ("dirty", dirty),
@@ -20,10 +22,13 @@ pub(crate) const ALL: [(&str, Cells); 8] = [
     ("data", data),
     ("week", week),
     ("graphs", graphs),
+    ("elastic", elastic),
+    ("unknown", unknown),
+    ("sites", sites),
 ];
 
 /// More machines than are needed.
-const PLENTY: u32 = 1_000_000;
+pub(crate) const PLENTY: u32 = 1_000_000;
 
 const PLAIN: Job = Job {
     hours: 6,

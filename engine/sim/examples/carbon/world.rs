@@ -70,6 +70,8 @@ fn clock(zone: &str) -> &'static str {
         "US-CAL-CISO" => "America/Los_Angeles",
         "US-MIDA-PJM" => "America/New_York",
         "US-TEX-ERCO" => "America/Chicago",
+        "NO" => "Europe/Oslo",
+        "BR-CS" => "America/Sao_Paulo",
         "ZA" => "Africa/Johannesburg",
         _ => "UTC",
     }
@@ -118,8 +120,9 @@ pub(crate) struct Asked {
 }
 
 impl Study {
-    pub(crate) fn open(data: &Path, asked: Asked) -> Self {
-        let zones = ZONES.map(str::to_owned);
+    /// The recorded grids of these zones.
+    pub(crate) fn open(data: &Path, zones: &[&str], asked: Asked) -> Self {
+        let zones: Vec<String> = zones.iter().map(|zone| (*zone).to_owned()).collect();
         let grid = Grid::open(&data.join("grid"), Some(&zones)).expect("recorded grids");
         Self {
             data: data.to_owned(),
@@ -137,6 +140,11 @@ impl Study {
         let last = end.0 - (lasts_h + 1) * HOUR_MS;
         let count = (last - begin.0) / step_ms;
         (0..count).map(|n| begin.after_ms(n * step_ms)).collect()
+    }
+
+    /// The true intensities.
+    pub(crate) fn truth(&self) -> Arc<Truth> {
+        Arc::clone(&self.truth)
     }
 
     /// The first moment of the year.
@@ -210,7 +218,9 @@ impl Study {
         let chosen = |name: &&str| {
             (only.is_empty() || only.contains(name)) && asked.is_none_or(|asked| asked == *name)
         };
-        let played = names().into_iter().filter(|name| *name != NOW_HOME);
+        // `temporal` is another name for `wait-awhile`.
+        let played = names().into_iter();
+        let played = played.filter(|name| ![NOW_HOME, "temporal"].contains(name));
         let locales = self.locales(setup);
         let contenders = played.filter(chosen);
         let contenders = contenders.filter_map(|name| contender(name, &locales));
@@ -270,7 +280,10 @@ impl Study {
 
     fn play(&self, setup: &Setup, contenders: Vec<Contender>) -> Vec<Played> {
         let longest = setup.submissions.iter();
-        let longest = longest.filter_map(|one| one.spec.workflow.place.deadline_ms);
+        let longest = longest.filter_map(|one| {
+            let place = &one.told.workflow.place;
+            place.deadline_ms.max(place.max_delay_ms)
+        });
         let slots = longest.max().unwrap_or(0).div_ceil(SLOT_MS) + 8;
         let slots = slots.max(192);
         let grid = Arc::clone(&self.grid);

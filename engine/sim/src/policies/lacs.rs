@@ -138,7 +138,10 @@ mod tests {
     fn the_threshold_falls_from_the_published_one_to_the_least() {
         // L / U = 0.2: a = 1 / (1 + W((0.2 - 1) / e)) = 1 / (1 - 0.4716).
         let y = inverse_ratio(100, 500) as f64 / 1e6;
-        assert!((y - 0.5284).abs() < 1e-4 && ((1.0 - y) * y.exp() - 0.8).abs() < 1e-4, "{y}");
+        assert!(
+            (y - 0.5284).abs() < 1e-4 && ((1.0 - y) * y.exp() - 0.8).abs() < 1e-4,
+            "{y}"
+        );
         let begins = threshold(100_000, 500_000, 0) as f64;
         assert!((begins - 500_000.0 * y).abs() < 2.0, "{begins}");
         let all: Vec<u64> = (0..=10)
