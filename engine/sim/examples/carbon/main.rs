@@ -16,6 +16,7 @@
 
 mod cells;
 mod clusters;
+mod outlooks;
 mod sites;
 mod tables;
 mod world;

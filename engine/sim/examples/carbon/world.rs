@@ -15,6 +15,8 @@ use sunward_sim::{
     Setup, StageDraft, simulate, truth_of,
 };
 
+use crate::outlooks::{Outlooks, SharedFeed};
+
 pub(crate) const HOUR_MS: u64 = 3_600_000;
 const SLOT_MS: u64 = HOUR_MS / 4;
 
@@ -104,6 +106,7 @@ pub(crate) struct Study {
     grid: Arc<Grid>,
     truth: Arc<Truth>,
     pub(crate) asked: Asked,
+    outlooks: Outlooks,
 }
 
 /// What the command line asks for.
@@ -129,6 +132,7 @@ impl Study {
             truth: Arc::new(truth_of(&grid)),
             grid: Arc::new(grid),
             asked,
+            outlooks: Outlooks::default(),
         }
     }
 
@@ -288,7 +292,12 @@ impl Study {
         let slots = slots.max(192);
         let grid = Arc::clone(&self.grid);
         let mut feed = RecordedFeed::new(grid, setup, self.asked.foresight, SLOT_MS, slots);
-        simulate(setup, &mut feed, contenders).expect("a sound world")
+        let shared = SharedFeed::new(feed.clone(), &self.outlooks, setup, slots);
+        let played = match shared {
+            Some(mut shared) => simulate(setup, &mut shared, contenders),
+            None => simulate(setup, &mut feed, contenders),
+        };
+        played.expect("a sound world")
     }
 }
 
