@@ -11,8 +11,11 @@ use sunward_sim::{ForecastFeed, RecordedFeed, Setup};
 const LONGEST: u64 = 256;
 
 /// Outlooks without pools, by their number of slots and their moment.
+type Known = BTreeMap<(u64, Timestamp), Arc<Outlook>>;
+
+/// The outlooks that were made so far.
 #[derive(Clone, Default)]
-pub(crate) struct Outlooks(Arc<Mutex<BTreeMap<(u64, Timestamp), Arc<Outlook>>>>);
+pub(crate) struct Outlooks(Arc<Mutex<Known>>);
 
 /// A feed that makes only what no other one has made.
 pub(crate) struct SharedFeed {

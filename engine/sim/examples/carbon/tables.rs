@@ -130,7 +130,9 @@ fn free(name: String, zones: &'static [&'static str], job: Job) -> Cell {
             }
             rows
         };
-        study.beside_ours(|thin, only| rows(every_h * thin, only))
+        // A single zone or rare arrivals are too few to leave some out.
+        let is_many = zones.len() > 1 && job.slack_h <= 24;
+        study.beside_ours(|thin, only| rows(if is_many { every_h * thin } else { every_h }, only))
     })
 }
 
