@@ -202,3 +202,16 @@ fn lacs_scales_by_the_intensity_now_and_leaves_the_rest_for_the_end() {
     let due = problem(&home(500), &AWAY_GRAMS, 8, vec![ask(1, 4, 2, 1, 2)]);
     assert_eq!(pieces("lacs", &due), [(0, 2), (1, 2)]);
 }
+
+#[test]
+fn tasks_of_minutes_follow_one_another_until_the_next_decision() {
+    let home = [100, 500, 300, 300, 300, 300, 300, 300];
+    let short = Ask {
+        task_ms: HOUR_MS / 4,
+        ..ask(1, 20, 2, 1, 8)
+    };
+    let short = problem(&home, &AWAY_GRAMS, 8, vec![short]);
+    let lacs = pieces("lacs", &short);
+    assert_eq!(lacs[0], (0, 8), "four rounds of two: {lacs:?}");
+    assert_eq!(lacs.iter().map(|(_, tasks)| tasks).sum::<u32>(), 20);
+}

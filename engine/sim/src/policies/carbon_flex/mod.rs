@@ -27,7 +27,7 @@ use std::collections::BTreeMap;
 use sunward_core::PoolId;
 use sunward_core::place::{Ask, AskId, Segment};
 
-use super::online::now_and_last;
+use super::online::{now_and_last, rounds};
 use super::pieces::cheapest;
 use super::ruled::{Rating, Rule, Turn};
 use super::view::{Spot, View};
@@ -48,7 +48,8 @@ const AHEAD_H: u64 = 24;
 #[derive(Clone, Debug, Default)]
 pub struct CarbonFlex {
     clusters: BTreeMap<PoolId, Cluster>,
-    /// By ask of this problem: how many of its tasks begin now; `None` if nothing was learned yet.
+    /// By ask of this problem: how many of its tasks run at the same time now; `None` if nothing was
+    /// learned yet.
     grants: Vec<Option<u32>>,
 }
 
@@ -93,7 +94,10 @@ impl Rule for CarbonFlex {
 
     fn pieces(&self, view: &View<'_>, turn: Turn<'_>) -> Option<Vec<Segment>> {
         match self.grants.get(turn.index).copied().flatten() {
-            Some(tasks) => now_and_last(view, turn, tasks),
+            Some(width) => {
+                let tasks = width.saturating_mul(rounds(turn));
+                now_and_last(view, turn, tasks)
+            }
             None => cheapest(view, turn, 1),
         }
     }
@@ -175,7 +179,7 @@ fn urgency(ask: &Ask, now_ms: u64) -> u64 {
     (length_ms.saturating_mul(1000) / left_ms.max(1)).min(1000)
 }
 
-/// The tasks of each ask that begin now, if this share of their width may: the most urgent first.
+/// The tasks of each ask that run at the same time now, if this share of their width may: the most urgent first.
 fn granted(view: &View<'_>, indices: &[usize], permille: u64) -> Vec<(usize, u32)> {
     let now_ms = view.problem.now.0;
     let asks = indices.iter().filter_map(|index| {
