@@ -434,3 +434,95 @@ fn the_share_is_of_what_scarce_machines_can_save() {
     let told = simulated(&scene, &[]).expect(0).out;
     assert!(told.contains("so there is no bound under load"), "{told}");
 }
+
+#[test]
+fn where_lengths_are_not_known_the_second_job_of_a_user_goes_by_the_first() {
+    let scene = world();
+    // Five hours of each day are clean in DE. A job of ten hours that is held to take one begins in
+    // the first of them; once it is known to take ten, it begins before them.
+    let jobs = |user: &str, day: u32| {
+        format!(
+            r#"{{ "arrival": "2023-01-{day:02}T00:00:00Z", "length_h": 10, "power_kw": 1, "slack_h": 23, "home": "DE", "allowed": ["DE"], "user": "{user}" }}"#
+        )
+    };
+    let starts = |users: [&str; 2], more: &[&str]| -> Vec<String> {
+        let all = [jobs(users[0], 9), jobs(users[1], 11)];
+        scene.file("jobs.json", format!("[{}]", all.join(",")));
+        simulated(&scene, &[&["--schedule", "schedule.csv"], more].concat()).expect(0);
+        let rows = std::fs::read_to_string(scene.path().join("schedule.csv")).unwrap();
+        let header: Vec<&str> = rows.lines().next().unwrap().split(',').collect();
+        let at = header.iter().position(|name| *name == "start").unwrap();
+        let ours = rows.lines().filter(|row| row.starts_with("sunward,"));
+        ours.map(|row| row.split(',').nth(at).unwrap().to_owned())
+            .collect()
+    };
+    let known = starts(["ada", "ada"], &[]);
+    let guessed = starts(["ada", "ada"], &["--lengths", "history"]);
+    let strangers = starts(["ada", "bob"], &["--lengths", "history"]);
+    assert_ne!(guessed[0], known[0], "nothing is known of the first job");
+    assert_eq!(
+        guessed[1], known[1],
+        "the second takes as long as the first"
+    );
+    assert_eq!(strangers[0], guessed[0]);
+    assert_ne!(strangers[1], known[1], "nothing is known of another user");
+}
+
+#[test]
+fn an_elastic_job_is_played_and_what_would_tell_its_length_is_refused() {
+    let scene = world();
+    let job = |more: &str| {
+        format!(
+            r#"[{{ "arrival": "2023-01-09T03:00:00Z", "length_h": 8, "power_kw": 1, "home": "DE", "allowed": ["DE"]{more} }}]"#
+        )
+    };
+    scene.file(
+        "jobs.json",
+        job(r#", "tasks": 8, "width": 2, "deadline_h": 34"#),
+    );
+    let report = simulated(&scene, &["--json", "--policy", "all"])
+        .expect(0)
+        .json();
+    // Eight task-hours in the five clean hours of a day: 200 g x 1.2.
+    assert_eq!(report["bound"]["gco2e"], 1920.0);
+    for policy in report["policies"].as_array().unwrap() {
+        assert_eq!(policy["deadlines_missed"], 0, "{policy}");
+    }
+    scene.file(
+        "jobs.json",
+        job(r#", "slack_h": 24, "interruptible": true"#),
+    );
+    simulated(&scene, &["--lengths", "history"])
+        .expect(2)
+        .says(&[
+            "jobs[0].interruptible",
+            "would tell its length",
+            "give `tasks` instead",
+        ]);
+}
+
+#[test]
+fn idle_devices_are_told_apart_where_a_pool_says_what_they_draw() {
+    let scene = world();
+    scene.file("jobs.json", format!("[{}]", job(9, 3, "")));
+    let fleet = |gpu: &str| {
+        format!(
+            "- {{ pool: mid, zone: DE, capacity: 4{gpu} }}\n- {{ pool: north, zone: NO, capacity: 4 }}\n"
+        )
+    };
+    scene.file("fleet.yaml", fleet(""));
+    let told = simulated(&scene, &["--json"]).expect(0).json();
+    assert!(told["policies"][1]["idle_gco2e"].is_null(), "{told}");
+    scene.file("fleet.yaml", fleet(", gpu: { idle_watts: 50 }"));
+    let told = simulated(&scene, &["--json"]).expect(0).json();
+    let ours = &told["policies"][1];
+    assert!(ours["idle_gco2e"].as_f64().unwrap() > 0.0, "{ours}");
+    let saved = |figure: &str| ours[figure].as_f64().unwrap();
+    assert!(
+        saved("saved_with_idle_percent") < saved("saved_percent"),
+        "{ours}"
+    );
+    let table = simulated(&scene, &[]).expect(0).out;
+    assert!(table.contains("saved with idle"), "{table}");
+    assert!(table.contains("idle: emissions of open devices"), "{table}");
+}

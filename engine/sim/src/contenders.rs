@@ -4,8 +4,8 @@ use sunward_core::place::{Placer, Sunward};
 
 use crate::locale::Locales;
 use crate::policies::{
-    CarbonScaler, CarbonTime, CheapestWindow, Cucumber, LowestWindow, NightsOnly, NowBest, Pcaps,
-    Ruled, Spatial, StaticBest, WaitAwhile, WaitAwhileInterruptible,
+    CarbonFlex, CarbonScaler, CarbonTime, CheapestWindow, Cucumber, Lacs, LowestWindow, NightsOnly,
+    NowBest, Pcaps, Ruled, Spatial, StaticBest, WaitAwhile, WaitAwhileInterruptible,
 };
 use crate::report::NOW_HOME;
 use crate::setup::Contender;
@@ -20,7 +20,7 @@ struct Played {
 
 /// All policies that are simulated; ours is last. `temporal` is another name for `wait-awhile`, the
 /// published one: the cleanest window at home.
-const PLAYED: [Played; 15] = [
+const PLAYED: [Played; 17] = [
     Played {
         name: "static-best",
         does: "at once, in the region with the cleanest forecast on average",
@@ -68,6 +68,18 @@ const PLAYED: [Played; 15] = [
         does: "at home, more servers in cleaner slots",
         source: "CarbonScaler, SIGMETRICS '24",
         placer: |_| Box::new(Ruled(CarbonScaler)),
+    },
+    Played {
+        name: "carbonflex",
+        does: "at home, as much of the work as an oracle ran in hours like this one",
+        source: "CarbonFlex, arXiv 2505.18357, our reading of what is public",
+        placer: |_| Box::new(Ruled(CarbonFlex::default())),
+    },
+    Played {
+        name: "lacs",
+        does: "at home, by a threshold on the intensity now; lengths may be unknown",
+        source: "LACS, arXiv 2404.15211, our reading of what is public",
+        placer: |_| Box::new(Ruled(Lacs::default())),
     },
     Played {
         name: "pcaps",

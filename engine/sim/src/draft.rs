@@ -24,6 +24,9 @@ pub struct RunDraft {
     pub allowed: Vec<String>,
     /// Milliseconds from arrival to the required end. Without a deadline nothing waits.
     pub deadline_ms: Option<u64>,
+    /// How much of that it may wait, if its deadline follows from its length; `None` if the deadline
+    /// was stated by itself.
+    pub slack_ms: Option<u64>,
     /// What to prefer, most important first; empty means carbon.
     pub prefer: Vec<String>,
     /// The project that is charged, if any.
@@ -46,6 +49,7 @@ impl Default for RunDraft {
             home: None,
             allowed: Vec::new(),
             deadline_ms: None,
+            slack_ms: None,
             prefer: Vec::new(),
             project: None,
             weight_permille: None,
@@ -61,6 +65,9 @@ impl Default for RunDraft {
 pub struct StageDraft {
     /// The stage's name.
     pub name: String,
+    /// What the stages have in common that are expected to take equally long, such as their user and
+    /// name; empty for the stage's name.
+    pub class: String,
     /// The number of tasks.
     pub tasks: u32,
     /// The most tasks that run at once.
@@ -167,6 +174,14 @@ impl StageDraft {
         self.task_ms.saturating_mul(rounds)
     }
 
+    /// The command stands for the class: times are remembered by command.
+    fn command(&self) -> Vec<Template> {
+        match self.class.as_str() {
+            "" => vec![Template::new(&self.name)],
+            class => vec![Template::new("job"), Template::new(class)],
+        }
+    }
+
     fn stage(&self, read: bool) -> Stage {
         let mut inputs = IndexMap::new();
         if self.input_bytes > 0 {
@@ -208,7 +223,7 @@ impl StageDraft {
             },
             ..Stage::new(
                 self.name.clone(),
-                Action::Run(Command::Argv(vec![Template::new(&self.name)])),
+                Action::Run(Command::Argv(self.command())),
             )
         }
     }

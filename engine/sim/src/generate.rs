@@ -8,6 +8,7 @@ use sunward_core::{Fleet, PlanError, Timestamp};
 use crate::draft::{RunDraft, StageDraft};
 use crate::random::Random;
 use crate::submission::{Specified, Submission};
+use crate::workload::Lengths;
 
 /// The parameters of the generator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +65,7 @@ pub fn generate(what: Generated, fleet: &Fleet) -> Result<Vec<Submission>, PlanE
                 new
             }
         };
-        submissions.push(Submission { at, spec, bytes });
+        submissions.push(Submission::new(at, (spec, bytes), Lengths::Known));
     }
     submissions.sort_by_key(|submission| submission.at);
     Ok(submissions)

@@ -5,6 +5,7 @@ use serde::Serialize;
 use sunward_core::Timestamp;
 
 use crate::at_home::at_home;
+use crate::idle;
 use crate::meter::{Emissions, Used, grams, kilowatt_hours, ratio};
 use crate::setup::Setup;
 use crate::tally::Played;
@@ -48,6 +49,13 @@ pub struct PolicyReport {
     pub achievable_share: Option<f64>,
     /// IT energy in kilowatt-hours.
     pub kwh: f64,
+    /// IT energy of open devices while no task had them, in kilowatt-hours; absent unless some pool
+    /// says what an idle device draws. It is not part of `kwh`.
+    pub idle_kwh: Option<f64>,
+    /// The emissions of that, with PUE, in grams. They are not part of `gco2e`.
+    pub idle_gco2e: Option<f64>,
+    /// Savings relative to the baseline if idle devices count for both, in percent.
+    pub saved_with_idle_percent: Option<f64>,
     /// The part of `gco2e` that is due to transfers.
     pub transfer_gco2e: f64,
     /// The mean delay of a run's end relative to the baseline, in hours.
@@ -99,10 +107,11 @@ impl Report {
         base.tally.open = played.first().map_or((0, 0), |one| one.tally.open);
         let base_total = base.tally.used.total();
         let bound_total = bound.map(|bound| bound.emissions);
+        let idle = Idle::of(setup, &base, played);
         let is_baseline = |one: &Played| one.name == NOW_HOME;
         let policies = std::iter::once(&base)
             .chain(played.iter().filter(|one| !is_baseline(one)))
-            .map(|one| policy(one, base_total, bound_total))
+            .map(|one| policy(one, base_total, bound_total, idle.as_ref()))
             .collect();
         Self {
             policies,
@@ -137,9 +146,13 @@ fn now_home(setup: &Setup) -> Played {
         tally.delays_ms.push(0);
         tally.makespans_ms += u128::from(at_home.end.since_ms(submission.at));
         let due = submission.spec.workflow.place.deadline_ms;
+        tally.end = tally.end.max(at_home.end);
         if due.is_some_and(|ms| submission.at.after_ms(ms) < at_home.end) {
             tally.deadlines_missed += 1;
         }
+    }
+    if idle::is_known(setup) {
+        tally.spared = idle::spared_at_home(setup);
     }
     Played {
         name: NOW_HOME.to_owned(),
@@ -148,7 +161,47 @@ fn now_home(setup: &Setup) -> Played {
     }
 }
 
-fn policy(played: &Played, base: Emissions, bound: Option<Emissions>) -> PolicyReport {
+/// Idle devices, for all policies alike.
+struct Idle {
+    /// What all open devices would draw if none was taken, until the last policy has ended.
+    standing: Used,
+    /// The emissions of the baseline, with idle devices.
+    base: Emissions,
+}
+
+impl Idle {
+    /// `None` if no pool says what an idle device draws.
+    fn of(setup: &Setup, base: &Played, played: &[Played]) -> Option<Self> {
+        if !idle::is_known(setup) {
+            return None;
+        }
+        let ends = played.iter().chain([base]).map(|one| one.tally.end);
+        let until = ends.max().unwrap_or_default();
+        let mut idle = Self {
+            standing: idle::standing(setup, until),
+            base: 0,
+        };
+        idle.base = base.tally.used.total() + idle.emissions(base);
+        Some(idle)
+    }
+
+    fn emissions(&self, one: &Played) -> Emissions {
+        let spared = one.tally.spared.average;
+        self.standing.average.saturating_sub(spared)
+    }
+
+    fn microjoules(&self, one: &Played) -> u128 {
+        let spared = one.tally.spared.microjoules;
+        self.standing.microjoules.saturating_sub(spared)
+    }
+}
+
+fn policy(
+    played: &Played,
+    base: Emissions,
+    bound: Option<Emissions>,
+    idle: Option<&Idle>,
+) -> PolicyReport {
     let tally = &played.tally;
     let used: &Used = &tally.used;
     let total = used.total();
@@ -167,6 +220,12 @@ fn policy(played: &Played, base: Emissions, bound: Option<Emissions>) -> PolicyR
             .filter(|bound| is_whole && *bound < base)
             .map(|bound| rounded(saved(base, total) / saved(base, bound))),
         kwh: rounded(kilowatt_hours(used.microjoules)),
+        idle_kwh: idle.map(|idle| rounded(kilowatt_hours(idle.microjoules(played)))),
+        idle_gco2e: idle.map(|idle| rounded(grams(idle.emissions(played)))),
+        saved_with_idle_percent: idle.filter(|_| is_whole).map(|idle| {
+            let total = total + idle.emissions(played);
+            rounded(saved(idle.base, total) * 100.0)
+        }),
         transfer_gco2e: rounded(grams(used.transfer)),
         delay_mean_h: mean(
             tally.delays_ms.iter().map(|ms| u128::from(*ms)).sum(),

@@ -1,5 +1,5 @@
 //! A run that will arrive, and what its stages really need. The world knows this; the core is told
-//! only the run's spec.
+//! only a spec.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,6 +7,8 @@ use std::sync::Arc;
 use sunward_core::{PlannedStage, Pool, RunSpec, Tasks, Timestamp};
 use sunward_grid::whole;
 use sunward_workflows::{Gpus, Scatter, Slicing};
+
+use crate::workload::Lengths;
 
 /// The length of a task if the workflow states none. The core assumes the same.
 const TASK_MS: u64 = 3_600_000;
@@ -20,10 +22,25 @@ const CORE_MILLIWATTS: u64 = 12_000;
 pub struct Submission {
     /// The moment of arrival.
     pub at: Timestamp,
-    /// The run's spec.
+    /// The run's spec, with the true lengths of its tasks.
     pub spec: Arc<RunSpec>,
+    /// The spec that the core is told: the same one, unless lengths are not known.
+    pub told: Arc<RunSpec>,
     /// The sizes of its data.
     pub bytes: Arc<DataSizes>,
+}
+
+impl Submission {
+    /// A run that arrives at a moment, with what policies are told of its length.
+    #[must_use]
+    pub fn new(at: Timestamp, (spec, bytes): Specified, lengths: Lengths) -> Self {
+        Self {
+            at,
+            told: lengths.told(&spec, None),
+            spec,
+            bytes,
+        }
+    }
 }
 
 /// A run without its arrival: its spec and the sizes of its data.

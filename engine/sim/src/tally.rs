@@ -34,6 +34,10 @@ pub struct Start {
 pub struct Tally {
     /// Energy and emissions.
     pub used: Used,
+    /// What devices would have drawn idle while tasks had them.
+    pub spared: Used,
+    /// When the world ended.
+    pub end: Timestamp,
     /// For each ended run: how much later it ended than under the baseline, in milliseconds.
     pub delays_ms: Vec<u64>,
     /// Milliseconds from arrival to end, summed over runs that ended.
@@ -113,6 +117,8 @@ impl Tally {
             let mut one = Used::default();
             one.run(zone, pool.pue_permille, milliwatts, span);
             self.used.add(&one);
+            let gpus = count * u64::from(group.needs.gpus);
+            crate::idle::add(&mut self.spared, pool, Some(zone), gpus, span);
             if setup.keep_details {
                 let (run, stage) = (group.lease.run, group.lease.stage);
                 let piece = Piece::ran((run, stage), at, (group.count, milliwatts), span, &one);

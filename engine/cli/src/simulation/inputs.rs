@@ -8,7 +8,7 @@ use sunward_core::{Fleet, RunSpec, Timestamp};
 use sunward_grid::{Foresight, Grid};
 use sunward_sim::setup::Setup;
 use sunward_sim::{
-    Arrival, DataSizes, Locale, Locales, Scenario, Submission, arrivals_of_the_first_day,
+    Arrival, DataSizes, Lengths, Locale, Locales, Scenario, Submission, arrivals_of_the_first_day,
     check_span, check_vacancy, fleet_of, openings_of, read_jobs, read_scenario, read_trace_of_jobs,
     submissions, truth_of,
 };
@@ -54,6 +54,7 @@ pub(crate) struct Sources<'a> {
     pub(crate) seed: u64,
     pub(crate) transfer_milliwatt_hours_per_gb: u64,
     pub(crate) foresight: Foresight,
+    pub(crate) lengths: Lengths,
     pub(crate) settings: &'a Settings,
 }
 
@@ -159,10 +160,11 @@ impl Sources<'_> {
     ) -> anyhow::Result<Vec<Submission>> {
         let per_gb = self.transfer_milliwatt_hours_per_gb;
         if let Some(path) = self.jobs {
-            let jobs = read_jobs(&read(context, path)?, fleet, per_gb);
+            let jobs = read_jobs(&read(context, path)?, fleet, per_gb, self.lengths);
             let mut jobs = jobs.map_err(|error| wrong(path, &error.to_string()))?;
             self.charge(&mut jobs);
-            return submissions(jobs).map_err(|error| wrong(path, &error.to_string()));
+            return submissions(jobs, self.lengths)
+                .map_err(|error| wrong(path, &error.to_string()));
         }
         if let Some(path) = self.workload {
             let trace = read_trace_of_jobs(&read(context, path)?, fleet, begin, per_gb);
@@ -174,7 +176,8 @@ impl Sources<'_> {
                     plural(u64::from(trace.left_out), "row")
                 ));
             }
-            return submissions(trace.arrivals).map_err(|error| wrong(path, &error.to_string()));
+            return submissions(trace.arrivals, self.lengths)
+                .map_err(|error| wrong(path, &error.to_string()));
         }
         let at = self.at.unwrap_or(begin);
         let (instances, workflows): (Vec<_>, Vec<_>) =
@@ -192,7 +195,7 @@ impl Sources<'_> {
             let (spec, bytes) = draft
                 .spec()
                 .map_err(|error| wrong(file, &error.to_string()))?;
-            runs.push(Submission { at, spec, bytes });
+            runs.push(Submission::new(at, (spec, bytes), self.lengths));
         }
         Ok(runs)
     }
@@ -238,11 +241,8 @@ impl Sources<'_> {
         spec.placing.times_are_exact = true;
         spec.placing.transfer_milliwatt_hours_per_gb = self.transfer_milliwatt_hours_per_gb;
         let folder = prepared.path.parent().unwrap_or_else(|| Path::new("/"));
-        Ok(Submission {
-            at,
-            bytes: Arc::new(sizes(&spec, folder)),
-            spec: Arc::new(spec),
-        })
+        let bytes = Arc::new(sizes(&spec, folder));
+        Ok(Submission::new(at, (Arc::new(spec), bytes), self.lengths))
     }
 }
 
@@ -284,13 +284,14 @@ fn sizes(spec: &RunSpec, folder: &Path) -> DataSizes {
     sizes
 }
 
-/// The number of slots that covers the run that can wait longest, within the bounds of [`SLOTS`].
+/// The number of slots that covers the run that can wait longest, within the bounds of [`SLOTS`], by
+/// what is told of it.
 fn slots(runs: &[Submission]) -> u64 {
-    let longest = runs
-        .iter()
-        .filter_map(|run| run.spec.workflow.place.deadline_ms)
-        .max()
-        .unwrap_or(0);
+    let waits_ms = |run: &Submission| {
+        let place = &run.told.workflow.place;
+        place.deadline_ms.max(place.max_delay_ms)
+    };
+    let longest = runs.iter().filter_map(waits_ms).max().unwrap_or(0);
     (longest.div_ceil(SLOT_MS) + 4).clamp(SLOTS.0, SLOTS.1)
 }
 

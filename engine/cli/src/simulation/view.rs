@@ -33,6 +33,11 @@ impl View for SimulationView {
         page.gap();
         page.table(&table(report));
         page.gap();
+        if report.policies.iter().any(|one| one.idle_kwh.is_some()) {
+            page.line(
+                "idle: emissions of open devices that no task has, which gCO2e and saved leave out",
+            );
+        }
         page.line("delay: mean and 95th percentile; missed: deadlines; used: the fleet's share in use; |: the bound");
         if let Some(bound) = &report.bound {
             page.line(format!(
@@ -65,20 +70,27 @@ impl View for SimulationView {
 }
 
 fn table(report: &Report) -> Table {
-    let mut table = Table::new(&[
-        "policy",
-        ">gCO2e",
-        ">saved",
-        ">of achievable",
-        ">marginal",
-        ">energy",
-        ">transfer",
-        ">delay",
-        ">p95",
-        ">missed",
-        ">used",
-        "",
-    ]);
+    // Most fleets do not say what idle devices draw.
+    let has_idle = report.policies.iter().any(|one| one.idle_kwh.is_some());
+    let idle: &[&str] = match has_idle {
+        true => &[">idle", ">saved with idle"],
+        false => &[],
+    };
+    let heads = [
+        &["policy", ">gCO2e", ">saved", ">of achievable"],
+        idle,
+        &[
+            ">marginal",
+            ">energy",
+            ">transfer",
+            ">delay",
+            ">p95",
+            ">missed",
+            ">used",
+            "",
+        ],
+    ];
+    let mut table = Table::new(&heads.concat());
     let most = report.policies.iter().map(|one| one.gco2e);
     let most = most.fold(f64::MIN_POSITIVE, f64::max);
     let bound = report.bound.as_ref().map(|bound| bound.gco2e);
@@ -93,7 +105,7 @@ fn table(report: &Report) -> Table {
         } else {
             Tone::Plain
         };
-        table.toned([
+        let mut cells = vec![
             (policy.name.clone(), tone),
             (grams(policy.gco2e), tone),
             (
@@ -101,6 +113,13 @@ fn table(report: &Report) -> Table {
                 tone,
             ),
             (optional(policy.achievable_share, percent), tone),
+        ];
+        if has_idle {
+            let saved = |saved: f64| format!("{saved:.1} %");
+            cells.push((optional(policy.idle_gco2e, grams), Tone::Plain));
+            cells.push((optional(policy.saved_with_idle_percent, saved), tone));
+        }
+        cells.extend([
             (optional(policy.gco2e_marginal, grams), Tone::Plain),
             (format!("{:.1} kWh", policy.kwh), Tone::Plain),
             (grams(policy.transfer_gco2e), Tone::Plain),
@@ -113,6 +132,7 @@ fn table(report: &Report) -> Table {
                 Tone::Faint,
             ),
         ]);
+        table.toned(cells);
     }
     table
 }

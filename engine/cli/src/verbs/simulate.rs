@@ -9,7 +9,7 @@ use sunward_sim::contenders::{contender, names, told};
 use sunward_sim::limit::{KINDS, UnderLoad, limit, under_load};
 use sunward_sim::report::{Bound, NOW_HOME, Report, hourly_utilization};
 use sunward_sim::setup::Setup;
-use sunward_sim::{Played, RecordedFeed, simulate};
+use sunward_sim::{Lengths, Played, RecordedFeed, simulate};
 
 use crate::context::Context;
 use crate::exit::{Exit, wrong_input};
@@ -49,7 +49,13 @@ const EXAMPLES: &str = "Example:
 
 const INPUTS: &str = "\
     A job in --jobs needs \"arrival\", \"length_h\", \"power_kw\" and \"home\"; \"slack_h\", \"allowed\", \
-    \"interruptible\", \"input_gb\", \"gpus\", \"project\" and \"priority\" are optional.\n\n\
+    \"interruptible\", \"input_gb\", \"gpus\", \"project\", \"priority\", \"user\" and \"name\" are optional. \
+    \"deadline_h\" (hours from arrival to end) may stand in place of \"slack_h\". An elastic job has \"tasks\", the number of its \
+    equal parts, and \"width\", the most of them at the same time; length_h is then its length one at a time, and \
+    power_kw and gpus are those of one task.\n\n\
+    With --lengths history no policy knows how long a job takes. It expects the mean of earlier jobs with the same \"user\" and \
+    \"name\" (without either: with the same devices and cores), and an hour before any has ended. A job with slack_h may \
+    then start as late as that; its deadline would tell its length.\n\n\
     A trace in --workload needs the columns arrival (a time, or hours since the trace began; hour 0 is then eight \
     days into the grids' traces) and length_h (hours). Optional columns and their defaults are gpus (0), cpus (1), \
     power_kw (IT power of the whole job; 350 W per GPU and 10 W per core), slack_h (hours it may wait; 24) and home \
@@ -96,6 +102,9 @@ pub(crate) struct Simulate {
     /// What the policies know about the future
     #[arg(long, value_enum, default_value_t = ForecastArg::Past)]
     forecast: ForecastArg,
+    /// What the policies know about how long a job takes
+    #[arg(long, value_enum, default_value_t = LengthsArg::Known)]
+    lengths: LengthsArg,
     /// Seed for the random errors in forecasts and task times
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
@@ -130,6 +139,15 @@ enum ForecastArg {
     Perfect,
     /// The truth, with errors as large as those of providers' forecasts
     Noisy,
+}
+
+/// How lengths are known.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LengthsArg {
+    /// Its true length
+    Known,
+    /// How long earlier jobs of the same user and name took; an hour before any has ended
+    History,
 }
 
 impl Simulate {
@@ -202,6 +220,10 @@ impl Simulate {
             seed: self.seed,
             transfer_milliwatt_hours_per_gb: per_gb,
             foresight,
+            lengths: match self.lengths {
+                LengthsArg::Known => Lengths::Known,
+                LengthsArg::History => Lengths::History,
+            },
             settings,
         })
     }

@@ -6,11 +6,14 @@ use sunward_sim::report::Report;
 use sunward_sim::workload::{Arrival, Terms, read_wfcommons};
 use sunward_sim::{Random, RunDraft, limit};
 
+use crate::cells::Cell;
+use crate::clusters::{elastic, unknown};
+use crate::sites::sites;
 use crate::world::{ALONE, DIRTY, HOUR_MS, Job, Row, Study, ZONES, arrival};
 
-type Table = fn(&Study) -> Vec<Row>;
+type Cells = fn() -> Vec<Cell>;
 
-pub(crate) const ALL: [(&str, Table); 8] = [
+pub(crate) const ALL: [(&str, Cells); 11] = [
     ("jobs", jobs),
     ("alone", alone),
     ("dirty", dirty),
@@ -19,10 +22,13 @@ pub(crate) const ALL: [(&str, Table); 8] = [
     ("data", data),
     ("week", week),
     ("graphs", graphs),
+    ("elastic", elastic),
+    ("unknown", unknown),
+    ("sites", sites),
 ];
 
 /// More machines than are needed.
-const PLENTY: u32 = 1_000_000;
+pub(crate) const PLENTY: u32 = 1_000_000;
 
 const PLAIN: Job = Job {
     hours: 6,
@@ -33,88 +39,101 @@ const PLAIN: Job = Job {
 };
 
 /// Jobs of 1, 6 and 24 hours from every home, with a day of slack.
-fn jobs(study: &Study) -> Vec<Row> {
-    let table = |hours| free(study, &format!("{hours} h"), Job { hours, ..PLAIN });
-    [1, 6, 24].into_iter().flat_map(table).collect()
+fn jobs() -> Vec<Cell> {
+    let cell = |hours| free(format!("{hours} h"), &ZONES, Job { hours, ..PLAIN });
+    [1, 6, 24].into_iter().map(cell).collect()
 }
 
 /// Jobs in a single zone, where time alone can save.
-fn alone(study: &Study) -> Vec<Row> {
-    let lengths = [6, 24].into_iter();
-    let tables = lengths.flat_map(|hours| ALONE.map(|zone| (hours, zone)));
-    tables
-        .flat_map(|(hours, zone)| {
+fn alone() -> Vec<Cell> {
+    let cells = [6, 24].into_iter().flat_map(|hours| {
+        ALONE.iter().map(move |zone| {
             let job = Job { hours, ..PLAIN };
-            free_in(study, &format!("{hours} h, {zone} alone"), &[zone], job)
+            free(
+                format!("{hours} h, {zone} alone"),
+                std::slice::from_ref(zone),
+                job,
+            )
         })
-        .collect()
+    });
+    cells.collect()
 }
 
 /// Jobs in six zones of which none is clean for long.
-fn dirty(study: &Study) -> Vec<Row> {
-    let table = |hours| {
+fn dirty() -> Vec<Cell> {
+    let cell = |hours| {
         let job = Job { hours, ..PLAIN };
-        let name = format!("{hours} h, six dirty zones");
-        free_in(study, &name, &DIRTY, job)
+        free(format!("{hours} h, six dirty zones"), &DIRTY, job)
     };
-    [6, 24].into_iter().flat_map(table).collect()
+    [6, 24].into_iter().map(cell).collect()
 }
 
 /// The same jobs, which may pause after each hour.
-fn pausable(study: &Study) -> Vec<Row> {
-    let table = |hours| {
+fn pausable() -> Vec<Cell> {
+    let cell = |hours| {
         let job = Job {
             hours,
             pausable: true,
             ..PLAIN
         };
-        free(study, &format!("{hours} h, pausable"), job)
+        free(format!("{hours} h, pausable"), &ZONES, job)
     };
-    [6, 24].into_iter().flat_map(table).collect()
+    [6, 24].into_iter().map(cell).collect()
 }
 
 /// Jobs that move 100 GB at 0.01 kWh/GB: over all zones, and over those that are dirty together.
-fn data(study: &Study) -> Vec<Row> {
+fn data() -> Vec<Cell> {
     let job = Job {
         input_gb: 100,
         watts: 700,
         ..PLAIN
     };
-    let mut rows = free(study, "6 h, 100 GB", job);
-    rows.extend(free_in(study, "6 h, 100 GB, six dirty zones", &DIRTY, job));
-    rows
+    vec![
+        free("6 h, 100 GB".to_owned(), &ZONES, job),
+        free("6 h, 100 GB, six dirty zones".to_owned(), &DIRTY, job),
+    ]
 }
 
 /// Jobs that may wait for a week.
-fn week(study: &Study) -> Vec<Row> {
-    let table = |hours| {
+fn week() -> Vec<Cell> {
+    let cell = |hours| {
         let job = Job {
             hours,
             slack_h: 168,
             ..PLAIN
         };
-        free(study, &format!("{hours} h, a week of slack"), job)
+        free(format!("{hours} h, a week of slack"), &ZONES, job)
     };
-    [6, 24].into_iter().flat_map(table).collect()
-}
-
-/// Jobs from every home equally, with more machines than are needed.
-fn free(study: &Study, name: &str, job: Job) -> Vec<Row> {
-    free_in(study, name, &ZONES, job)
+    [6, 24].into_iter().map(cell).collect()
 }
 
 /// Jobs from each of these zones equally, with more machines than are needed.
-fn free_in(study: &Study, name: &str, zones: &[&str], job: Job) -> Vec<Row> {
-    // Jobs that wait for long are many at any time, so they come more rarely. All hours of the day
-    // have their turn.
-    let every_h = (job.slack_h > 24).then_some(23);
-    let moments = study.moments(every_h, job.hours + job.slack_h);
-    let arrivals = moments
-        .iter()
-        .flat_map(|at| zones.iter().map(|home| arrival(*at, home, job)));
-    let setup = study.setup_in(zones, arrivals.collect(), PLENTY);
-    let bound = limit(&setup, HOUR_MS);
-    study.rows(name, &setup, Some(&bound), &[])
+fn free(name: String, zones: &'static [&'static str], job: Job) -> Cell {
+    Cell::new(move |study| {
+        // Jobs that wait for long are many at any time, so they come more rarely. All hours of the
+        // day have their turn.
+        let every_h = if job.slack_h > 24 {
+            23
+        } else {
+            study.asked.every_h
+        };
+        let rows = |every_h: u64, only: &[&str]| {
+            let moments = study.moments(Some(every_h), job.hours + job.slack_h);
+            let arrivals = moments
+                .iter()
+                .flat_map(|at| zones.iter().map(|home| arrival(*at, home, job)));
+            let setup = study.setup_in(zones, arrivals.collect(), PLENTY);
+            let bound = limit(&setup, HOUR_MS);
+            let mut rows = study.rows(&name, &setup, Some(&bound), only);
+            for row in &mut rows {
+                row.step_h = Some(every_h);
+            }
+            rows
+        };
+        // A single zone or rare arrivals are too few to leave some out.
+        let is_many = zones.len() > 1 && job.slack_h <= 24;
+        study.beside_ours(|thin, only| rows(if is_many { every_h * thin } else { every_h }, only))
+    })
 }
 
 /// Fleets by their load in percent: the devices of each region, and the jobs that arrive each hour.
@@ -122,11 +141,9 @@ const LOADS: [(u32, u32, usize); 4] = [(15, 4, 1), (30, 2, 1), (60, 1, 1), (80, 
 
 /// Four days in each of four seasons, in which machines are scarce. Jobs of six hours run as one
 /// block, or may pause after each hour.
-fn crowded(study: &Study) -> Vec<Row> {
-    LOADS
-        .into_iter()
-        .flat_map(|fleet| loaded(study, fleet))
-        .collect()
+fn crowded() -> Vec<Cell> {
+    let cell = |fleet| Cell::new(move |study| loaded(study, fleet));
+    LOADS.into_iter().map(cell).collect()
 }
 
 fn loaded(study: &Study, (load, devices, hourly): (u32, u32, usize)) -> Vec<Row> {
@@ -170,22 +187,23 @@ fn loaded(study: &Study, (load, devices, hourly): (u32, u32, usize)) -> Vec<Row>
 
 /// Recorded workflows, with hours in place of minutes, from each home in turn. They run anywhere,
 /// or at home only. Our policy also runs with the time that PCAPS took for each.
-fn graphs(study: &Study) -> Vec<Row> {
-    let drafts = instances(study);
-    let mut rows = Vec::new();
-    for tenths in [12, 20, 40] {
-        let factor = format!("{}.{}", tenths / 10, tenths % 10);
-        for at_home in [false, true] {
-            let arrivals = executed(study, &drafts, tenths, at_home);
-            let setup = study.setup(arrivals.clone(), PLENTY);
-            let bound = limit(&setup, HOUR_MS);
-            let place = if at_home { ", at home only" } else { "" };
-            let name = format!("graphs, deadline {factor}{place}");
-            rows.extend(study.rows(&name, &setup, Some(&bound), &[]));
-            let name = format!("graphs, as soon as PCAPS at {factor}{place}");
-            rows.extend(as_soon_as_pcaps(study, &name, arrivals));
-        }
-    }
+fn graphs() -> Vec<Cell> {
+    let ways = [12, 20, 40].into_iter();
+    let ways = ways.flat_map(|tenths| [(tenths, false), (tenths, true)]);
+    let cell = |(tenths, at_home)| Cell::new(move |study| graph(study, tenths, at_home));
+    ways.map(cell).collect()
+}
+
+fn graph(study: &Study, tenths: u64, at_home: bool) -> Vec<Row> {
+    let arrivals = executed(study, &instances(study), tenths, at_home);
+    let setup = study.setup(arrivals.clone(), PLENTY);
+    let bound = limit(&setup, HOUR_MS);
+    let factor = format!("{}.{}", tenths / 10, tenths % 10);
+    let place = if at_home { ", at home only" } else { "" };
+    let name = format!("graphs, deadline {factor}{place}");
+    let mut rows = study.rows(&name, &setup, Some(&bound), &[]);
+    let name = format!("graphs, as soon as PCAPS at {factor}{place}");
+    rows.extend(as_soon_as_pcaps(study, &name, arrivals));
     rows
 }
 

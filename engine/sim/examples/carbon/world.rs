@@ -11,12 +11,17 @@ use sunward_sim::meter::Truth;
 use sunward_sim::report::{Bound, NOW_HOME, PolicyReport, Report};
 use sunward_sim::workload::{Arrival, submissions};
 use sunward_sim::{
-    Contender, Locale, Locales, Open, Opening, Played, RecordedFeed, RunDraft, Scenario, Setup,
-    StageDraft, simulate, truth_of,
+    Contender, Lengths, Locale, Locales, Open, Opening, Played, RecordedFeed, RunDraft, Scenario,
+    Setup, StageDraft, simulate, truth_of,
 };
+
+use crate::outlooks::{Outlooks, SharedFeed};
 
 pub(crate) const HOUR_MS: u64 = 3_600_000;
 const SLOT_MS: u64 = HOUR_MS / 4;
+
+/// The name of our policy.
+const OURS: &str = "sunward";
 
 /// The time that the tables are about. Parameters are chosen on 2022 and judged on 2023.
 #[derive(Clone, Copy)]
@@ -67,6 +72,8 @@ fn clock(zone: &str) -> &'static str {
         "US-CAL-CISO" => "America/Los_Angeles",
         "US-MIDA-PJM" => "America/New_York",
         "US-TEX-ERCO" => "America/Chicago",
+        "NO" => "Europe/Oslo",
+        "BR-CS" => "America/Sao_Paulo",
         "ZA" => "Africa/Johannesburg",
         _ => "UTC",
     }
@@ -87,6 +94,8 @@ pub(crate) struct Row {
     /// The saving of a schedule of whole jobs that knows the future, where machines are scarce.
     pub(crate) clairvoyant_saved_percent: Option<f64>,
     pub(crate) runs: u64,
+    /// The hours between two arrivals, where not all rows of a table have the same.
+    pub(crate) step_h: Option<u64>,
     #[serde(flatten)]
     pub(crate) policy: PolicyReport,
 }
@@ -96,7 +105,8 @@ pub(crate) struct Study {
     pub(crate) data: PathBuf,
     grid: Arc<Grid>,
     truth: Arc<Truth>,
-    asked: Asked,
+    pub(crate) asked: Asked,
+    outlooks: Outlooks,
 }
 
 /// What the command line asks for.
@@ -108,17 +118,21 @@ pub(crate) struct Asked {
     pub(crate) foresight: Foresight,
     /// The only policy to simulate; all if `None`.
     pub(crate) policy: Option<String>,
+    /// How many times as far apart arrivals are for other policies than ours.
+    pub(crate) thin: u64,
 }
 
 impl Study {
-    pub(crate) fn open(data: &Path, asked: Asked) -> Self {
-        let zones = ZONES.map(str::to_owned);
+    /// The recorded grids of these zones.
+    pub(crate) fn open(data: &Path, zones: &[&str], asked: Asked) -> Self {
+        let zones: Vec<String> = zones.iter().map(|zone| (*zone).to_owned()).collect();
         let grid = Grid::open(&data.join("grid"), Some(&zones)).expect("recorded grids");
         Self {
             data: data.to_owned(),
             truth: Arc::new(truth_of(&grid)),
             grid: Arc::new(grid),
             asked,
+            outlooks: Outlooks::default(),
         }
     }
 
@@ -130,6 +144,11 @@ impl Study {
         let last = end.0 - (lasts_h + 1) * HOUR_MS;
         let count = (last - begin.0) / step_ms;
         (0..count).map(|n| begin.after_ms(n * step_ms)).collect()
+    }
+
+    /// The true intensities.
+    pub(crate) fn truth(&self) -> Arc<Truth> {
+        Arc::clone(&self.truth)
     }
 
     /// The first moment of the year.
@@ -150,6 +169,17 @@ impl Study {
 
     /// A world of a pool in each of these zones, with `devices` devices and cores each.
     pub(crate) fn setup_in(&self, zones: &[&str], arrivals: Vec<Arrival>, devices: u32) -> Setup {
+        self.setup_with(zones, arrivals, devices, Lengths::Known)
+    }
+
+    /// The same, with what policies are told of the lengths of jobs.
+    pub(crate) fn setup_with(
+        &self,
+        zones: &[&str],
+        arrivals: Vec<Arrival>,
+        devices: u32,
+        lengths: Lengths,
+    ) -> Setup {
         let pool = |zone: &str| Pool {
             name: zone.to_owned(),
             region: zone.to_owned(),
@@ -172,7 +202,7 @@ impl Study {
             }),
             openings: Arc::new((0..).take(zones.len()).map(opening).collect()),
             truth: Arc::clone(&self.truth),
-            submissions: Arc::new(submissions(arrivals).expect("sound runs")),
+            submissions: Arc::new(submissions(arrivals, lengths).expect("sound runs")),
             scenario: Scenario::default(),
             seed: 7,
             look_every_ms: HOUR_MS,
@@ -192,7 +222,9 @@ impl Study {
         let chosen = |name: &&str| {
             (only.is_empty() || only.contains(name)) && asked.is_none_or(|asked| asked == *name)
         };
-        let played = names().into_iter().filter(|name| *name != NOW_HOME);
+        // `temporal` is another name for `wait-awhile`.
+        let played = names().into_iter();
+        let played = played.filter(|name| ![NOW_HOME, "temporal"].contains(name));
         let locales = self.locales(setup);
         let contenders = played.filter(chosen);
         let contenders = contenders.filter_map(|name| contender(name, &locales));
@@ -206,6 +238,7 @@ impl Study {
             bound_saved_percent: told.as_ref().map(|bound| bound.saved_percent),
             clairvoyant_saved_percent: None,
             runs,
+            step_h: None,
             policy,
         };
         report.policies.into_iter().map(row).collect()
@@ -213,6 +246,26 @@ impl Study {
 }
 
 impl Study {
+    /// The rows of other policies, and ours after them. `rows` simulates these policies (all others,
+    /// if none are named), with arrivals this many times as far apart.
+    pub(crate) fn beside_ours(&self, rows: impl Fn(u64, &[&str]) -> Vec<Row>) -> Vec<Row> {
+        let asked = self.asked.policy.as_deref();
+        let others: Vec<&str> = names().into_iter().filter(|name| *name != OURS).collect();
+        let mut all = Vec::new();
+        if asked != Some(OURS) {
+            all = rows(self.asked.thin, &others);
+        }
+        if asked.is_none_or(|asked| asked == OURS) {
+            let ours = rows(1, &[OURS]);
+            let is_alone = all.is_empty();
+            all.extend(
+                ours.into_iter()
+                    .filter(|row| is_alone || row.policy.name != NOW_HOME),
+            );
+        }
+        all
+    }
+
     /// The duration of the only run of a setup under a policy.
     pub(crate) fn makespan_ms(&self, setup: &Setup, policy: &str) -> u64 {
         let contenders = contender(policy, &self.locales(setup))
@@ -231,12 +284,20 @@ impl Study {
 
     fn play(&self, setup: &Setup, contenders: Vec<Contender>) -> Vec<Played> {
         let longest = setup.submissions.iter();
-        let longest = longest.filter_map(|one| one.spec.workflow.place.deadline_ms);
+        let longest = longest.filter_map(|one| {
+            let place = &one.told.workflow.place;
+            place.deadline_ms.max(place.max_delay_ms)
+        });
         let slots = longest.max().unwrap_or(0).div_ceil(SLOT_MS) + 8;
         let slots = slots.max(192);
         let grid = Arc::clone(&self.grid);
         let mut feed = RecordedFeed::new(grid, setup, self.asked.foresight, SLOT_MS, slots);
-        simulate(setup, &mut feed, contenders).expect("a sound world")
+        let shared = SharedFeed::new(feed.clone(), &self.outlooks, setup, slots);
+        let played = match shared {
+            Some(mut shared) => simulate(setup, &mut shared, contenders),
+            None => simulate(setup, &mut feed, contenders),
+        };
+        played.expect("a sound world")
     }
 }
 

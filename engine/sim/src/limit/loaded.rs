@@ -297,6 +297,7 @@ mod tests {
     use crate::scenario::Scenario;
     use crate::setup::{Opening, Setup};
     use crate::submission::Submission;
+    use crate::workload::Lengths;
 
     const HOUR_MS: u64 = 3_600_000;
 
@@ -344,11 +345,11 @@ mod tests {
             openings: Arc::new([(0, cores.0), (1, cores.1)].map(opening).to_vec()),
             truth: Arc::new(truth),
             submissions: Arc::new(vec![
-                Submission {
-                    at: Timestamp(0),
-                    spec,
-                    bytes,
-                };
+                Submission::new(
+                    Timestamp(0),
+                    (spec, bytes),
+                    Lengths::Known
+                );
                 jobs
             ]),
             scenario: Scenario::default(),

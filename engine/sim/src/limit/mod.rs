@@ -273,6 +273,7 @@ mod tests {
     use crate::scenario::Scenario;
     use crate::setup::Setup;
     use crate::submission::Submission;
+    use crate::workload::Lengths;
 
     const HOUR_MS: u64 = 3_600_000;
 
@@ -317,11 +318,11 @@ mod tests {
             }),
             openings: Arc::default(),
             truth: Arc::new(truth),
-            submissions: Arc::new(vec![Submission {
-                at: Timestamp(0),
-                spec,
-                bytes,
-            }]),
+            submissions: Arc::new(vec![Submission::new(
+                Timestamp(0),
+                (spec, bytes),
+                Lengths::Known,
+            )]),
             scenario: Scenario::default(),
             seed: 0,
             look_every_ms: HOUR_MS,

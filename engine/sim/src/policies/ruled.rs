@@ -1,8 +1,8 @@
 //! A placer made of a published rule.
 //!
 //! The rule rates places and times, stage by stage, and the best-rated one with room is taken. All
-//! rules have the same forecast, deadlines and capacity as our own policy. They are also asked
-//! again whenever the forecast changes and a stage has not begun. (Most published policies decide
+//! rules have the same forecast, deadlines and capacity as our own policy, and keep the same margin
+//! where lengths are not known exactly. They are also asked again whenever the forecast changes and a stage has not begun. (Most published policies decide
 //! once; asking again improves them.)
 
 use sunward_core::PoolId;
@@ -135,7 +135,8 @@ fn order(problem: &Problem) -> Vec<usize> {
 fn turn<'a>(problem: &Problem, index: usize, ask: &'a Ask, ready_ms: u64) -> Turn<'a> {
     let rounds = u64::from(ask.tasks.div_ceil(ask.width.max(1)).max(1));
     let length_ms = ask.task_ms.max(1).saturating_mul(rounds);
-    let by_end = ask.finish_by.map(|by| by.0.saturating_sub(length_ms));
+    let needed_ms = length_ms.saturating_add(ask.margin_ms);
+    let by_end = ask.finish_by.map(|by| by.0.saturating_sub(needed_ms));
     let by_start = ask.start_by.map(|by| by.0);
     let latest = [by_end, by_start].into_iter().flatten().min();
     Turn {

@@ -1,5 +1,7 @@
 //! A problem as policies see it: by pool and time, the intensity and the free capacity.
 
+use std::cell::OnceCell;
+
 use sunward_core::place::{Ask, Problem, Segment, Taken};
 use sunward_core::{PoolId, Timestamp};
 
@@ -12,6 +14,7 @@ const PER_MICROGRAM: u128 = 3_600_000_000_000;
 const UNKNOWN_MG_PER_KWH: u32 = 2_000_000;
 
 /// What is known of one pool, by slot.
+#[derive(Clone)]
 struct Lane {
     /// PUE x intensity of each slot, in mg/kWh x permille.
     weight: Steps,
@@ -38,7 +41,8 @@ pub struct View<'a> {
     slot_ms: u64,
     first_slot: u64,
     slots: usize,
-    lanes: Vec<Lane>,
+    /// By pool; made when one is first looked at, since most policies look at few.
+    lanes: Vec<OnceCell<Lane>>,
 }
 
 impl<'a> View<'a> {
@@ -51,12 +55,13 @@ impl<'a> View<'a> {
             slot_ms: problem.outlook.slot_ms.max(1),
             first_slot: problem.outlook.first_slot,
             slots,
-            lanes: problem
-                .fleet
-                .iter()
-                .map(|(id, _)| lane(problem, id, slots))
-                .collect(),
+            lanes: vec![OnceCell::new(); problem.fleet.pools.len()],
         }
+    }
+
+    fn lane(&self, pool: PoolId) -> Option<&Lane> {
+        let lane = self.lanes.get(pool.place())?;
+        Some(lane.get_or_init(|| self::lane(self.problem, pool, self.slots)))
     }
 
     /// The candidate starts of a stage: when it is ready, at each slot, and at the latest.
@@ -85,7 +90,7 @@ impl<'a> View<'a> {
     /// `ms x PUE x mg/kWh` of a span. It is proportional to what a constant power emits there.
     #[must_use]
     pub fn window(&self, spot: Spot) -> u64 {
-        let Some(lane) = self.lanes.get(spot.pool.place()) else {
+        let Some(lane) = self.lane(spot.pool) else {
             return u64::MAX / 4;
         };
         lane.weight.over(spot.start_ms, spot.end_ms)
@@ -122,7 +127,7 @@ impl<'a> View<'a> {
     /// known value.
     #[must_use]
     pub fn intensity(&self, pool: PoolId, at_ms: u64) -> u64 {
-        let lane = self.lanes.get(pool.place());
+        let lane = self.lane(pool);
         let known = lane.and_then(|lane| lane.intensities_mg_per_kwh.get(self.slot(at_ms)));
         u64::from(known.copied().unwrap_or(UNKNOWN_MG_PER_KWH))
     }
@@ -131,7 +136,7 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn range(&self, pool: PoolId, from_ms: u64, span_ms: u64) -> (u64, u64) {
         let last = self.slot(from_ms.saturating_add(span_ms));
-        let lane = self.lanes.get(pool.place());
+        let lane = self.lane(pool);
         let known =
             lane.and_then(|lane| lane.intensities_mg_per_kwh.get(self.slot(from_ms)..=last));
         let known = known.unwrap_or(&[]).iter().map(|one| u64::from(*one));
@@ -142,7 +147,7 @@ impl<'a> View<'a> {
     /// The mean of PUE x intensity over a pool's whole outlook.
     #[must_use]
     pub fn mean(&self, pool: PoolId) -> u64 {
-        let lane = self.lanes.get(pool.place());
+        let lane = self.lane(pool);
         let slots = u64::try_from(self.slots.max(1)).unwrap_or(1);
         lane.map_or(u64::MAX, |lane| lane.weight.total() / slots)
     }
@@ -151,7 +156,7 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn is_surplus(&self, spot: Spot) -> bool {
         let last = self.slot(spot.end_ms.saturating_sub(1).max(spot.start_ms));
-        let lane = self.lanes.get(spot.pool.place());
+        let lane = self.lane(spot.pool);
         let known = lane.and_then(|lane| lane.surplus.get(self.slot(spot.start_ms)..=last));
         spot.end_ms <= self.end_ms() && known.is_some_and(|all| all.iter().all(|one| *one))
     }
@@ -160,7 +165,7 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn room(&self, ask: &Ask, spot: Spot) -> u32 {
         let last = self.slot(spot.end_ms.saturating_sub(1).max(spot.start_ms));
-        let lane = self.lanes.get(spot.pool.place());
+        let lane = self.lane(spot.pool);
         let free = lane.and_then(|lane| lane.free.get(self.slot(spot.start_ms)..=last));
         let free = free.unwrap_or(&[]).iter();
         free.map(|free| fit(ask, *free)).min().unwrap_or(0)
@@ -170,7 +175,11 @@ impl<'a> View<'a> {
     pub fn take(&mut self, ask: &Ask, segment: &Segment) {
         let first = self.slot(segment.start.0);
         let last = self.slot(segment.end.0.saturating_sub(1).max(segment.start.0));
-        let Some(lane) = self.lanes.get_mut(segment.pool.place()) else {
+        if self.lane(segment.pool).is_none() {
+            return;
+        }
+        let lane = self.lanes.get_mut(segment.pool.place());
+        let Some(lane) = lane.and_then(OnceCell::get_mut) else {
             return;
         };
         let at_once = segment.at_once;

@@ -2,6 +2,7 @@
 
 mod fields;
 mod jobs;
+mod lengths;
 mod terms;
 mod trace;
 mod wfcommons;
@@ -9,9 +10,10 @@ mod wfcommons;
 use sunward_core::{Fleet, PlanError, Timestamp};
 
 use crate::draft::RunDraft;
-use crate::submission::{Specified, Submission};
+use crate::submission::Submission;
 
 pub use jobs::read_jobs;
+pub use lengths::Lengths;
 pub use terms::Terms;
 pub use trace::{TraceOfJobs, read_trace_of_jobs};
 pub use wfcommons::read_wfcommons;
@@ -54,8 +56,8 @@ impl Mistakes {
 /// # Errors
 ///
 /// Fails if the stages of a run form a cycle.
-pub fn submissions(arrivals: Vec<Arrival>) -> Result<Vec<Submission>, PlanError> {
-    let mut made: Vec<(RunDraft, Specified)> = Vec::new();
+pub fn submissions(arrivals: Vec<Arrival>, lengths: Lengths) -> Result<Vec<Submission>, PlanError> {
+    let mut made: Vec<(RunDraft, Submission)> = Vec::new();
     let mut all = Vec::with_capacity(arrivals.len());
     for Arrival { at, draft } in arrivals {
         // Neighbors in the list are often alike, so only recent specs are kept for reuse.
@@ -64,15 +66,22 @@ pub fn submissions(arrivals: Vec<Arrival>) -> Result<Vec<Submission>, PlanError>
             .rev()
             .take(64)
             .find(|(known, _)| *known == draft);
-        let (spec, bytes) = match known {
+        let made = match known {
             Some((_, made)) => made.clone(),
             None => {
-                let new = draft.spec()?;
+                let (spec, bytes) = draft.spec()?;
+                let told = lengths.told(&spec, draft.slack_ms);
+                let new = Submission {
+                    at,
+                    spec,
+                    told,
+                    bytes,
+                };
                 made.push((draft, new.clone()));
                 new
             }
         };
-        all.push(Submission { at, spec, bytes });
+        all.push(Submission { at, ..made });
     }
     all.sort_by_key(|submission| submission.at);
     Ok(all)

@@ -8,13 +8,15 @@
 //! | `power_kw` | IT power; if absent, 350 W per device, or else 10 W per core |
 //! | `slack_h` | how many hours the job may wait; 24 if absent |
 //! | `home` | its zone; if absent, the fleet's zones in rotation |
+//! | `user`, `name` | which earlier jobs are expected to take as long; if absent, those with as many devices and cores |
 //!
 //! Two published traces are read as they are:
 //!
 //! - GAIA's (`arrival_time,length,cpus`): hours since the trace began, hours, and cores.
 //! - Alibaba's of 2023 (`cpu_milli,num_gpu,creation_time,scheduled_time,deletion_time`): thousandths
 //!   of a core, devices, and seconds since the trace began. A job's length is from scheduled to
-//!   deleted. Jobs that were never scheduled are left out and counted.
+//!   deleted. Jobs that were never scheduled are left out and counted. Its names are of single pods,
+//!   so they are ignored.
 //!
 //! Other columns are ignored.
 
@@ -61,6 +63,8 @@ struct Columns {
     power: Option<usize>,
     slack: Option<usize>,
     home: Option<usize>,
+    user: Option<usize>,
+    name: Option<usize>,
 }
 
 /// How the trace states a job's length.
@@ -152,6 +156,9 @@ fn columns(header: &StringRecord) -> Result<Columns, String> {
         power: find("power_kw"),
         slack: find("slack_h"),
         home: find("home"),
+        user: find("user"),
+        // A pod's name is its own.
+        name: find("name").filter(|_| find("creation_time").is_none()),
     })
 }
 
@@ -231,12 +238,19 @@ fn row(
         ));
     }
     let task_ms = whole(length_h * HOUR_MS).max(1);
+    let slack_ms = whole(slack_h * HOUR_MS);
+    let class = match (text(columns.user), text(columns.name)) {
+        (None, None) => format!("{gpus} devices, {cpus} cores"),
+        (user, name) => format!("{}/{}", user.unwrap_or(""), name.unwrap_or("")),
+    };
     let draft = RunDraft {
         name: "job".to_owned(),
         home: Some(home.to_owned()),
-        deadline_ms: Some(task_ms + whole(slack_h * HOUR_MS)),
+        deadline_ms: Some(task_ms + slack_ms),
+        slack_ms: Some(slack_ms),
         stages: vec![StageDraft {
             name: "job".to_owned(),
+            class,
             tasks: 1,
             task_ms,
             milliwatts: milliwatts(watts),

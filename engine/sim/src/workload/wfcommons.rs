@@ -234,6 +234,7 @@ fn stages(
         let outside = told.reads.iter().filter(|file| !given.contains(file));
         Some(StageDraft {
             name: name(id),
+            class: stem(id).to_owned(),
             tasks: 1,
             task_ms: if is_gpu {
                 (told.run_ms / GPU_SPEEDUP).max(1)
@@ -256,9 +257,20 @@ fn stages(
     order.iter().filter_map(stage).collect()
 }
 
+/// What the ids of tasks of one program begin with: `blastall` of `blastall_ID000002`.
+fn stem(id: &str) -> &str {
+    let without = id.trim_end_matches(|letter: char| letter.is_ascii_digit());
+    let without = match without.len() < id.len() {
+        true => without.strip_suffix("ID").unwrap_or(without),
+        false => without,
+    };
+    let without = without.trim_end_matches(['_', '-', '.']);
+    if without.is_empty() { id } else { without }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::read_wfcommons;
+    use super::{read_wfcommons, stem};
 
     const SMALL: &str = r#"{ "name": "small", "schemaVersion": "1.5", "workflow": {
         "specification": {
@@ -335,6 +347,19 @@ mod tests {
         workflow.specification.files[1].sizeInBytes: expected a whole number
         task 'join' depends on 'rihgt', which does not exist
         "#);
+    }
+
+    #[test]
+    fn tasks_of_one_program_have_one_stem() {
+        for (id, program) in [
+            ("blastall_ID000002", "blastall"),
+            ("FASTQC-17", "FASTQC"),
+            ("align", "align"),
+            ("GRID", "GRID"),
+            ("0042", "0042"),
+        ] {
+            assert_eq!(stem(id), program);
+        }
     }
 
     #[test]

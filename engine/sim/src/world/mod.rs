@@ -245,7 +245,7 @@ impl World {
         );
         self.give(Input::Submit {
             run,
-            spec: submission.spec,
+            spec: submission.told,
         })
     }
 
@@ -329,6 +329,7 @@ impl World {
                 self.meter(pool, &group);
             }
         }
+        self.tally.end = now;
         self.flights.give_up(now, &mut self.tally);
         Played {
             name: self.name,

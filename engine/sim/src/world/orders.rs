@@ -50,10 +50,10 @@ impl World {
                 }
                 Order::Dispatch { worker, lease } => {
                     let pool = pool_of(worker);
-                    let needs = self
-                        .state
-                        .run(lease.run)
-                        .and_then(|run| run.spec.plan.stage(lease.stage))
+                    // The world knows how long a task takes; the core may not.
+                    let flight = self.flights.get(lease.run);
+                    let needs = flight
+                        .and_then(|flight| flight.submission.spec.plan.stage(lease.stage))
                         .map(|planned| Needs::of(planned, self.setup.fleet.pools.get(pool)));
                     if let Some(needs) = needs
                         && let Some(worker) = self.workers.get_mut(pool)

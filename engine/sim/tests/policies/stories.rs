@@ -174,3 +174,44 @@ fn cucumber_waits_for_surplus_and_for_nothing_else() {
     let calm = problem(&HOME_GRAMS, &AWAY_GRAMS, 1, vec![ask(1, 1, 1, 2, 8)]);
     assert_eq!(begins("cucumber", &calm), [(HOME, 0)]);
 }
+
+/// The hours and numbers of tasks of the first stage's segments.
+fn pieces(policy: &str, problem: &Problem) -> Vec<(u64, u32)> {
+    let mut contender = contender(policy, &Locales::default()).expect("a known policy");
+    let placements = contender.placer.solve(problem).placements;
+    let segments = &placements[0].as_ref().expect("a placement").segments;
+    let piece = |one: &sunward_core::place::Segment| (one.start.0 / HOUR_MS, one.tasks);
+    segments.iter().map(piece).collect()
+}
+
+#[test]
+fn lacs_scales_by_the_intensity_now_and_leaves_the_rest_for_the_end() {
+    // L = 100, U = 500: a = 1.89, phi(0) = 264 g, phi(0.25) = 231 g, phi(0.5) = 193 g.
+    let home = |now| [now, 500, 100, 300, 300, 300, 300, 300];
+    let array = |now| problem(&home(now), &AWAY_GRAMS, 8, vec![ask(1, 4, 4, 1, 8)]);
+    assert_eq!(pieces("lacs", &array(266)), [(7, 4)]);
+    assert_eq!(pieces("lacs", &array(262)), [(0, 1), (7, 3)]);
+    assert_eq!(pieces("lacs", &array(200)), [(0, 2), (7, 2)]);
+    assert_eq!(pieces("lacs", &array(100)), [(0, 4)]);
+    // Beside a job of twice its length, it may be as long: less of it is done, so four tasks are
+    // clean enough. The mean of two and four begins.
+    let asks = vec![ask(1, 4, 4, 1, 8), ask(2, 8, 8, 1, 8)];
+    let beside = problem(&home(200), &AWAY_GRAMS, 12, asks);
+    assert_eq!(pieces("lacs", &beside), [(0, 3), (7, 1)]);
+    // What is due runs, however dirty it is.
+    let due = problem(&home(500), &AWAY_GRAMS, 8, vec![ask(1, 4, 2, 1, 2)]);
+    assert_eq!(pieces("lacs", &due), [(0, 2), (1, 2)]);
+}
+
+#[test]
+fn tasks_of_minutes_follow_one_another_until_the_next_decision() {
+    let home = [100, 500, 300, 300, 300, 300, 300, 300];
+    let short = Ask {
+        task_ms: HOUR_MS / 4,
+        ..ask(1, 20, 2, 1, 8)
+    };
+    let short = problem(&home, &AWAY_GRAMS, 8, vec![short]);
+    let lacs = pieces("lacs", &short);
+    assert_eq!(lacs[0], (0, 8), "four rounds of two: {lacs:?}");
+    assert_eq!(lacs.iter().map(|(_, tasks)| tasks).sum::<u32>(), 20);
+}

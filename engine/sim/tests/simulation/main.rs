@@ -11,6 +11,9 @@
 )]
 
 mod deadlines;
+mod elastic;
+mod idle;
+mod lengths;
 mod same;
 mod stories;
 mod world;

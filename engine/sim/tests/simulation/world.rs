@@ -7,8 +7,8 @@ use sunward_core::{Fleet, Pool, PoolId, Timestamp};
 use sunward_sim::meter::{Truth, ZoneTruth};
 use sunward_sim::setup::Setup;
 use sunward_sim::{
-    Contender, Open, Opening, PerfectFeed, Played, RunDraft, Scenario, StageDraft, Submission,
-    simulate,
+    Arrival, Contender, Lengths, Open, Opening, PerfectFeed, Played, RunDraft, Scenario,
+    StageDraft, simulate, submissions,
 };
 
 pub const HOUR_MS: u64 = 3_600_000;
@@ -29,6 +29,7 @@ pub struct Draft {
     pub runs: Vec<(u64, RunDraft)>,
     pub scenario: Scenario,
     pub seed: u64,
+    pub lengths: Lengths,
 }
 
 impl Draft {
@@ -56,6 +57,12 @@ impl Draft {
         self
     }
 
+    /// Says what an idle device of the last pool draws, in watts.
+    pub fn idle(mut self, watts: u64) -> Self {
+        self.fleet.pools.last_mut().unwrap().gpu_idle_milliwatts = watts * 1000;
+        self
+    }
+
     /// Sets the number of a pool's devices from an hour on.
     pub fn opens(mut self, pool: u32, at: u64, gpus: u32) -> Self {
         self.openings.push(Opening {
@@ -79,19 +86,16 @@ impl Draft {
     }
 
     pub fn setup(&self) -> Setup {
-        let submissions = self.runs.iter().map(|(at, draft)| {
-            let (spec, bytes) = draft.spec().unwrap();
-            Submission {
-                at: hour(*at),
-                spec,
-                bytes,
-            }
+        let arrivals = self.runs.iter().map(|(at, draft)| Arrival {
+            at: hour(*at),
+            draft: draft.clone(),
         });
+        let submissions = submissions(arrivals.collect(), self.lengths).unwrap();
         Setup {
             fleet: Arc::new(self.fleet.clone()),
             openings: Arc::new(self.openings.clone()),
             truth: Arc::new(self.truth.clone()),
-            submissions: Arc::new(submissions.collect()),
+            submissions: Arc::new(submissions),
             scenario: self.scenario.clone(),
             seed: self.seed,
             look_every_ms: HOUR_MS,

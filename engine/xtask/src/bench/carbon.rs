@@ -15,9 +15,11 @@ struct Row {
     bound_saved_percent: Option<f64>,
     clairvoyant_saved_percent: Option<f64>,
     runs: u64,
+    step_h: Option<u64>,
     name: String,
     gco2e: f64,
-    saved_percent: f64,
+    saved_percent: Option<f64>,
+    saved_with_idle_percent: Option<f64>,
     achievable_share: Option<f64>,
     delay_mean_h: Option<f64>,
     makespan_mean_h: Option<f64>,
@@ -65,7 +67,11 @@ pub(crate) fn tables() -> Result<Vec<Figure>> {
 }
 
 fn print(table: &[Row]) {
-    let Some(first) = table.first() else { return };
+    // The bound and the number of runs are those of our row; other rows may have fewer runs.
+    let ours = table.iter().find(|row| row.name == "sunward");
+    let Some(first) = ours.or(table.first()) else {
+        return;
+    };
     let bound = first.bound.as_deref().unwrap_or("no bound");
     let saved = first.bound_saved_percent.unwrap_or_default();
     let whole = first
@@ -73,8 +79,13 @@ fn print(table: &[Row]) {
         .map_or_else(String::new, |saved| {
             format!("; a clairvoyant without pauses saves {saved:.2} %")
         });
+    let steps = steps(table, first);
+    let has_idle = table
+        .iter()
+        .any(|row| row.saved_with_idle_percent.is_some());
+    let idle = if has_idle { " with idle" } else { "" };
     shell::say(&format!(
-        "\n{}: {} runs; {bound} saves {saved:.2} %{whole}\n{:<28} {:>8} {:>8} {:>12} {:>8} {:>10} {:>7}",
+        "\n{}: {} runs{steps}; {bound} saves {saved:.2} %{whole}\n{:<28} {:>8} {:>8} {:>12} {:>8} {:>10} {:>7}{idle}",
         first.table,
         first.runs,
         "policy",
@@ -86,10 +97,14 @@ fn print(table: &[Row]) {
         "missed"
     ));
     for row in table {
+        let idle = row.saved_with_idle_percent;
+        let idle = idle.map_or_else(String::new, |saved| format!(" {saved:>9.2}"));
+        // Work that did not finish is not a saving.
+        let saved = row.saved_percent;
+        let saved = saved.map_or_else(|| "-".to_owned(), |saved| format!("{saved:.2}"));
         shell::say(&format!(
-            "{:<28} {:>8.2} {:>8.2} {:>12.0} {:>8.2} {:>10.2} {:>7}",
+            "{:<28} {saved:>8} {:>8.2} {:>12.0} {:>8.2} {:>10.2} {:>7}{idle}",
             row.name,
-            row.saved_percent,
             row.achievable_share.unwrap_or_default() * 100.0,
             row.gco2e,
             row.delay_mean_h.unwrap_or_default(),
@@ -99,12 +114,24 @@ fn print(table: &[Row]) {
     }
 }
 
+/// The hours between arrivals, where the rows of a table do not have the same.
+fn steps(table: &[Row], ours: &Row) -> String {
+    let mut others = table.iter().filter(|row| row.step_h != ours.step_h);
+    match (ours.step_h, others.find_map(|row| row.step_h)) {
+        (Some(own), Some(other)) => {
+            format!(", every {own} h (other policies: every {other} h)")
+        }
+        (Some(own), None) => format!(", every {own} h"),
+        (None, _) => String::new(),
+    }
+}
+
 /// Our share of the achievable savings, compared with the best of the other policies. Without a
 /// bound, the savings themselves are compared.
 fn figure(table: &[Row]) -> Option<Figure> {
     let share = |row: &Row| {
         row.achievable_share
-            .map_or(row.saved_percent, |share| share * 100.0)
+            .map_or(row.saved_percent.unwrap_or_default(), |share| share * 100.0)
     };
     let ours = table.iter().find(|row| row.name == "sunward")?;
     let others = table.iter().filter(|row| row.name != "sunward");
