@@ -17,6 +17,7 @@ use sunward_protocol::{Envelope, FromWorker, ToWorker};
 use sunward_state::Reader;
 
 use crate::clock::Clock;
+use crate::demand::{Demand, Heard};
 use crate::error::DriveError;
 use crate::event::Event;
 use crate::feed::Watch;
@@ -98,6 +99,7 @@ struct Engine<'a, 'o> {
     asked: VecDeque<Question>,
     solver: Solver,
     watch: Option<Watch>,
+    demand: Option<Demand>,
     /// Arrivals during the first look at the feed.
     delayed: VecDeque<Arrival>,
     pending: Pending,
@@ -128,6 +130,10 @@ impl<'a, 'o> Engine<'a, 'o> {
             Some(feed) => Some(Watch::start(feed, setup.clock.now(), line.clone())?),
             None => None,
         };
+        let demand = match setup.demand {
+            Some(feed) => Some(Demand::start(feed, setup.clock.reading(), line.clone())?),
+            None => None,
+        };
         let engine = Self {
             run,
             state,
@@ -146,6 +152,7 @@ impl<'a, 'o> Engine<'a, 'o> {
             asked: VecDeque::new(),
             solver: Solver::new(line),
             watch,
+            demand,
             delayed: VecDeque::new(),
             pending: Pending::default(),
             losses: Losses::default(),
@@ -174,6 +181,7 @@ impl<'a, 'o> Engine<'a, 'o> {
         }
         self.observer.began(&self.state);
         self.verify_outputs();
+        self.listen()?;
         self.look_around()?;
         loop {
             if let Course::Over(status) = self.turn()? {
@@ -228,6 +236,7 @@ impl<'a, 'o> Engine<'a, 'o> {
                 self.take_answer(*answer)?;
             }
             Arrival::Seen(seen) => self.see(*seen)?,
+            Arrival::Demanded(heard) => self.follow(*heard)?,
             Arrival::Solved(solved) => {
                 self.solver.answered();
                 self.place(*solved)?;
@@ -371,7 +380,10 @@ impl<'a, 'o> Engine<'a, 'o> {
                 keys: keys.into(),
             }),
             Order::Solve { problem } => self.asked.push_back(Question::Solve(problem)),
-            Order::Dispatch { .. } | Order::Revoke { .. } | Order::Close { .. } => {
+            Order::Dispatch { .. }
+            | Order::Revoke { .. }
+            | Order::Yield { .. }
+            | Order::Close { .. } => {
                 self.pending.orders.push(order);
             }
         }
@@ -418,6 +430,43 @@ impl<'a, 'o> Engine<'a, 'o> {
                 Some(arrival) => self.delayed.push_back(arrival),
                 None => {}
             }
+        }
+    }
+
+    /// Waits for the first answer about demand response, so that nothing starts during an emergency.
+    /// Without a feed, nothing is asked any more.
+    fn listen(&mut self) -> Result<(), DriveError> {
+        if self.demand.is_none() {
+            return self.decide(Input::Curtailments {
+                curtailments: Arc::default(),
+            });
+        }
+        while self.demand.as_ref().is_some_and(|demand| !demand.has_heard) {
+            match self.inbox.next_within(IDLE) {
+                Some(Arrival::Demanded(heard)) => self.follow(*heard)?,
+                Some(Arrival::Control(control)) => {
+                    self.delayed.push_back(Arrival::Control(control));
+                    return Ok(());
+                }
+                Some(arrival) => self.delayed.push_back(arrival),
+                None => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Handles what grid operators ask.
+    fn follow(&mut self, heard: Heard) -> Result<(), DriveError> {
+        let Some(demand) = &mut self.demand else {
+            return Ok(());
+        };
+        let told = demand.take(heard, self.state.curtailments());
+        for line in &told.notices {
+            self.observer.tell(&Event::Notice { line }, &self.state);
+        }
+        match told.curtailments {
+            Some(curtailments) => self.decide(Input::Curtailments { curtailments }),
+            None => Ok(()),
         }
     }
 
@@ -499,6 +548,11 @@ impl<'a, 'o> Engine<'a, 'o> {
                 Order::Revoke { worker, run } => {
                     self.registry.send(worker, ToWorker::Revoke { run });
                 }
+                Order::Yield {
+                    worker,
+                    tasks,
+                    stops,
+                } => self.registry.send(worker, ToWorker::Yield { tasks, stops }),
                 Order::Close { run, status } => return self.close(run, status),
                 Order::Resolve { .. } | Order::Lookup { .. } | Order::Solve { .. } => {}
             }

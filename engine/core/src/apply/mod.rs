@@ -1,6 +1,7 @@
 //! Applies facts to the state. Nothing else changes the state, in a live engine and in recovery
 //! alike.
 
+mod curtailed;
 mod energy;
 mod lost;
 mod place;
@@ -124,6 +125,25 @@ fn change(state: &mut State, fact: &Fact) -> Result<(), Illegal> {
             state.agenda.archived_paces.clone_from(times);
             Ok(())
         }
+        Fact::CurtailmentsKnown { at, curtailments } => {
+            curtailed::known(state, *at, curtailments);
+            Ok(())
+        }
+        Fact::Curtailed { at, levels } => {
+            curtailed::curtailed(state, *at, levels);
+            Ok(())
+        }
+        Fact::YieldAsked {
+            run,
+            stage,
+            at,
+            yielding,
+        } => curtailed::asked(get(state, *run)?, *stage, *at, yielding),
+        Fact::GivenBack {
+            run,
+            stage,
+            indices,
+        } => tasks::given_back(state, *run, *stage, indices),
         Fact::OutlookKnown { outlook } => {
             energy::foreseen(state, outlook);
             place::outlook_known(state, outlook);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::at_home::Course;
 use crate::estimate;
+use crate::curtailment::Curtailments;
 use crate::fact::Fact;
 use crate::ids::{StageId, Timestamp};
 use crate::ledger::Signal;
@@ -44,6 +45,24 @@ pub(super) fn outlook(state: &State, outlook: Arc<Outlook>) -> Step {
     }
     Step {
         facts: vec![Fact::OutlookKnown { outlook }],
+        orders: Vec::new(),
+    }
+}
+
+/// What grid operators ask of pools. The same again gives no fact.
+pub(super) fn curtailments(
+    state: &State,
+    now: Timestamp,
+    curtailments: Arc<Curtailments>,
+) -> Step {
+    if state.agenda.curtailed.known == curtailments {
+        return Step::default();
+    }
+    Step {
+        facts: vec![Fact::CurtailmentsKnown {
+            at: now,
+            curtailments,
+        }],
         orders: Vec::new(),
     }
 }
