@@ -95,6 +95,12 @@ impl Recorded {
         }
     }
 
+    /// What a grid operator asks of its pools, and what its tasks did for it.
+    pub(crate) fn demand(&self, run: &RunState) -> Option<DemandView> {
+        let is_running = self.status == RunStatus::Running;
+        DemandView::of(self.state.curtailments(), run, is_running)
+    }
+
     /// Its emissions, as far as intensities are known.
     pub(crate) fn account(&self) -> Account {
         self.state.account(self.id)

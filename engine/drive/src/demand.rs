@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use sunward_core::{Curtailment, Curtailments, Timestamp};
 
+use crate::clock::{Clock, SystemClock};
 use crate::error::DriveError;
 use crate::inbox::{Arrival, Line};
 
-/// Knows what grid operators ask of pools.
+/// Knows what grid operators ask of pools. It is asked in the machine's time, so a run that replays
+/// recorded time has none.
 pub trait DemandFeed: Send {
     /// What is asked at a moment. The call must end within seconds.
     ///
@@ -60,14 +62,13 @@ impl Demand {
     /// Starts the thread, which asks at once. Its answers arrive as [`Arrival::Demanded`].
     pub(crate) fn start(
         feed: Box<dyn DemandFeed>,
-        clock: impl Fn() -> Timestamp + Send + 'static,
         line: Line,
     ) -> Result<Self, DriveError> {
         let (ends, receiver) = channel();
         // The thread is not joined: a server may take seconds to answer.
         std::thread::Builder::new()
             .name("demand".to_owned())
-            .spawn(move || serve(feed, &clock, &receiver, &line))
+            .spawn(move || serve(feed, &receiver, &line))
             .map_err(|source| DriveError::Thread {
                 purpose: "that asks the grid operator",
                 source,
@@ -115,15 +116,10 @@ impl Demand {
     }
 }
 
-fn serve(
-    mut feed: Box<dyn DemandFeed>,
-    clock: &(impl Fn() -> Timestamp + Send),
-    ends: &Receiver<()>,
-    line: &Line,
-) {
+fn serve(mut feed: Box<dyn DemandFeed>, ends: &Receiver<()>, line: &Line) {
     let mut failures = 0_u32;
     loop {
-        let at = clock();
+        let at = SystemClock.now();
         let answer = catch_unwind(AssertUnwindSafe(|| feed.ask(at))).unwrap_or_else(|_| {
             Err("asking it failed unexpectedly; this is a bug in Sunward, please report it".to_owned())
         });

@@ -1,5 +1,6 @@
 //! The loop: handle arrivals, decide, apply, give the group to the journal, release its orders.
 
+mod listen;
 mod lookup;
 mod mend;
 mod wait;
@@ -17,7 +18,7 @@ use sunward_protocol::{Envelope, FromWorker, ToWorker};
 use sunward_state::Reader;
 
 use crate::clock::Clock;
-use crate::demand::{Demand, Heard};
+use crate::demand::Demand;
 use crate::error::DriveError;
 use crate::event::Event;
 use crate::feed::Watch;
@@ -131,7 +132,7 @@ impl<'a, 'o> Engine<'a, 'o> {
             None => None,
         };
         let demand = match setup.demand {
-            Some(feed) => Some(Demand::start(feed, setup.clock.reading(), line.clone())?),
+            Some(feed) => Some(Demand::start(feed, line.clone())?),
             None => None,
         };
         let engine = Self {
@@ -430,43 +431,6 @@ impl<'a, 'o> Engine<'a, 'o> {
                 Some(arrival) => self.delayed.push_back(arrival),
                 None => {}
             }
-        }
-    }
-
-    /// Waits for the first answer about demand response, so that nothing starts during an emergency.
-    /// Without a feed, nothing is asked any more.
-    fn listen(&mut self) -> Result<(), DriveError> {
-        if self.demand.is_none() {
-            return self.decide(Input::Curtailments {
-                curtailments: Arc::default(),
-            });
-        }
-        while self.demand.as_ref().is_some_and(|demand| !demand.has_heard) {
-            match self.inbox.next_within(IDLE) {
-                Some(Arrival::Demanded(heard)) => self.follow(*heard)?,
-                Some(Arrival::Control(control)) => {
-                    self.delayed.push_back(Arrival::Control(control));
-                    return Ok(());
-                }
-                Some(arrival) => self.delayed.push_back(arrival),
-                None => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// Handles what grid operators ask.
-    fn follow(&mut self, heard: Heard) -> Result<(), DriveError> {
-        let Some(demand) = &mut self.demand else {
-            return Ok(());
-        };
-        let told = demand.take(heard, self.state.curtailments());
-        for line in &told.notices {
-            self.observer.tell(&Event::Notice { line }, &self.state);
-        }
-        match told.curtailments {
-            Some(curtailments) => self.decide(Input::Curtailments { curtailments }),
-            None => Ok(()),
         }
     }
 

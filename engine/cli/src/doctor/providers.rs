@@ -10,8 +10,10 @@ use sunward_grid::provider::{
 
 use super::Finding;
 use crate::context::Context;
+use crate::demand::server;
 use crate::machine::{now, shown};
 use crate::providers::access;
+use crate::render::style::harmless;
 use crate::render::units::{age, float};
 use crate::settings::Settings;
 
@@ -61,6 +63,9 @@ pub(crate) fn answers(context: &Context) -> Vec<Finding> {
     let configured = Provider::ALL.into_iter().filter(is_configured);
     configured
         .map(|provider| {
+            if provider == Provider::OpenAdr {
+                return operator(&access);
+            }
             let question = Question {
                 provider,
                 zone: settings.zone.as_deref(),
@@ -69,6 +74,46 @@ pub(crate) fn answers(context: &Context) -> Vec<Finding> {
             question.ask(&access)
         })
         .collect()
+}
+
+/// Asks the site's OpenADR server for its programs.
+fn operator(access: &Access) -> Finding {
+    let check = Provider::OpenAdr.word();
+    let asked = server(access, LIMITS).and_then(|vtn| {
+        let programs = vtn.program_names(now())?;
+        Ok((vtn.host().to_owned(), programs))
+    });
+    match asked {
+        Ok((host, programs)) if programs.is_empty() => Finding::note(
+            check,
+            format!("{host} answers, but shows this client no program"),
+            "ask the operator to enroll this client, and check its key",
+        ),
+        Ok((host, programs)) => Finding::good(
+            check,
+            harmless(&format!("{host} answers; its events are of {}", programs.join(", "))),
+        ),
+        Err(error) => {
+            let (key, url) = (
+                Provider::OpenAdr.variable("KEY"),
+                Provider::OpenAdr.variable("URL"),
+            );
+            let mend = match &error {
+                SignalError::Access { .. }
+                | SignalError::NoKey { .. }
+                | SignalError::Refused {
+                    status: 401 | 403, ..
+                } => format!("set ${key} to a token, or to client_id:client_secret"),
+                SignalError::NoProgram { .. } => {
+                    "correct `openadr.program` in your settings".to_owned()
+                }
+                _ => format!(
+                    "see `proxy` and `certificates` above, and `openadr.url` in your settings or ${url}"
+                ),
+            };
+            Finding::problem(check, harmless(&error.to_string()), mend)
+        }
+    }
 }
 
 /// The providers that `grid` in the settings names.

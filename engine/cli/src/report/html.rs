@@ -91,6 +91,7 @@ fn summary(report: &Report) -> Markup {
             @if let Some(ended) = &run.ended { ", ended " (ended) }
             br;
             @if let Some(late) = &run.late { span.late { "Late: " (harmless(&late.text)) } br; }
+            @for line in run.demand_response.iter().flat_map(DemandView::lines) { "Grid: " (line) br; }
             span.faint { (run.path) }
         }
     }

@@ -11,7 +11,7 @@ use sunward_core::{
     TaskResult, Tasks, Timestamp, WorkerId, plan,
 };
 use sunward_drive::{
-    Clock, DriveError, Ended, Event, ForecastFeed, Inbox, InputResolver, Limits, Line, Resolution,
+    Clock, DemandFeed, DriveError, Ended, Event, ForecastFeed, Inbox, InputResolver, Limits, Line, Resolution,
     ResolveRequest, Setup, Start, SystemClock, Transport, inbox, run,
 };
 use sunward_protocol::{Envelope, FromWorker, Job, ToWorker};
