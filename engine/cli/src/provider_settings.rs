@@ -37,8 +37,9 @@ fn openadr(fields: &Fields) -> Result<OpenAdrOptions, String> {
         }
     };
     let own = Fields::new(map, OPENADR_KEYS, "setting of `openadr`")?;
-    let wrong =
-        |name: &str, value: &Value, expected: &str| unfit(&format!("{key}.{name}"), value, expected);
+    let wrong = |name: &str, value: &Value, expected: &str| {
+        unfit(&format!("{key}.{name}"), value, expected)
+    };
     let text = |name: &str| match own.value(name) {
         None => Ok(None),
         Some(value @ (Value::Map(_) | Value::List(_))) => Err(wrong(name, value, "text")),
@@ -160,8 +161,14 @@ mod tests {
         .unwrap()
         .openadr;
         assert_eq!(site.names, ["lab-7", "group-a"]);
-        assert_eq!((site.program.as_deref(), site.ghg), (Some("site-dr"), Ghg::Average));
-        assert_eq!((site.url.as_deref(), site.zone.as_deref()), (Some("http://vtn:3000"), Some("DE")));
+        assert_eq!(
+            (site.program.as_deref(), site.ghg),
+            (Some("site-dr"), Ghg::Average)
+        );
+        assert_eq!(
+            (site.url.as_deref(), site.zone.as_deref()),
+            (Some("http://vtn:3000"), Some("DE"))
+        );
         let place = options.points.of("DE").unwrap();
         assert_eq!(place.to_string(), "48.100,11.600");
     }

@@ -14,6 +14,7 @@ use sunward_state::{Reader, Scope, is_engaged};
 use crate::attempts::{Attempt, History};
 use crate::exit::wrong_input;
 use crate::machine::now;
+use crate::view::demand::DemandView;
 
 /// The state of one run, folded from its facts.
 pub(crate) struct Recorded {

@@ -92,6 +92,12 @@ impl Curtailment {
 }
 
 impl Curtailments {
+    /// Whether nothing is asked, and the server answers.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.all.is_empty() && self.silent_since.is_none()
+    }
+
     /// How far a pool is restricted at a moment.
     #[must_use]
     pub fn level(&self, pool: PoolId, at: Timestamp) -> Level {
@@ -186,7 +192,11 @@ mod tests {
         let within = |from, until| all.level_within(PoolId(1), Timestamp(from), Timestamp(until));
         assert!(within(0, 10).is_free());
         assert_eq!(within(0, 21).cap_milliwatts, Some(400));
-        let changes: Vec<u64> = all.changes_after(Timestamp(30)).iter().map(|at| at.0).collect();
+        let changes: Vec<u64> = all
+            .changes_after(Timestamp(30))
+            .iter()
+            .map(|at| at.0)
+            .collect();
         assert_eq!(changes, [40, 50, 55, 60]);
         let strictest = all.strictest(PoolId(1), Timestamp(58)).unwrap();
         assert_eq!(strictest.measure, Measure::Emergency);

@@ -60,10 +60,7 @@ pub(crate) struct Told {
 
 impl Demand {
     /// Starts the thread, which asks at once. Its answers arrive as [`Arrival::Demanded`].
-    pub(crate) fn start(
-        feed: Box<dyn DemandFeed>,
-        line: Line,
-    ) -> Result<Self, DriveError> {
+    pub(crate) fn start(feed: Box<dyn DemandFeed>, line: Line) -> Result<Self, DriveError> {
         let (ends, receiver) = channel();
         // The thread is not joined: a server may take seconds to answer.
         std::thread::Builder::new()
@@ -121,9 +118,16 @@ fn serve(mut feed: Box<dyn DemandFeed>, ends: &Receiver<()>, line: &Line) {
     loop {
         let at = SystemClock.now();
         let answer = catch_unwind(AssertUnwindSafe(|| feed.ask(at))).unwrap_or_else(|_| {
-            Err("asking it failed unexpectedly; this is a bug in Sunward, please report it".to_owned())
+            Err(
+                "asking it failed unexpectedly; this is a bug in Sunward, please report it"
+                    .to_owned(),
+            )
         });
-        failures = if answer.is_ok() { 0 } else { failures.saturating_add(1) };
+        failures = if answer.is_ok() {
+            0
+        } else {
+            failures.saturating_add(1)
+        };
         let heard = Heard { answer, at };
         if line.0.send(Arrival::Demanded(Box::new(heard))).is_err() {
             return;
@@ -170,7 +174,12 @@ mod tests {
             if let Some(news) = told.curtailments {
                 known = (*news).clone();
             }
-            (is_news, known.all.len(), known.silent_since.map(|at| at.0), told.notices.len())
+            (
+                is_news,
+                known.all.len(),
+                known.silent_since.map(|at| at.0),
+                told.notices.len(),
+            )
         };
         let down = || Err("it is down".to_owned());
         assert_eq!(hear(1, Ok(vec![one(50), one(90)])), (true, 2, None, 0));

@@ -111,7 +111,9 @@ impl KernelExecutor {
             let until = Instant::now() + Duration::from_millis(ms);
             self.context.watchdog.guard(until, &batch.stop.stop)
         });
-        let stop = guard.as_ref().map_or(&batch.stop.stop, watchdog::Guard::stop);
+        let stop = guard
+            .as_ref()
+            .map_or(&batch.stop.stop, watchdog::Guard::stop);
         let threads = usize::try_from(batch.need.cpus).unwrap_or(1);
         let context = Context::new(threads).with_stop(Arc::clone(stop));
         let outputs = run(prepared, &task, &attempt.stop.stop, &context)?;

@@ -176,7 +176,11 @@ impl ProcessExecutor {
         let judged = full::reconsider(judged, task_folder, stage, log);
         verdict::compare_inputs(judged, &mut order.views, task_folder)?;
         writers::refuse(&order.outputs)?;
-        let store = self.context.options.store.stopped_by(&task.attempt.stop.stop);
+        let store = self
+            .context
+            .options
+            .store
+            .stopped_by(&task.attempt.stop.stop);
         // The search comes before the outputs move into the store. The user is told only once they
         // are stored.
         let staged = task.prepared.staged();

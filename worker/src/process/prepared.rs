@@ -161,7 +161,9 @@ impl PreparedCommand {
             environment.set(checkpoint::VARIABLE, checkpoint.path());
         }
         // The GPUs are taken last, so that no step that can fail delays another user of them.
-        let gpus = context.devices.take(&job.stage.resources, &attempt.stop.stop)?;
+        let gpus = context
+            .devices
+            .take(&job.stage.resources, &attempt.stop.stop)?;
         if job.stage.resources.gpus != Gpus::None {
             environment.set(VISIBLE, gpus.visible());
         }

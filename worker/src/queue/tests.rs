@@ -180,7 +180,9 @@ fn tasks_that_make_way_are_given_back_exactly_and_only_running_ones_of_the_span_
     };
     let given = |leases: Vec<Lease>| -> Vec<u32> {
         let tasks = leases.into_iter();
-        tasks.flat_map(|one| one.first..one.first + one.count).collect()
+        tasks
+            .flat_map(|one| one.first..one.first + one.count)
+            .collect()
     };
     assert_eq!(given(queue.make_way(span(2, 4), false)), [4, 5]);
     assert!(running.iter().all(|batch| !batch.stopped()));
@@ -194,5 +196,8 @@ fn tasks_that_make_way_are_given_back_exactly_and_only_running_ones_of_the_span_
     assert!(running.iter().all(Batch::stopped));
     running.iter().for_each(|batch| queue.release(batch));
     lease(&mut queue, 1, 1);
-    assert!(!start(&mut queue).unwrap().1.stopped(), "what comes later runs");
+    assert!(
+        !start(&mut queue).unwrap().1.stopped(),
+        "what comes later runs"
+    );
 }

@@ -91,7 +91,10 @@ fn operator(access: &Access) -> Finding {
         ),
         Ok((host, programs)) => Finding::good(
             check,
-            harmless(&format!("{host} answers; its events are of {}", programs.join(", "))),
+            harmless(&format!(
+                "{host} answers; its events are of {}",
+                programs.join(", ")
+            )),
         ),
         Err(error) => {
             let (key, url) = (

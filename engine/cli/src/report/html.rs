@@ -7,6 +7,7 @@ use super::{ATTEMPTS_LISTED, Report, entries_html, timeline_svg};
 use crate::graph::svg;
 use crate::render::style::harmless;
 use crate::render::units::{bytes, count, gco2e, joules, seconds};
+use crate::view::demand::DemandView;
 use crate::view::made::made_on;
 
 const STYLE: &str = "

@@ -101,7 +101,8 @@ impl<'a> Clearing<'a> {
             (true, true) => held.tasks.len(),
             (true, false) => {
                 let wanted = excess.div_ceil(held.each.max(1));
-                u32::try_from(wanted).map_or(held.tasks.len(), |wanted| wanted.min(held.tasks.len()))
+                u32::try_from(wanted)
+                    .map_or(held.tasks.len(), |wanted| wanted.min(held.tasks.len()))
             }
         }
     }
@@ -154,15 +155,16 @@ impl<'a> Clearing<'a> {
                 told_by: self.why.told_by.clone(),
             },
         });
-        step.orders.extend(tasks.spans().map(|(first, end)| Order::Yield {
-            worker: held.worker,
-            tasks: Span {
-                run: held.run,
-                stage: held.stage,
-                first,
-                count: end - first,
-            },
-            stops,
-        }));
+        step.orders
+            .extend(tasks.spans().map(|(first, end)| Order::Yield {
+                worker: held.worker,
+                tasks: Span {
+                    run: held.run,
+                    stage: held.stage,
+                    first,
+                    count: end - first,
+                },
+                stops,
+            }));
     }
 }

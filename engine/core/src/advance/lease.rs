@@ -114,7 +114,10 @@ fn offer(
     let mut source = Source::new(run, id, planned, stage, lane.pool);
     for room in rooms.iter_mut().filter(|room| room.is_open(lane)) {
         let pool = room.worker.pool;
-        let each = power.0.contains_key(&pool).then(|| state.power_of(planned, pool));
+        let each = power
+            .0
+            .contains_key(&pool)
+            .then(|| state.power_of(planned, pool));
         let most = power.tasks(pool, each);
         let given = give(room, &mut source, most, now, step);
         power.take(pool, each, given);

@@ -20,6 +20,7 @@ pub(super) fn known(state: &mut State, at: Timestamp, curtailments: &Arc<Curtail
     let is_news = curtailed.known.all != curtailments.all;
     curtailed.known = Arc::clone(curtailments);
     curtailed.at = at;
+    curtailed.is_confirmed = true;
     if is_news {
         want_movable(state);
     }

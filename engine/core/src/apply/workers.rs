@@ -18,6 +18,7 @@ pub(super) fn engine_started(state: &mut State) -> Result<(), Illegal> {
     state.agenda.outlook = None;
     // What is asked of pools stays in force until the engine is told otherwise.
     state.agenda.curtailed.levels.clear();
+    state.agenda.curtailed.is_confirmed = false;
     state.agenda.solving.clear();
     for id in &state.active {
         if let Some(run) = state.runs.get_mut(id) {

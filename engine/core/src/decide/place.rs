@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::at_home::Course;
-use crate::estimate;
 use crate::curtailment::Curtailments;
+use crate::estimate;
 use crate::fact::Fact;
 use crate::ids::{StageId, Timestamp};
 use crate::ledger::Signal;
@@ -49,13 +49,12 @@ pub(super) fn outlook(state: &State, outlook: Arc<Outlook>) -> Step {
     }
 }
 
-/// What grid operators ask of pools. The same again gives no fact.
-pub(super) fn curtailments(
-    state: &State,
-    now: Timestamp,
-    curtailments: Arc<Curtailments>,
-) -> Step {
-    if state.agenda.curtailed.known == curtailments {
+/// What grid operators ask of pools. The same again gives no fact, but each engine is told once, so
+/// that the facts of a run contain it.
+pub(super) fn curtailments(state: &State, now: Timestamp, curtailments: Arc<Curtailments>) -> Step {
+    let curtailed = &state.agenda.curtailed;
+    let is_settled = curtailed.is_confirmed || curtailments.is_empty();
+    if curtailed.known == curtailments && is_settled {
         return Step::default();
     }
     Step {

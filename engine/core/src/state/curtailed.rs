@@ -21,6 +21,8 @@ pub(crate) struct Curtailed {
     /// The pools that are restricted since `at`. All others are free.
     pub(crate) levels: BTreeMap<PoolId, Level>,
     pub(crate) at: Timestamp,
+    /// Whether they were told to the engine that runs now. Otherwise an earlier one was told.
+    pub(crate) is_confirmed: bool,
 }
 
 impl Curtailed {
@@ -39,7 +41,9 @@ impl Curtailed {
     /// The first moment after the last change at which some pool is restricted otherwise.
     pub(crate) fn next_change(&self) -> Option<Timestamp> {
         let moments = self.known.changes_after(self.at);
-        moments.into_iter().find(|at| self.levels_at(*at) != self.levels)
+        moments
+            .into_iter()
+            .find(|at| self.levels_at(*at) != self.levels)
     }
 }
 
@@ -58,7 +62,10 @@ impl State {
         let held = workers.flat_map(|worker| &worker.held);
         let power = held.filter_map(|((run, stage), count)| {
             let (planned, _) = self.runs.get(run)?.get(*stage)?;
-            Some(self.power_of(planned, pool).saturating_mul(u64::from(*count)))
+            Some(
+                self.power_of(planned, pool)
+                    .saturating_mul(u64::from(*count)),
+            )
         });
         power.fold(0, u64::saturating_add)
     }

@@ -11,8 +11,8 @@ use sunward_core::{
     TaskResult, Tasks, Timestamp, WorkerId, plan,
 };
 use sunward_drive::{
-    Clock, DemandFeed, DriveError, Ended, Event, ForecastFeed, Inbox, InputResolver, Limits, Line, Resolution,
-    ResolveRequest, Setup, Start, SystemClock, Transport, inbox, run,
+    Clock, DemandFeed, DriveError, Ended, Event, ForecastFeed, Inbox, InputResolver, Limits, Line,
+    Resolution, ResolveRequest, Setup, Start, SystemClock, Transport, inbox, run,
 };
 use sunward_protocol::{Envelope, FromWorker, Job, ToWorker};
 use sunward_state::{
@@ -346,8 +346,9 @@ impl Transport for Pretender {
                 }
             }
             ToWorker::Yield { tasks, .. } => {
-                let (gone, kept): (Vec<Lease>, Vec<Lease>) =
-                    std::mem::take(&mut self.held).into_iter().partition(|lease| {
+                let (gone, kept): (Vec<Lease>, Vec<Lease>) = std::mem::take(&mut self.held)
+                    .into_iter()
+                    .partition(|lease| {
                         (lease.run, lease.stage) == (tasks.run, tasks.stage)
                             && (lease.first..lease.first + lease.count)
                                 .any(|index| tasks.holds(index))

@@ -311,7 +311,11 @@ impl Site {
             Pass::Client(id, secret) => Some(form(&url, id, secret)),
             _ => None,
         };
-        let method = if form.is_some() { Method::POST } else { Method::GET };
+        let method = if form.is_some() {
+            Method::POST
+        } else {
+            Method::GET
+        };
         let mut request = self.client.http.request(method, url);
         if let Some(known) = known {
             request = request.header(header::IF_NONE_MATCH, known);
@@ -335,12 +339,7 @@ impl Site {
         request.build().map_err(|error| self.down(error))
     }
 
-    async fn exchange(
-        &self,
-        request: reqwest::Request,
-        ask: &Ask<'_>,
-        terms: Terms<'_>,
-    ) -> Tried {
+    async fn exchange(&self, request: reqwest::Request, ask: &Ask<'_>, terms: Terms<'_>) -> Tried {
         let mut response = match self.client.http.execute(request).await {
             Ok(response) => response,
             Err(error) => return Tried::Again(self.failed(error, ask), None),

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use sunward_core::place::{self, Placer, Problem, Solution};
 use sunward_core::{
     Capacity, Dataset, Digest, Energy, Fact, Failure, FailureKind, Generation, Input, Lease, Order,
-    Outcome, PartRef, PoolId, RunId, RunSpec, RunStatus, Span, StageId, State, Step, TaskEnd, TaskId,
-    TaskResult, TaskStatus, Tasks, Timestamp, WorkerId, advance, apply, decide,
+    Outcome, PartRef, PoolId, RunId, RunSpec, RunStatus, Span, StageId, State, Step, TaskEnd,
+    TaskId, TaskResult, TaskStatus, Tasks, Timestamp, WorkerId, advance, apply, decide,
 };
 use sunward_workflows::{Reference, Scatter, Slicing, Value};
 

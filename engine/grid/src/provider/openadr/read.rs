@@ -192,7 +192,10 @@ impl Reading<'_> {
         let line = format!(
             "{} warns of {}{said}",
             self.program(one.event),
-            one.kind.trim_start_matches("ALERT_").to_lowercase().replace('_', " ")
+            one.kind
+                .trim_start_matches("ALERT_")
+                .to_lowercase()
+                .replace('_', " ")
         );
         if !self.out.warnings.contains(&line) && self.out.warnings.len() < MISTAKES {
             self.out.warnings.push(line);
@@ -204,17 +207,23 @@ impl Reading<'_> {
         match descriptor.currency.as_deref() {
             Some("EUR") => {}
             Some(other) => {
-                return Err(format!("the currency of PRICE is {other}, but only EUR counts"));
+                return Err(format!(
+                    "the currency of PRICE is {other}, but only EUR counts"
+                ));
             }
             None => {
-                return Err("PRICE has no currency in `payloadDescriptors`; EUR was expected".to_owned());
+                return Err(
+                    "PRICE has no currency in `payloadDescriptors`; EUR was expected".to_owned(),
+                );
             }
         }
         let a_megawatt_hour = match descriptor.units.as_deref() {
             None | Some("KWH") => 1000.0,
             Some("MWH") => 1.0,
             Some(other) => {
-                return Err(format!("the units of PRICE are {other}, but KWH was expected"));
+                return Err(format!(
+                    "the units of PRICE are {other}, but KWH was expected"
+                ));
             }
         };
         let milli = number(one)? * a_megawatt_hour * 1000.0;
@@ -259,7 +268,10 @@ impl Reading<'_> {
     fn program(&self, event: &Event) -> String {
         let program = self.programs.iter().find(|own| own.id == event.program);
         let name = program.map_or(&event.program, |own| &own.name);
-        name.chars().filter(|letter| !letter.is_control()).take(100).collect()
+        name.chars()
+            .filter(|letter| !letter.is_control())
+            .take(100)
+            .collect()
     }
 
     fn finish(self) -> Events {
@@ -277,7 +289,8 @@ impl Reading<'_> {
             }));
         }
         let now = self.now;
-        out.asked.retain(|one| one.until.is_none_or(|until| now < until));
+        out.asked
+            .retain(|one| one.until.is_none_or(|until| now < until));
         out.asked.sort();
         out.prices = resolved(&self.prices)
             .into_iter()
@@ -350,7 +363,10 @@ fn times(event: &Event) -> Vec<(&Interval, Timestamp, Option<Timestamp>, u64)> {
 /// The delay of an event within the span that its sender allows. It is the same at each reading.
 fn delay(id: &str, most_ms: u64) -> u64 {
     let bytes = Digest::of(id.as_bytes()).0;
-    let number = bytes.iter().take(8).fold(0_u64, |sum, byte| (sum << 8) | u64::from(*byte));
+    let number = bytes
+        .iter()
+        .take(8)
+        .fold(0_u64, |sum, byte| (sum << 8) | u64::from(*byte));
     number.checked_rem(most_ms).unwrap_or(0)
 }
 
@@ -364,10 +380,16 @@ fn number(one: &Payload<'_>) -> Result<f64, String> {
         ));
     };
     // Some servers write numbers as texts.
-    let number = value.as_f64().or_else(|| value.as_str()?.trim().parse().ok());
-    number
-        .filter(|number| number.is_finite())
-        .ok_or_else(|| format!("{} is {}, but a number was expected", one.kind, short(value)))
+    let number = value
+        .as_f64()
+        .or_else(|| value.as_str()?.trim().parse().ok());
+    number.filter(|number| number.is_finite()).ok_or_else(|| {
+        format!(
+            "{} is {}, but a number was expected",
+            one.kind,
+            short(value)
+        )
+    })
 }
 
 fn shown(one: &Payload<'_>) -> String {
@@ -377,7 +399,11 @@ fn shown(one: &Payload<'_>) -> String {
 /// The words of an alert, on one line.
 fn text(one: &Payload<'_>) -> Option<String> {
     let text = one.values.first()?.as_str()?;
-    let line: String = text.chars().filter(|letter| !letter.is_control()).take(200).collect();
+    let line: String = text
+        .chars()
+        .filter(|letter| !letter.is_control())
+        .take(200)
+        .collect();
     let line = line.trim();
     (!line.is_empty()).then(|| line.to_owned())
 }

@@ -47,7 +47,10 @@ impl OpenAdr {
         match &self.zone {
             Some(own) if own != zone => Err(SignalError::NoZone {
                 zone: zone.to_owned(),
-                what: format!("{} tells those of the site, which is in {own}", self.vtn.host()),
+                what: format!(
+                    "{} tells those of the site, which is in {own}",
+                    self.vtn.host()
+                ),
             }),
             _ => Ok(()),
         }

@@ -121,7 +121,10 @@ impl Vtn {
     fn programs(&self, known: &mut Known, now: Timestamp) -> Result<Vec<Program>, SignalError> {
         let all = self.pages(known, "/programs", now)?;
         // A program that cannot be read is one without a name: its id serves.
-        let all: Vec<Program> = all.iter().filter_map(|one| Program::read(one).ok()).collect();
+        let all: Vec<Program> = all
+            .iter()
+            .filter_map(|one| Program::read(one).ok())
+            .collect();
         let Some(wanted) = &self.audience.program else {
             return Ok(all);
         };
@@ -277,7 +280,10 @@ impl Vtn {
             Err(_) => return None,
         };
         let server: AuthServer = json(&self.site.host, path, &bytes).ok()?;
-        Some(self.site.named(&server.token_url, &Provider::OpenAdr.variable("URL")))
+        Some(
+            self.site
+                .named(&server.token_url, &Provider::OpenAdr.variable("URL")),
+        )
     }
 }
 

@@ -83,7 +83,10 @@ impl<'a> Fields<'a> {
 
     fn wrong(&self, name: &str, expected: &str) -> String {
         let shown = self.get(name).map_or_else(String::new, short);
-        format!("`{}` is {shown}, but {expected} was expected", self.path(name))
+        format!(
+            "`{}` is {shown}, but {expected} was expected",
+            self.path(name)
+        )
     }
 
     fn text(&self, name: &str) -> Result<Option<&'a str>, String> {

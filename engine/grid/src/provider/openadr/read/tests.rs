@@ -29,7 +29,8 @@ fn told_to(events: &[Value], audience: &Audience) -> Events {
     let events: Vec<Value> = events
         .iter()
         .map(|event| {
-            let mut whole = json!({ "id": "e1", "programID": "7", "createdDateTime": "2026-03-01T11:30:00Z" });
+            let mut whole =
+                json!({ "id": "e1", "programID": "7", "createdDateTime": "2026-03-01T11:30:00Z" });
             let own = event.as_object().unwrap().clone();
             whole.as_object_mut().unwrap().extend(own);
             whole
@@ -76,7 +77,10 @@ fn times_have_the_defaults_of_the_specification() {
     ]);
     let noon = || period("2026-03-01T12:00:00Z", "PT1H");
     let cases = [
-        (json!({ "intervalPeriod": noon(), "intervals": limit() }), vec![(12.0, Some(13.0), 30.0)]),
+        (
+            json!({ "intervalPeriod": noon(), "intervals": limit() }),
+            vec![(12.0, Some(13.0), 30.0)],
+        ),
         // Nothing, or the first moment of all, is when the event was created.
         (json!({ "intervals": limit() }), vec![(11.5, None, 30.0)]),
         (
@@ -100,9 +104,16 @@ fn times_have_the_defaults_of_the_specification() {
         // Intervals follow each other, with a duration of their own or the event's.
         (
             json!({ "intervalPeriod": noon(), "intervals": three }),
-            vec![(12.0, Some(13.0), 3.0), (13.0, Some(16.0), 2.0), (16.0, Some(17.0), 1.0)],
+            vec![
+                (12.0, Some(13.0), 3.0),
+                (13.0, Some(16.0), 2.0),
+                (16.0, Some(17.0), 1.0),
+            ],
         ),
-        (json!({ "intervalPeriod": noon(), "intervals": own }), vec![(20.0, Some(22.0), 4.0)]),
+        (
+            json!({ "intervalPeriod": noon(), "intervals": own }),
+            vec![(20.0, Some(22.0), 4.0)],
+        ),
         // They repeat for the duration of the event, which also ends them.
         (
             json!({ "duration": "PT150M", "intervalPeriod": noon(), "intervals": limit() }),
@@ -139,18 +150,27 @@ fn units_come_from_the_event_or_its_program() {
     let prices = |descriptors: Value, value: f64| {
         let told = told(json!({
             "payloadDescriptors": descriptors, "intervals": payload("PRICE", value) }));
-        let prices: Vec<i64> = told.prices.iter().map(|one| one.milli_eur_per_mwh).collect();
+        let prices: Vec<i64> = told
+            .prices
+            .iter()
+            .map(|one| one.milli_eur_per_mwh)
+            .collect();
         (prices, told.mistakes)
     };
-    let says = |units: &str, currency: &str| {
-        json!([{ "payloadType": "PRICE", "units": units, "currency": currency }])
-    };
-    assert_eq!(prices(json!(null), 0.17).0, [170_000], "as the program says");
+    let says = |units: &str, currency: &str| json!([{ "payloadType": "PRICE", "units": units, "currency": currency }]);
+    assert_eq!(
+        prices(json!(null), 0.17).0,
+        [170_000],
+        "as the program says"
+    );
     assert_eq!(prices(says("KWH", "EUR"), -0.05).0, [-50_000]);
     assert_eq!(prices(says("MWH", "EUR"), 80.0).0, [80_000]);
     let (none, mistakes) = prices(says("KWH", "USD"), 0.17);
     assert!(none.is_empty());
-    assert!(mistakes[0].contains("event e1: the currency of PRICE is USD"), "{mistakes:?}");
+    assert!(
+        mistakes[0].contains("event e1: the currency of PRICE is USD"),
+        "{mistakes:?}"
+    );
     let told = told(json!({ "intervals": payload("GHG", 312.5) }));
     assert_eq!(told.intensities[0].mg_per_kwh, 312_500);
 }
@@ -172,9 +192,17 @@ fn alerts_stop_what_they_concern_and_others_are_told() {
         assert_eq!(measures, expected.into_iter().collect::<Vec<_>>(), "{kind}");
         assert_eq!(told.mistakes, Vec::<String>::new());
         let warns = kind == "ALERT_FIRE";
-        assert_eq!(told.warnings.len(), usize::from(warns), "{:?}", told.warnings);
+        assert_eq!(
+            told.warnings.len(),
+            usize::from(warns),
+            "{:?}",
+            told.warnings
+        );
         if let Some(one) = told.asked.first() {
-            assert_eq!((one.program.as_str(), one.text.as_deref()), ("site-dr", Some("line 4 is down")));
+            assert_eq!(
+                (one.program.as_str(), one.text.as_deref()),
+                ("site-dr", Some("line 4 is down"))
+            );
         }
     }
 }
@@ -188,14 +216,26 @@ fn the_most_urgent_event_counts_but_no_alert_is_lost() {
     let limit = "IMPORT_CAPACITY_LIMIT";
     let both = |a: Value, b: Value| asked(&told_to(&[a, b], &Audience::default()));
     let five = event(json!(0), limit, json!(5));
-    assert_eq!(both(five.clone(), event(json!(1), limit, json!(3))), [(12.0, Some(13.0), 5.0)]);
-    assert_eq!(both(five.clone(), event(json!(null), limit, json!(3))), [(12.0, Some(13.0), 5.0)]);
-    assert_eq!(both(five.clone(), event(json!(0), limit, json!(3))), [(12.0, Some(13.0), 3.0)]);
+    assert_eq!(
+        both(five.clone(), event(json!(1), limit, json!(3))),
+        [(12.0, Some(13.0), 5.0)]
+    );
+    assert_eq!(
+        both(five.clone(), event(json!(null), limit, json!(3))),
+        [(12.0, Some(13.0), 5.0)]
+    );
+    assert_eq!(
+        both(five.clone(), event(json!(0), limit, json!(3))),
+        [(12.0, Some(13.0), 3.0)]
+    );
     // A limit and a setpoint both hold.
     let set = event(json!(9), "DISPATCH_SETPOINT", json!(4));
     assert_eq!(both(five.clone(), set).len(), 2);
     let alert = event(json!(9), "ALERT_GRID_EMERGENCY", json!(""));
-    assert_eq!(both(five, alert), [(12.0, Some(13.0), 0.0), (12.0, Some(13.0), 5.0)]);
+    assert_eq!(
+        both(five, alert),
+        [(12.0, Some(13.0), 0.0), (12.0, Some(13.0), 5.0)]
+    );
 }
 
 #[test]
@@ -219,7 +259,12 @@ fn events_for_others_do_not_count_in_either_version() {
     }
     // Without names, the server has selected.
     assert_eq!(told(limit(json!(["group-b"]))).asked.len(), 1);
-    for (program, counts) in [("7", true), ("site-dr", true), ("other", false), ("8", false)] {
+    for (program, counts) in [
+        ("7", true),
+        ("site-dr", true),
+        ("other", false),
+        ("8", false),
+    ] {
         let audience = Audience {
             program: Some(program.to_owned()),
             names: Vec::new(),
@@ -233,13 +278,28 @@ fn events_for_others_do_not_count_in_either_version() {
 fn what_is_not_valid_is_told_with_event_and_field_and_leaves_the_rest_in_force() {
     let limit = |value: Value| json!({ "intervals": payload("IMPORT_CAPACITY_LIMIT", value) });
     let cases = [
-        (json!({ "programID": null }), "event e1: `programID` is missing"),
-        (json!({ "eventName": "peak", "programID": 7 }), "event e1 (peak): `programID` is 7, but text was expected"),
-        (json!({ "id": null }), "event number 1 of the list: `id` is missing"),
+        (
+            json!({ "programID": null }),
+            "event e1: `programID` is missing",
+        ),
+        (
+            json!({ "eventName": "peak", "programID": 7 }),
+            "event e1 (peak): `programID` is 7, but text was expected",
+        ),
+        (
+            json!({ "id": null }),
+            "event number 1 of the list: `id` is missing",
+        ),
         (json!({ "priority": -1 }), "`priority` is -1"),
-        (json!({ "intervals": 3 }), "`intervals` is 3, but a list was expected"),
+        (
+            json!({ "intervals": 3 }),
+            "`intervals` is 3, but a list was expected",
+        ),
         (json!({ "intervals": [3] }), "intervals[0] is not an object"),
-        (json!({ "intervals": [{ "payloads": {} }] }), "`intervals[0].payloads` is {}"),
+        (
+            json!({ "intervals": [{ "payloads": {} }] }),
+            "`intervals[0].payloads` is {}",
+        ),
         (
             json!({ "intervalPeriod": { "start": "soon" } }),
             "`intervalPeriod.start` is \"soon\"",
@@ -248,7 +308,10 @@ fn what_is_not_valid_is_told_with_event_and_field_and_leaves_the_rest_in_force()
             json!({ "intervals": [{ "intervalPeriod": { "duration": "1h" } }] }),
             "`intervals[0].intervalPeriod.duration` is \"1h\"",
         ),
-        (limit(json!("many")), "IMPORT_CAPACITY_LIMIT is \"many\", but a number was expected"),
+        (
+            limit(json!("many")),
+            "IMPORT_CAPACITY_LIMIT is \"many\", but a number was expected",
+        ),
         (limit(json!(-3)), "IMPORT_CAPACITY_LIMIT cannot be -3"),
         (limit(json!(1e300)), "IMPORT_CAPACITY_LIMIT cannot be"),
         (
@@ -260,8 +323,14 @@ fn what_is_not_valid_is_told_with_event_and_field_and_leaves_the_rest_in_force()
                     "payloadDescriptors": [{ "payloadType": "DISPATCH_SETPOINT", "units": "KVA" }] }),
             "the units of DISPATCH_SETPOINT are KVA",
         ),
-        (json!({ "intervals": payload("GHG", 99_000) }), "GHG cannot be 99000 g/kWh"),
-        (json!({ "intervals": payload("PRICE", 1e9) }), "PRICE cannot be"),
+        (
+            json!({ "intervals": payload("GHG", 99_000) }),
+            "GHG cannot be 99000 g/kWh",
+        ),
+        (
+            json!({ "intervals": payload("PRICE", 1e9) }),
+            "PRICE cannot be",
+        ),
         (
             json!({ "programID": "8", "intervals": payload("PRICE", 1) }),
             "PRICE has no currency",
@@ -291,7 +360,10 @@ fn a_start_may_be_delayed_by_what_the_operator_allows_and_always_by_the_same() {
         .collect();
     for (from, until) in &starts {
         assert!((13.0..13.0 + 1.0 / 6.0).contains(from), "{from}");
-        assert!((until.unwrap() - from - 1.0).abs() < 1e-6, "its length stays");
+        assert!(
+            (until.unwrap() - from - 1.0).abs() < 1e-6,
+            "its length stays"
+        );
     }
     assert_eq!(starts[0], starts[3]);
     assert!(starts[0] != starts[1] || starts[1] != starts[2]);
