@@ -11,6 +11,7 @@ use sunward_grid::provider::{Access, Client, Limits, Provider, SignalError, real
 
 use crate::context::Context;
 use crate::exit::wrong_input;
+use crate::feeds::AHEAD_LIMIT_MS;
 use crate::machine::shown;
 use crate::providers::access;
 use crate::render;
@@ -88,7 +89,9 @@ impl DemandFeed for Site {
         let lines: BTreeSet<String> = lines.map(|line| harmless(&line)).collect();
         let notices = lines.difference(&self.told).cloned().collect();
         self.told = lines;
-        let mut asked: Vec<Curtailment> = events.asked.into_iter().map(here).collect();
+        let soon = |one: &Asked| one.from < now.after_ms(AHEAD_LIMIT_MS);
+        let asked = events.asked.into_iter().filter(soon);
+        let mut asked: Vec<Curtailment> = asked.map(here).collect();
         asked.sort();
         asked.dedup();
         Ok(Demanded { asked, notices })
@@ -112,7 +115,7 @@ fn here(asked: Asked) -> Curtailment {
 }
 
 /// `site-dr: grid emergency until 2026-03-01T18:00:00Z`, with what it means here.
-fn in_words(asked: &Asked) -> String {
+pub(crate) fn in_words(asked: &Asked) -> String {
     let (what, meaning) = match asked.measure {
         Measure::Emergency => (
             "grid emergency".to_owned(),

@@ -240,9 +240,11 @@ fn on_an_alert_what_can_stop_yields_and_goes_on_afterwards_without_a_loss() {
         "{sum} J of {whole} J"
     );
     let yields = report["demand_response"]["yields"].as_array().unwrap();
-    let yields: Vec<&Value> = yields.iter().filter(|one| one["stage"] == "long").collect();
     assert_eq!(yields.len(), 1, "{yields:?}");
-    assert_eq!(yields[0]["stops"], true);
+    assert_eq!(
+        (&yields[0]["stage"], &yields[0]["tasks"]),
+        (&json!("long"), &json!(1))
+    );
 
     // The first attempt of `long` ended within ten seconds of the alert.
     let attempts = report["attempts"].as_array().unwrap();
@@ -330,19 +332,30 @@ fn finding(scene: &Scene, site: &Site, more: &str) -> Value {
 }
 
 #[test]
-fn doctor_asks_the_server_for_its_programs_and_tells_a_wrong_key_from_a_wrong_program() {
+fn doctor_says_what_is_asked_now_and_tells_a_wrong_key_from_a_wrong_program() {
     let scene = Scene::new();
-    let site = vtn(&Arc::new(Mutex::new(Some(Vec::new()))));
+    let until = Timestamp::now() + SignedDuration::from_hours(1);
+    let cap = event("e1", "DISPATCH_SETPOINT", json!(1500), until);
+    let events: Events = Arc::new(Mutex::new(Some(vec![cap])));
+    let site = vtn(&events);
     let good = finding(&scene, &site, "zone: DE\n");
     assert_eq!(good["grade"], "good", "{good}");
+    let found = good["found"].as_str().unwrap();
     assert!(
-        good["found"]
-            .as_str()
-            .unwrap()
-            .ends_with("its events are of site-dr")
+        found.contains("answers, and asks: site-dr: at most 1.5 MW from "),
+        "{found}"
     );
     let asked = site.asked();
-    assert_eq!(asked.len(), 3, "a token and one question: {asked:?}");
+    assert_eq!(asked.len(), 4, "a token, and one question: {asked:?}");
+    *events.lock().unwrap() = Some(vec![json!({ "id": "e1" })]);
+    let broken = finding(&scene, &site, "");
+    assert_eq!(broken["grade"], "note");
+    assert!(
+        broken["found"]
+            .as_str()
+            .unwrap()
+            .contains("event e1: `programID` is missing")
+    );
 
     let refuses = Site::start(|_| (401, r#"{"title":"Unauthorized"}"#.to_owned()));
     let wrong = finding(&scene, &refuses, "");

@@ -334,8 +334,7 @@ pub enum Fact {
         /// The pools that are restricted, ascending.
         levels: Vec<(PoolId, Level)>,
     },
-    /// Tasks of a stage were asked to make way for a curtailment: those that have not begun are given
-    /// back, and interruptible ones stop.
+    /// Interruptible tasks of a stage were asked to make way for a curtailment.
     YieldAsked {
         /// The run that the stage belongs to.
         run: RunId,
@@ -343,7 +342,7 @@ pub enum Fact {
         stage: StageId,
         /// The moment at which it became true.
         at: Timestamp,
-        /// What is asked for, and until when.
+        /// How many, for what and until when.
         yielding: Yielding,
     },
     /// Leases were given back before anything of them ran. The tasks are ready again, and no attempt
@@ -363,8 +362,6 @@ pub enum Fact {
 pub struct Yielding {
     /// The number of tasks.
     pub tasks: u32,
-    /// Whether running ones stop; otherwise only those that have not begun are given back.
-    pub stops: bool,
     /// The curtailment.
     pub measure: Measure,
     /// When it ends, if that is known.

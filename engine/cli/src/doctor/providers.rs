@@ -10,7 +10,7 @@ use sunward_grid::provider::{
 
 use super::Finding;
 use crate::context::Context;
-use crate::demand::server;
+use crate::demand::{in_words, server};
 use crate::machine::{now, shown};
 use crate::providers::access;
 use crate::render::style::harmless;
@@ -76,47 +76,48 @@ pub(crate) fn answers(context: &Context) -> Vec<Finding> {
         .collect()
 }
 
-/// Asks the site's OpenADR server for its programs.
+/// Asks the site's OpenADR server what it asks now.
 fn operator(access: &Access) -> Finding {
     let check = Provider::OpenAdr.word();
     let asked = server(access, LIMITS).and_then(|vtn| {
-        let programs = vtn.program_names(now())?;
-        Ok((vtn.host().to_owned(), programs))
+        let events = vtn.events(now())?;
+        Ok((vtn.host().to_owned(), events))
     });
-    match asked {
-        Ok((host, programs)) if programs.is_empty() => Finding::note(
-            check,
-            format!("{host} answers, but shows this client no program"),
-            "ask the operator to enroll this client, and check its key",
-        ),
-        Ok((host, programs)) => Finding::good(
-            check,
-            harmless(&format!(
-                "{host} answers; its events are of {}",
-                programs.join(", ")
-            )),
-        ),
-        Err(error) => {
-            let (key, url) = (
-                Provider::OpenAdr.variable("KEY"),
-                Provider::OpenAdr.variable("URL"),
-            );
-            let mend = match &error {
-                SignalError::Access { .. }
-                | SignalError::NoKey { .. }
-                | SignalError::Refused {
-                    status: 401 | 403, ..
-                } => format!("set ${key} to a token, or to client_id:client_secret"),
-                SignalError::NoProgram { .. } => {
-                    "correct `openadr.program` in your settings".to_owned()
-                }
-                _ => format!(
-                    "see `proxy` and `certificates` above, and `openadr.url` in your settings or ${url}"
-                ),
-            };
-            Finding::problem(check, harmless(&error.to_string()), mend)
-        }
+    let (host, events) = match asked {
+        Ok(answer) => answer,
+        Err(error) => return refused(check, &error),
+    };
+    let asked: Vec<String> = events.asked.iter().map(in_words).collect();
+    let mut found = match asked.as_slice() {
+        [] => format!("{host} answers, and asks nothing now"),
+        some => format!("{host} answers, and asks: {}", some.join("; ")),
+    };
+    if events.mistakes.is_empty() {
+        return Finding::good(check, harmless(&found));
     }
+    found.push_str(&format!("; {}", events.mistakes.join("; ")));
+    let mend = "tell the operator which of its events are not valid";
+    Finding::note(check, harmless(&found), mend)
+}
+
+/// The finding that the site's OpenADR server gives no events.
+fn refused(check: &'static str, error: &SignalError) -> Finding {
+    let (key, url) = (
+        Provider::OpenAdr.variable("KEY"),
+        Provider::OpenAdr.variable("URL"),
+    );
+    let mend = match error {
+        SignalError::Access { .. }
+        | SignalError::NoKey { .. }
+        | SignalError::Refused {
+            status: 401 | 403, ..
+        } => format!("set ${key} to a token, or to client_id:client_secret"),
+        SignalError::NoProgram { .. } => "correct `openadr.program` in your settings".to_owned(),
+        _ => format!(
+            "see `proxy` and `certificates` above, and `openadr.url` in your settings or ${url}"
+        ),
+    };
+    Finding::problem(check, harmless(&error.to_string()), mend)
 }
 
 /// The providers that `grid` in the settings names.

@@ -41,8 +41,6 @@ pub(crate) struct YieldView {
     pub(crate) at: String,
     pub(crate) stage: String,
     pub(crate) tasks: u32,
-    /// Whether running ones stopped; otherwise only those that had not begun waited.
-    pub(crate) stops: bool,
     pub(crate) told_by: String,
     /// All of it in one sentence.
     pub(crate) text: String,
@@ -77,7 +75,6 @@ impl DemandView {
                     YieldView {
                         at: shown(at),
                         tasks: one.tasks,
-                        stops: one.stops,
                         told_by: one.told_by.clone(),
                         text: made_way(at, &name, one),
                         stage: name,
@@ -128,13 +125,8 @@ pub(crate) fn spell(measure: Measure, until: Option<Timestamp>, told_by: &str) -
 
 fn made_way(at: Timestamp, stage: &str, one: &Yielding) -> String {
     let tasks = plural(u64::from(one.tasks), "task");
-    let what = if one.stops {
-        format!("{tasks} of {stage} made way")
-    } else {
-        format!("those of {tasks} of {stage} that had not begun waited")
-    };
     format!(
-        "{}: {what}: {}",
+        "{}: {tasks} of {stage} made way: {}",
         shown(at),
         spell(one.measure, one.until, &one.told_by)
     )

@@ -15,14 +15,10 @@ use crate::task::TaskStatus;
 /// begun, and interruptible tasks stop, the latest first, until the others keep the cap.
 pub(super) fn curtail(state: &State, now: Timestamp, step: &mut Step) {
     let curtailed = &state.agenda.curtailed;
-    if curtailed.known.all.is_empty() && curtailed.levels.is_empty() {
+    if curtailed.next.is_none_or(|next| now < next) {
         return;
     }
     let levels = curtailed.levels_at(now);
-    let is_due = curtailed.next_change().is_some_and(|at| at <= now);
-    if levels == curtailed.levels && !is_due {
-        return;
-    }
     let stricter: Vec<(PoolId, Level)> = levels
         .iter()
         .map(|(pool, level)| (*pool, *level))
@@ -143,18 +139,19 @@ impl<'a> Clearing<'a> {
         if tasks.is_empty() {
             return;
         }
-        step.facts.push(Fact::YieldAsked {
-            run: held.run,
-            stage: held.stage,
-            at: self.now,
-            yielding: Yielding {
-                tasks: tasks.len(),
-                stops,
-                measure: self.why.measure,
-                until: self.why.until,
-                told_by: self.why.told_by.clone(),
-            },
-        });
+        if stops {
+            step.facts.push(Fact::YieldAsked {
+                run: held.run,
+                stage: held.stage,
+                at: self.now,
+                yielding: Yielding {
+                    tasks: tasks.len(),
+                    measure: self.why.measure,
+                    until: self.why.until,
+                    told_by: self.why.told_by.clone(),
+                },
+            });
+        }
         step.orders
             .extend(tasks.spans().map(|(first, end)| Order::Yield {
                 worker: held.worker,

@@ -21,6 +21,7 @@ pub(super) fn known(state: &mut State, at: Timestamp, curtailments: &Arc<Curtail
     curtailed.known = Arc::clone(curtailments);
     curtailed.at = at;
     curtailed.is_confirmed = true;
+    curtailed.schedule();
     if is_news {
         want_movable(state);
     }
@@ -31,6 +32,7 @@ pub(super) fn curtailed(state: &mut State, at: Timestamp, levels: &[(PoolId, Lev
     let curtailed = &mut state.agenda.curtailed;
     curtailed.at = at;
     curtailed.levels = levels.iter().copied().collect();
+    curtailed.schedule();
 }
 
 /// Tasks of a stage were asked to make way.

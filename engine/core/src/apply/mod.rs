@@ -36,7 +36,7 @@ pub fn apply(state: &mut State, fact: &Fact) -> Result<(), Illegal> {
 /// across runs.
 fn change(state: &mut State, fact: &Fact) -> Result<(), Illegal> {
     match fact {
-        Fact::EngineStarted { .. } => workers::engine_started(state),
+        Fact::EngineStarted { at } => workers::engine_started(state, *at),
         Fact::Submitted { run, at, spec } => runs::submitted(state, *run, *at, spec),
         Fact::Resumed { run, at, spec } => runs::resumed(state, *run, *at, spec),
         Fact::Reopened { run, at } => runs::reopened(state, *run, *at),

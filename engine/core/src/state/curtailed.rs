@@ -21,6 +21,8 @@ pub(crate) struct Curtailed {
     /// The pools that are restricted since `at`. All others are free.
     pub(crate) levels: BTreeMap<PoolId, Level>,
     pub(crate) at: Timestamp,
+    /// When the levels change next.
+    pub(crate) next: Option<Timestamp>,
     /// Whether they were told to the engine that runs now. Otherwise an earlier one was told.
     pub(crate) is_confirmed: bool,
 }
@@ -38,12 +40,15 @@ impl Curtailed {
         levels.filter(|(_, level)| !level.is_free()).collect()
     }
 
-    /// The first moment after the last change at which some pool is restricted otherwise.
-    pub(crate) fn next_change(&self) -> Option<Timestamp> {
-        let moments = self.known.changes_after(self.at);
-        moments
-            .into_iter()
-            .find(|at| self.levels_at(*at) != self.levels)
+    /// Finds out when the levels change next: at once if they are not those of `at`, else at the first
+    /// moment after it at which some pool is restricted otherwise.
+    pub(crate) fn schedule(&mut self) {
+        let is_due = |at: &Timestamp| self.levels_at(*at) != self.levels;
+        let now = Some(self.at).filter(is_due);
+        self.next = now.or_else(|| {
+            let moments = self.known.changes_after(self.at);
+            moments.into_iter().find(is_due)
+        });
     }
 }
 

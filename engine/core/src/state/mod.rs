@@ -257,7 +257,7 @@ impl State {
     pub fn next_wakeup(&self) -> Option<Timestamp> {
         let wake = self.wakes.first().map(|(due, _)| *due);
         let start = self.agenda.starts.first().map(|(start, _)| *start);
-        let curtailed = self.agenda.curtailed.next_change();
+        let curtailed = self.agenda.curtailed.next;
         wake.into_iter().chain(start).chain(curtailed).min()
     }
 }

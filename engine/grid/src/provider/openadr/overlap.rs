@@ -1,6 +1,6 @@
 //! Figures of several events for the same time: the most urgent event counts.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sunward_core::Timestamp;
 
@@ -15,42 +15,43 @@ pub(super) struct Figure<T> {
     pub(super) value: T,
 }
 
-impl<T> Figure<T> {
-    fn holds(&self, at: Timestamp) -> bool {
-        self.from <= at && self.until.is_none_or(|until| at < until)
-    }
-}
-
 /// The same figures without overlaps: at each moment the most urgent one counts, and of equally
-/// urgent ones the least value. Adjacent spans of one value are joined.
+/// urgent ones the least value. Adjacent spans of one value are joined. Costs `n log n`.
 pub(super) fn resolved<T: Clone + Ord>(all: &[Figure<T>]) -> Vec<Figure<T>> {
-    let ends = all.iter().filter_map(|one| one.until);
-    let cuts: BTreeSet<Timestamp> = all.iter().map(|one| one.from).chain(ends).collect();
-    let mut sorted: Vec<&Figure<T>> = all.iter().collect();
-    sorted.sort_by_key(|one| one.from);
-    let mut list: Vec<Figure<T>> = Vec::new();
-    let mut open: Vec<&Figure<T>> = Vec::new();
-    let mut coming = sorted.into_iter().peekable();
-    let mut cuts = cuts.into_iter().peekable();
-    while let Some(at) = cuts.next() {
-        open.retain(|one| one.holds(at));
-        while let Some(one) = coming.next_if(|one| one.from <= at) {
-            if one.holds(at) {
-                open.push(one);
-            }
+    // At each moment: the figures that begin, and those that end.
+    let mut changes: BTreeMap<Timestamp, (Vec<usize>, Vec<usize>)> = BTreeMap::new();
+    for (at, one) in all.iter().enumerate() {
+        if one.until.is_some_and(|until| until <= one.from) {
+            continue;
         }
-        let urgent = |one: &&&Figure<T>| (one.priority.unwrap_or(u64::MAX), one.value.clone());
-        let Some(best) = open.iter().min_by_key(urgent) else {
+        changes.entry(one.from).or_default().0.push(at);
+        if let Some(until) = one.until {
+            changes.entry(until).or_default().1.push(at);
+        }
+    }
+    let rank = |at: usize| {
+        let one = all.get(at)?;
+        Some((one.priority.unwrap_or(u64::MAX), &one.value, at))
+    };
+    let mut list: Vec<Figure<T>> = Vec::new();
+    let mut open = BTreeSet::new();
+    let mut changes = changes.into_iter().peekable();
+    while let Some((at, (begin, end))) = changes.next() {
+        for one in end.into_iter().filter_map(rank) {
+            open.remove(&one);
+        }
+        open.extend(begin.into_iter().filter_map(rank));
+        let Some((priority, value, _)) = open.first().copied() else {
             continue;
         };
-        let until = cuts.peek().copied();
+        let until = changes.peek().map(|(at, _)| *at);
         match list.last_mut() {
-            Some(last) if last.until == Some(at) && last.value == best.value => last.until = until,
+            Some(last) if last.until == Some(at) && last.value == *value => last.until = until,
             _ => list.push(Figure {
                 from: at,
                 until,
-                priority: best.priority,
-                value: best.value.clone(),
+                priority: Some(priority),
+                value: value.clone(),
             }),
         }
     }

@@ -18,7 +18,7 @@ use crate::provider::{Provider, Secret, SignalError};
 const PAGE: usize = 50;
 
 /// The most pages that are read.
-const PAGES: usize = 200;
+const PAGES: usize = 40;
 
 /// How long the list of programs is used, in milliseconds. An event of an unknown program asks for it
 /// again at once.
@@ -104,17 +104,6 @@ impl Vtn {
         }
         let programs = known.programs.as_ref().map_or(&[][..], |(all, _)| all);
         Ok(read(&list, programs, &self.audience, now))
-    }
-
-    /// The names of the programs that count, for `doctor`.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the server does not answer as specified, refuses, or does not have the program.
-    pub fn program_names(&self, now: Timestamp) -> Result<Vec<String>, SignalError> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let programs = self.programs(&mut known, now)?;
-        Ok(programs.into_iter().map(|program| program.name).collect())
     }
 
     /// The programs that count.
