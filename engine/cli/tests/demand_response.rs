@@ -52,10 +52,11 @@ fn vtn(events: &Events) -> Site {
 
 fn event(id: &str, kind: &str, value: Value, until: Timestamp) -> Value {
     let now = Timestamp::now();
+    let start = now - SignedDuration::from_secs(60);
+    let duration = format!("PT{}S", until.duration_since(start).as_secs() + 1);
     json!({
         "id": id, "programID": "p1", "createdDateTime": now.to_string(), "objectType": "EVENT",
-        "intervalPeriod": { "start": (now - SignedDuration::from_secs(60)).to_string(),
-            "duration": format!("PT{}S", (until - now).total(jiff::Unit::Second).unwrap().ceil() + 60.0) },
+        "intervalPeriod": { "start": start.to_string(), "duration": duration },
         "intervals": [{ "id": 0, "payloads": [{ "type": kind, "values": [value] }] }],
     })
 }
