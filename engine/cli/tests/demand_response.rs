@@ -375,8 +375,18 @@ fn doctor_says_what_is_asked_now_and_tells_a_wrong_key_from_a_wrong_program() {
     let other = Site::start(|target| match target.split('?').next() {
         Some("/auth/token") => (200, r#"{"access_token":"t"}"#.to_owned()),
         Some("/programs") => (200, r#"[{"id":"9","programName":"peaks"}]"#.to_owned()),
+        Some("/events") => (200, "[]".to_owned()),
         _ => (404, String::new()),
     });
+    let astray = finding(&scene, &Site::start(|_| (404, String::new())), "");
+    assert!(
+        astray["found"]
+            .as_str()
+            .unwrap()
+            .contains("has no /auth/token there"),
+        "{astray}"
+    );
+    assert!(astray["mend"].as_str().unwrap().contains("`openadr.url`"));
     let lacking = finding(&scene, &other, "");
     let found = lacking["found"].as_str().unwrap();
     assert!(

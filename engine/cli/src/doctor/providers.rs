@@ -107,8 +107,10 @@ fn refused(check: &'static str, error: &SignalError) -> Finding {
         Provider::OpenAdr.variable("URL"),
     );
     let mend = match error {
+        SignalError::Access { variable, .. } if *variable == url => {
+            format!("correct `openadr.url` in your settings, or ${url}")
+        }
         SignalError::Access { .. }
-        | SignalError::NoKey { .. }
         | SignalError::Refused {
             status: 401 | 403, ..
         } => format!("set ${key} to a token, or to client_id:client_secret"),

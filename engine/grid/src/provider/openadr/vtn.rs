@@ -202,7 +202,12 @@ impl Vtn {
                 pass,
                 now,
             };
-            self.site.get_if_changed(&ask, tag)
+            self.site
+                .get_if_changed(&ask, tag)
+                .map_err(|error| match error {
+                    SignalError::NoZone { .. } => self.no_such(path),
+                    other => other,
+                })
         };
         let Some(key) = &self.key else {
             return get(Pass::Open);
@@ -217,6 +222,17 @@ impl Vtn {
                 get(Pass::Bearer(&self.token(known, &id, &secret, now)?))
             }
             other => other,
+        }
+    }
+
+    /// The error of an address that is not that of a server.
+    fn no_such(&self, path: &str) -> SignalError {
+        SignalError::Access {
+            variable: Provider::OpenAdr.variable("URL"),
+            what: format!(
+                "{} has no {path} there; expected the address before it, such as https://vtn.example.org/openadr3/3.1.0",
+                self.site.host
+            ),
         }
     }
 
@@ -243,7 +259,10 @@ impl Vtn {
             pass: Pass::Client(id, secret),
             now,
         });
-        let bytes = asked.map_err(refused_client)?;
+        let bytes = asked.map_err(|error| match error {
+            SignalError::NoZone { .. } => self.no_such(path),
+            other => refused_client(other),
+        })?;
         let token: Token = json(&site.host, path, &bytes)?;
         let lasts_ms = token.expires_in.map_or(TOKEN_MS, |seconds| {
             seconds.saturating_mul(1000).saturating_sub(EARLY_MS)
