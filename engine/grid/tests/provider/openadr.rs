@@ -59,7 +59,7 @@ fn all_pages_are_read() {
                 .take(limit)
                 .map(String::as_str)
                 .collect();
-            Reply::ok(&format!("[{}]", page.join(",")))
+            Reply::ok(format!("[{}]", page.join(",")))
         }
         other => panic!("{other}"),
     });
@@ -90,7 +90,7 @@ fn a_list_that_has_not_changed_is_not_sent_again() {
         match path(request) {
             "/programs" => Reply::ok(PROGRAMS),
             _ if request.has_header(&format!("if-none-match: {tag}")) => Reply::status(304, ""),
-            _ if tag == "\"1\"" => Reply::ok(&format!("[{}]", event(1))).with("etag", tag),
+            _ if tag == "\"1\"" => Reply::ok(format!("[{}]", event(1))).with("etag", tag),
             _ => Reply::ok("[]").with("etag", tag),
         }
     });
@@ -116,7 +116,7 @@ fn a_client_gets_a_token_where_the_server_says_and_a_new_one_when_that_is_taken_
             "/auth/server" => Reply::ok(r#"{"tokenURL":"/oauth/token"}"#),
             "/oauth/token" => {
                 let number = counts.fetch_add(1, Ordering::SeqCst) + 1;
-                Reply::ok(&format!(
+                Reply::ok(format!(
                     r#"{{"access_token":"t{number}","expires_in":3600}}"#
                 ))
             }
