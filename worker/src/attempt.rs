@@ -8,7 +8,7 @@ use sunward_protocol::Job;
 use sunward_workflows::Stage;
 
 use crate::fault::Fault;
-use crate::stop::Stop;
+use crate::stop::BatchStop;
 
 /// One attempt of a task.
 #[derive(Clone, Copy)]
@@ -19,8 +19,8 @@ pub(crate) struct Attempt<'a> {
     /// The attempt's number, from 1.
     pub(crate) number: u32,
     pub(crate) generation: Generation,
-    /// Set when the run was revoked or the worker stops.
-    pub(crate) stop: &'a Stop,
+    /// Set when the run was revoked, the worker stops, or the task has to make way.
+    pub(crate) stop: &'a BatchStop,
 }
 
 impl Attempt<'_> {
@@ -49,7 +49,7 @@ impl Attempt<'_> {
     }
 
     pub(crate) fn stopped(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
+        self.stop.stop.load(Ordering::Relaxed)
     }
 
     /// The failure for the coordinator, with the attempt's name (`search/12, attempt 2`) and the

@@ -7,7 +7,7 @@ use sunward_core::Generation;
 
 use crate::attempt::Attempt;
 use crate::job::JobState;
-use crate::stop::Stop;
+use crate::stop::BatchStop;
 
 /// What a task takes from the worker while it runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,14 +23,16 @@ pub(crate) struct Need {
 /// Consecutive tasks of one lease, which run in sequence within one [`Need`].
 #[derive(Clone)]
 pub(crate) struct Batch {
+    /// Its number in the queue.
+    pub(crate) number: u64,
     pub(crate) job: Arc<JobState>,
     pub(crate) first: u32,
     pub(crate) count: u32,
     pub(crate) generation: Generation,
     pub(crate) attempt: u32,
     pub(crate) need: Need,
-    /// Set when the run was revoked or the worker stops.
-    pub(crate) stop: Stop,
+    /// Set when the run was revoked, the worker stops, or its tasks have to make way.
+    pub(crate) stop: BatchStop,
 }
 
 impl Batch {
@@ -51,6 +53,6 @@ impl Batch {
     }
 
     pub(crate) fn stopped(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
+        self.stop.stop.load(Ordering::Relaxed)
     }
 }

@@ -17,10 +17,16 @@ pub(crate) fn task_end(
     ran_on: Option<RanOn>,
     outcome: Outcome,
 ) -> TaskEnd {
-    let outcome = match ran_on {
+    let mut outcome = match ran_on {
         Some(ran_on) => outcome.on(ran_on),
         None => outcome,
     };
+    if let Outcome::Failed(failure) = &mut outcome
+        && failure.kind == FailureKind::Cancelled
+        && attempt.stop.makes_way()
+    {
+        failure.kind = FailureKind::Preempted;
+    }
     TaskEnd {
         task: attempt.task(),
         generation: attempt.generation,

@@ -15,15 +15,14 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use sunward_core::{Lease, RunId, StageId};
+use sunward_core::{Lease, RunId, Span, StageId};
 
 use crate::attempt::declared_memory;
 use crate::batch::{Batch, Need};
 use crate::job::JobState;
 use crate::space::Space;
-use crate::stop::Stop;
+use crate::stop::BatchStop;
 
 /// How many batches may overtake an older one that does not fit yet: high enough to keep cores busy
 /// beside a large waiting task, low enough that it waits only for a few small ones.
@@ -39,14 +38,21 @@ pub(crate) struct Queue {
     free: Free,
     measure: Measure,
     jobs: BTreeMap<(RunId, StageId), Arc<JobState>>,
-    stops: BTreeMap<RunId, Stop>,
+    /// What slots work on, by a number.
+    running: BTreeMap<u64, Running>,
+    next_batch: u64,
     waiting: VecDeque<Waiting>,
     leaving: bool,
 }
 
+/// A batch that a slot works on.
+struct Running {
+    tasks: Span,
+    stop: BatchStop,
+}
+
 struct Waiting {
     job: Arc<JobState>,
-    stop: Stop,
     lease: Lease,
     need: Need,
     overtaken: u32,
@@ -101,7 +107,8 @@ impl Queue {
             },
             measure,
             jobs: BTreeMap::new(),
-            stops: BTreeMap::new(),
+            running: BTreeMap::new(),
+            next_batch: 0,
             waiting: VecDeque::new(),
             leaving: false,
         }
@@ -127,11 +134,9 @@ impl Queue {
             disk_bytes: job.job.stage.resources.disk_bytes.unwrap_or(0),
             gpus: job.gpus.min(self.total.gpus),
         };
-        let stop = self.stops.entry(lease.run).or_default().clone();
         if lease.count > 0 && !self.leaving {
             self.waiting.push_back(Waiting {
                 job,
-                stop,
                 lease,
                 need,
                 overtaken: 0,
@@ -155,20 +160,33 @@ impl Queue {
             return Next::Wait;
         };
         let count = entry.job.chunk(entry.lease.count, self.total.cpus);
+        let number = self.next_batch;
         let batch = Batch {
+            number,
             job: Arc::clone(&entry.job),
             first: entry.lease.first,
             count,
             generation: entry.lease.generation,
             attempt: entry.lease.attempt,
             need: entry.need,
-            stop: Arc::clone(&entry.stop),
+            stop: BatchStop::default(),
+        };
+        let running = Running {
+            tasks: Span {
+                run: entry.lease.run,
+                stage: entry.lease.stage,
+                first: batch.first,
+                count,
+            },
+            stop: batch.stop.clone(),
         };
         entry.lease.first += count;
         entry.lease.count -= count;
         if entry.lease.count == 0 {
             self.waiting.remove(place);
         }
+        self.next_batch += 1;
+        self.running.insert(number, running);
         self.free.cpus -= batch.need.cpus;
         self.free.memory_bytes -= batch.need.memory_bytes;
         self.free.gpus -= batch.need.gpus;
@@ -227,8 +245,10 @@ impl Queue {
             })
     }
 
-    /// Releases what a batch reserved.
-    pub(crate) fn release(&mut self, need: Need) {
+    /// Releases what a batch reserved, when its tasks have ended.
+    pub(crate) fn release(&mut self, batch: &Batch) {
+        let need = batch.need;
+        self.running.remove(&batch.number);
         self.free.cpus += need.cpus;
         self.free.memory_bytes += need.memory_bytes;
         self.free.gpus += need.gpus;
@@ -243,9 +263,10 @@ impl Queue {
     /// Removes a run's waiting leases and tells its running tasks to end. Returns the removed
     /// leases.
     pub(crate) fn revoke(&mut self, run: RunId) -> Vec<Lease> {
-        if let Some(stop) = self.stops.remove(&run) {
-            stop.store(true, Ordering::Relaxed);
-        }
+        let running = self.running.values();
+        running
+            .filter(|one| one.tasks.run == run)
+            .for_each(|one| one.stop.end());
         let (dropped, kept) = self
             .waiting
             .drain(..)
@@ -254,19 +275,59 @@ impl Queue {
         dropped.into_iter().map(|entry| entry.lease).collect()
     }
 
+    /// Removes those of some tasks that wait, and tells those that run to make way if `stops` is
+    /// set. A batch makes way as a whole. Returns the tasks that waited, as leases.
+    pub(crate) fn make_way(&mut self, tasks: Span, stops: bool) -> Vec<Lease> {
+        let (from, beyond) = (tasks.first, tasks.first.saturating_add(tasks.count));
+        let is_its = |run, stage| (run, stage) == (tasks.run, tasks.stage);
+        for one in self.running.values().filter(|_| stops) {
+            let own = one.tasks;
+            let meets = own.first < beyond && from < own.first.saturating_add(own.count);
+            if is_its(own.run, own.stage) && meets {
+                one.stop.make_way();
+            }
+        }
+        let mut given_back = Vec::new();
+        let mut kept = VecDeque::new();
+        for mut entry in self.waiting.drain(..) {
+            let lease = entry.lease;
+            let end = lease.first.saturating_add(lease.count);
+            let (first, last) = (lease.first.max(from), end.min(beyond));
+            if !is_its(lease.run, lease.stage) || first >= last {
+                kept.push_back(entry);
+                continue;
+            }
+            given_back.push(Lease {
+                first,
+                count: last - first,
+                ..lease
+            });
+            let rest = Waiting {
+                job: Arc::clone(&entry.job),
+                lease: Lease {
+                    first: last,
+                    count: end - last,
+                    ..lease
+                },
+                ..entry
+            };
+            entry.lease.count = first - lease.first;
+            kept.extend([entry, rest].into_iter().filter(|one| one.lease.count > 0));
+        }
+        self.waiting = kept;
+        given_back
+    }
+
     /// Forgets a run's stages.
     pub(crate) fn forget(&mut self, run: RunId) {
         self.jobs.retain(|(of, _), _| *of != run);
-        self.stops.remove(&run);
     }
 
     /// Stops everything: nothing starts any more.
     pub(crate) fn leave(&mut self) {
         self.leaving = true;
         self.waiting.clear();
-        for stop in std::mem::take(&mut self.stops).into_values() {
-            AtomicBool::store(&stop, true, Ordering::Relaxed);
-        }
+        self.running.values().for_each(|one| one.stop.end());
     }
 }
 

@@ -69,7 +69,7 @@ impl Slot {
                 self.recover(&batch, &*panic);
             }
             drop(present);
-            self.queue.lock().release(batch.need);
+            self.queue.lock().release(&batch);
             self.pending_ends.send_due(Instant::now(), &context.outbox);
         }
         self.pending_ends.send(&context.outbox);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 
-use sunward_core::{Capacity, FailureKind, Lease, RunId};
+use sunward_core::{Capacity, FailureKind, Lease, RunId, Span};
 use sunward_protocol::{FromWorker, ToWorker};
 
 use crate::batch::Need;
@@ -127,6 +127,7 @@ impl Worker {
             }
             ToWorker::Lease(lease) => self.shared.lease(lease),
             ToWorker::Revoke { run } => self.shared.revoke(run),
+            ToWorker::Yield { tasks, stops } => self.shared.make_way(tasks, stops),
             ToWorker::Forget { run } => self.shared.queue.lock().forget(run),
             ToWorker::Stop => self.shared.leave(),
         }
@@ -223,6 +224,18 @@ impl Shared {
                 &lease,
                 FailureKind::Cancelled,
                 "it was stopped before it started",
+            );
+        }
+    }
+
+    fn make_way(&self, tasks: Span, stops: bool) {
+        let given_back = self.queue.lock().make_way(tasks, stops);
+        self.wake_all();
+        for lease in given_back {
+            self.answer(
+                &lease,
+                FailureKind::Preempted,
+                "it was given back before it started",
             );
         }
     }

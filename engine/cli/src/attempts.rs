@@ -132,6 +132,16 @@ impl History {
                     self.cut_off(*stage, *index);
                 }
             }
+            // Nothing of these leases ran, so there is no attempt.
+            Fact::GivenBack {
+                run,
+                stage,
+                indices,
+            } if *run == self.run => {
+                for index in indices {
+                    self.open.remove(&(*stage, *index));
+                }
+            }
             Fact::Finished { run, stage, .. } if *run == self.run => self.finished(*stage, fact),
             Fact::Failed { run, .. } if *run == self.run => self.failed(fact),
             _ => {}
@@ -337,5 +347,20 @@ mod tests {
             Fact::EngineStarted { at: Timestamp(50) },
         ];
         assert_eq!(told(&facts), [(3, 1, 20, 0, true)]);
+    }
+
+    #[test]
+    fn what_was_given_back_before_it_ran_is_no_attempt() {
+        let given_back = Fact::GivenBack {
+            run: RUN,
+            stage: StageId(0),
+            indices: vec![3],
+        };
+        let facts = [
+            leased(3, 1, 1, 20),
+            given_back,
+            Fact::EngineStarted { at: Timestamp(50) },
+        ];
+        assert_eq!(told(&facts), []);
     }
 }

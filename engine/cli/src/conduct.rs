@@ -21,6 +21,7 @@ use sunward_worker::{Host, Options, Worker};
 use sunward_workflows::Form;
 
 use crate::context::Context;
+use crate::demand;
 use crate::device::Device;
 use crate::exit::{self, Exit};
 use crate::feeds::Feeds;
@@ -205,12 +206,14 @@ pub(crate) fn conduct(
             message,
         });
     })?;
+    let demand = demand::feed_of(context, &start)?;
     let setup = Setup {
         journal: Box::new(journal),
         clock: clock(&mut start),
         transport: Box::new(move |_: WorkerId, message| worker.tell(message)),
         resolver,
         feed: feeds.map(|feeds| Box::new(feeds) as Box<dyn ForecastFeed>),
+        demand,
         inbox,
         limits: Limits::default(),
     };

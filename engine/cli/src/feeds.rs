@@ -21,7 +21,7 @@ pub(crate) const SLOT_MS: u64 = 900_000;
 const AHEAD_MS: u64 = 48 * 3_600_000;
 
 /// The greatest horizon in milliseconds: two weeks. Beyond it, a forecast is a season's mean.
-const AHEAD_LIMIT_MS: u64 = 14 * 24 * 3_600_000;
+pub(crate) const AHEAD_LIMIT_MS: u64 = 14 * 24 * 3_600_000;
 
 /// The data of grids and pools.
 #[derive(Clone, Debug)]

@@ -23,7 +23,7 @@ use crate::settings::Settings;
 pub(crate) struct SignalArgs {
     /// Source of grid signals: a folder with a recorded grid, ZONE.csv for each zone; or providers,
     /// separated by commas, the preferred one first: electricity-maps, watttime, uk,
-    /// carbon-aware-sdk, entsoe, eia [default: `grid` in your settings]
+    /// carbon-aware-sdk, entsoe, eia, openadr [default: `grid` in your settings]
     #[arg(long, value_name = "DIR|PROVIDER")]
     pub(crate) grid: Option<String>,
     /// The grid zone of this machine, as Electricity Maps names it, such as DE [default: `zone` in

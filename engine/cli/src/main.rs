@@ -10,6 +10,7 @@ mod changes;
 mod conduct;
 mod context;
 mod cuda_sources;
+mod demand;
 mod device;
 mod doctor;
 mod everywhere;

@@ -1,15 +1,20 @@
-//! The settings that say how providers are asked: `electricity_maps` and `places`.
+//! The settings that say how providers are asked: `electricity_maps`, `places` and `openadr`.
 
 use std::collections::BTreeMap;
 
-use sunward_grid::provider::{ApiVersion, ElectricityMapsOptions, Options, Point, Points};
+use sunward_grid::provider::{
+    ApiVersion, ElectricityMapsOptions, Ghg, OpenAdrOptions, Options, Point, Points,
+};
 use sunward_workflows::Value;
 use sunward_workflows::fields::{Fields, unfit};
 
 /// The names of the settings of Electricity Maps.
 const MAPS_KEYS: &[&str] = &["version", "emissions", "estimates"];
 
-/// Reads both settings.
+/// The names of the settings of a site's OpenADR server.
+const OPENADR_KEYS: &[&str] = &["url", "program", "ven", "targets", "ghg"];
+
+/// Reads these settings.
 ///
 /// # Errors
 /// Names a value that is not valid, and what was expected.
@@ -17,6 +22,48 @@ pub(crate) fn options(fields: &Fields) -> Result<Options, String> {
     Ok(Options {
         electricity_maps: electricity_maps(fields)?,
         points: Points::new(places(fields)?),
+        openadr: openadr(fields)?,
+    })
+}
+
+fn openadr(fields: &Fields) -> Result<OpenAdrOptions, String> {
+    let key = "openadr";
+    let map = match fields.value(key) {
+        None => return Ok(OpenAdrOptions::default()),
+        Some(Value::Map(map)) => map.clone(),
+        Some(other) => {
+            let expected = "a map such as `{ url: https://vtn.example.org/openadr3/3.1.0 }`";
+            return Err(unfit(key, other, expected));
+        }
+    };
+    let own = Fields::new(map, OPENADR_KEYS, "setting of `openadr`")?;
+    let wrong = |name: &str, value: &Value, expected: &str| {
+        unfit(&format!("{key}.{name}"), value, expected)
+    };
+    let text = |name: &str| match own.value(name) {
+        None => Ok(None),
+        Some(value @ (Value::Map(_) | Value::List(_))) => Err(wrong(name, value, "text")),
+        Some(value) => Ok(Some(value.to_text())),
+    };
+    let mut names: Vec<String> = text("ven")?.into_iter().collect();
+    match own.value("targets") {
+        None => {}
+        Some(Value::List(list)) => names.extend(list.iter().map(|one| one.to_text())),
+        Some(other) => return Err(wrong("targets", other, "a list of names")),
+    }
+    Ok(OpenAdrOptions {
+        url: text("url")?,
+        program: text("program")?,
+        names,
+        ghg: match (text("ghg")?.as_deref(), own.value("ghg")) {
+            (None | Some("marginal"), _) => Ghg::Marginal,
+            (Some("average"), _) => Ghg::Average,
+            (_, value) => {
+                let value = value.cloned().unwrap_or(Value::Null);
+                return Err(wrong("ghg", &value, "`marginal` or `average`"));
+            }
+        },
+        zone: fields.text("zone").ok().flatten(),
     })
 }
 
@@ -85,14 +132,14 @@ fn place(value: &Value) -> Option<Point> {
 
 #[cfg(test)]
 mod tests {
-    use sunward_grid::provider::{ApiVersion, Options};
+    use sunward_grid::provider::{ApiVersion, Ghg, Options};
     use sunward_workflows::fields::Fields;
     use sunward_workflows::read_params;
 
     fn read(text: &str) -> Result<Options, String> {
         let fields = Fields::new(
             read_params(text)?,
-            &["electricity_maps", "places"],
+            &["electricity_maps", "places", "openadr", "zone"],
             "setting",
         )?;
         super::options(&fields)
@@ -108,6 +155,20 @@ mod tests {
         let maps = options.electricity_maps;
         assert_eq!(maps.version, ApiVersion::V3);
         assert!(maps.is_direct && !maps.with_estimates);
+        let site = read(
+            "zone: DE\nopenadr: { url: 'http://vtn:3000', program: site-dr, ven: lab-7, targets: [group-a], ghg: average }",
+        )
+        .unwrap()
+        .openadr;
+        assert_eq!(site.names, ["lab-7", "group-a"]);
+        assert_eq!(
+            (site.program.as_deref(), site.ghg),
+            (Some("site-dr"), Ghg::Average)
+        );
+        assert_eq!(
+            (site.url.as_deref(), site.zone.as_deref()),
+            (Some("http://vtn:3000"), Some("DE"))
+        );
         let place = options.points.of("DE").unwrap();
         assert_eq!(place.to_string(), "48.100,11.600");
     }
@@ -142,6 +203,26 @@ mod tests {
             (
                 "places: { DE: [91, 0] }",
                 "`places.DE` cannot be a list; expected a latitude",
+            ),
+            (
+                "openadr: http://vtn",
+                "`openadr` cannot be `http://vtn`; expected a map",
+            ),
+            (
+                "openadr: { program: [a] }",
+                "`openadr.program` cannot be a list; expected text",
+            ),
+            (
+                "openadr: { targets: a }",
+                "`openadr.targets` cannot be `a`; expected a list of names",
+            ),
+            (
+                "openadr: { ghg: all }",
+                "`openadr.ghg` cannot be `all`; expected `marginal` or `average`",
+            ),
+            (
+                "openadr: { token: x }",
+                "there is no setting of `openadr` `token`",
             ),
             (
                 "places: [1, 2]",

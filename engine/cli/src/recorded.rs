@@ -12,6 +12,7 @@ use sunward_state::{Reader, Scope, is_engaged};
 use crate::attempts::{Attempt, History};
 use crate::exit::wrong_input;
 use crate::machine::now;
+use crate::view::demand::DemandView;
 
 /// The state of one run, folded from its facts.
 pub(crate) struct Recorded {
@@ -91,6 +92,12 @@ impl Recorded {
             RunStatus::Running => waits(&self.state, self.id),
             _ => Vec::new(),
         }
+    }
+
+    /// What a grid operator asks of its pools, and what its tasks did for it.
+    pub(crate) fn demand(&self, run: &RunState) -> Option<DemandView> {
+        let is_running = self.status == RunStatus::Running;
+        DemandView::of(self.state.curtailments(), run, is_running)
     }
 
     /// Its emissions, as far as intensities are known.

@@ -24,6 +24,7 @@ const KEYS: &[&str] = &[
     "grid_url",
     "electricity_maps",
     "places",
+    "openadr",
     "shared",
 ];
 
@@ -51,7 +52,7 @@ pub(crate) struct Settings {
     pub(crate) pue: Option<f64>,
     /// The address of the provider, if it is self-hosted.
     pub(crate) grid_url: Option<String>,
-    /// How providers are asked: `electricity_maps` and `places`.
+    /// How providers are asked: `electricity_maps`, `places` and `openadr`.
     pub(crate) providers: Options,
     /// Who can access new homes besides the owner.
     pub(crate) shared: Option<Shared>,

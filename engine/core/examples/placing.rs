@@ -98,6 +98,7 @@ fn problem(gpus: u32, stages: u64) -> Problem {
         }),
         outlook: Arc::new(outlook(gpus, &mut random)),
         reserved: Arc::new(Reserved::default()),
+        curtailments: Arc::default(),
         asks: (1..=stages).map(|run| stage(run, &mut random)).collect(),
         transfer_milliwatt_hours_per_gb: 2000,
         shares: BTreeMap::new(),

@@ -125,7 +125,10 @@ impl Bench {
                 count: u32::try_from(keys.len()).unwrap(),
                 hits: Vec::new(),
             }),
-            Order::Revoke { .. } | Order::Close { .. } | Order::Solve { .. } => {}
+            Order::Revoke { .. }
+            | Order::Yield { .. }
+            | Order::Close { .. }
+            | Order::Solve { .. } => {}
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::curtailment::{Curtailments, Level, Measure};
 use crate::dataset::{Dataset, TaskResult};
 use crate::energy::Energy;
 use crate::failure::Failure;
@@ -319,6 +320,54 @@ pub enum Fact {
         /// The times.
         times: Arc<Times>,
     },
+    /// What grid operators ask of pools. It replaces what was known of it.
+    CurtailmentsKnown {
+        /// The moment at which it became known.
+        at: Timestamp,
+        /// Everything that is asked.
+        curtailments: Arc<Curtailments>,
+    },
+    /// Pools are restricted as these levels say, from now on. All other pools are free.
+    Curtailed {
+        /// The moment at which it became true.
+        at: Timestamp,
+        /// The pools that are restricted, ascending.
+        levels: Vec<(PoolId, Level)>,
+    },
+    /// Interruptible tasks of a stage were asked to make way for a curtailment.
+    YieldAsked {
+        /// The run that the stage belongs to.
+        run: RunId,
+        /// The stage, by its place in the run's plan.
+        stage: StageId,
+        /// The moment at which it became true.
+        at: Timestamp,
+        /// How many, for what and until when.
+        yielding: Yielding,
+    },
+    /// Leases were given back before anything of them ran. The tasks are ready again, and no attempt
+    /// counts.
+    GivenBack {
+        /// The run that the stage belongs to.
+        run: RunId,
+        /// The stage, by its place in the run's plan.
+        stage: StageId,
+        /// The indices of the tasks.
+        indices: Vec<u32>,
+    },
+}
+
+/// What some tasks were asked to do for a curtailment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Yielding {
+    /// The number of tasks.
+    pub tasks: u32,
+    /// The curtailment.
+    pub measure: Measure,
+    /// When it ends, if that is known.
+    pub until: Option<Timestamp>,
+    /// Who asks for it.
+    pub told_by: String,
 }
 
 impl Fact {
@@ -347,6 +396,8 @@ impl Fact {
             | Self::StartCame { run, .. }
             | Self::PlacementLapsed { run, .. }
             | Self::ResultsLost { run, .. }
+            | Self::YieldAsked { run, .. }
+            | Self::GivenBack { run, .. }
             | Self::BudgetExceeded { run, .. } => Some(*run),
             Self::Leased { lease, .. } => Some(lease.run),
             Self::EngineStarted { .. }
@@ -356,6 +407,8 @@ impl Fact {
             | Self::FleetKnown { .. }
             | Self::OutlookKnown { .. }
             | Self::TimesKnown { .. }
+            | Self::CurtailmentsKnown { .. }
+            | Self::Curtailed { .. }
             | Self::ActualsKnown { .. }
             | Self::SolveRequested { .. }
             | Self::SignalsKnown { .. }
@@ -379,6 +432,9 @@ impl Fact {
             | Self::SolveRequested { at, .. }
             | Self::StartCame { at, .. }
             | Self::BudgetExceeded { at, .. }
+            | Self::CurtailmentsKnown { at, .. }
+            | Self::Curtailed { at, .. }
+            | Self::YieldAsked { at, .. }
             | Self::PlacementLapsed { at, .. } => Some(*at),
             Self::Finished { successes, .. } => {
                 let ends = successes

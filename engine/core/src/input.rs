@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::curtailment::Curtailments;
 use crate::dataset::{Dataset, TaskResult};
 use crate::digest::Digest;
 use crate::energy::Energy;
@@ -67,6 +68,11 @@ pub enum Input {
     Outlook {
         /// The outlook.
         outlook: Arc<Outlook>,
+    },
+    /// What grid operators ask of pools.
+    Curtailments {
+        /// Everything that is asked. It replaces what was known.
+        curtailments: Arc<Curtailments>,
     },
     /// Who publishes the figures of zones. Give it before the outlook and the measurements that it is
     /// about.

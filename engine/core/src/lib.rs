@@ -21,6 +21,7 @@ pub mod advance;
 pub mod apply;
 pub mod at_home;
 pub mod attempt;
+pub mod curtailment;
 pub mod dataset;
 pub mod decide;
 pub mod digest;
@@ -56,6 +57,7 @@ mod tasks;
 pub use advance::advance;
 pub use apply::apply;
 pub use attempt::AttemptStatus;
+pub use curtailment::{Curtailment, Curtailments, Level, Measure};
 pub use dataset::{Dataset, DatasetKind, PartRef, TaskResult, Written};
 pub use decide::decide;
 pub use digest::{Digest, Hasher};
@@ -65,7 +67,7 @@ pub use explain::{
     Explanation, NamedPool, PlacedSegment, PlacedStage, PlacementAlternative, Reason, WhyRan,
     explain,
 };
-pub use fact::{Fact, RunStatus, SkipReason, Success};
+pub use fact::{Fact, RunStatus, SkipReason, Success, Yielding};
 pub use failure::{Blame, Failure, FailureKind};
 pub use ids::{AttemptId, Generation, RunId, StageId, TaskId, Timestamp, WorkerId};
 pub use illegal::Illegal;
@@ -73,7 +75,7 @@ pub use ingredient::{Ingredient, IngredientValue, diff_ingredients};
 pub use input::{Capacity, Input, Outcome, TaskEnd};
 pub use key::{TaskKeys, ingredients, task_key};
 pub use late::Late;
-pub use lease::Lease;
+pub use lease::{Lease, Span};
 pub use ledger::{
     Account, Actuals, AttemptRecord, Basis, Budgeted, Carbon, Certainty, Intensities, Ledger,
     Overrun, Quarter, Signal,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::digest::Digest;
 use crate::fact::{Fact, RunStatus};
 use crate::ids::{RunId, StageId, WorkerId};
-use crate::lease::Lease;
+use crate::lease::{Lease, Span};
 use crate::place::Problem;
 
 /// The answer to one input. The orders are sent once the facts are durable.
@@ -59,6 +59,16 @@ pub enum Order {
         worker: WorkerId,
         /// The run whose leases are revoked.
         run: RunId,
+    },
+    /// Make way for a curtailment: give back those of these tasks that have not begun, and stop those
+    /// that run if `stops` is set. Answered by `Ended` with `Preempted` for each of them.
+    Yield {
+        /// The worker that holds them.
+        worker: WorkerId,
+        /// The tasks.
+        tasks: Span,
+        /// Whether running tasks stop.
+        stops: bool,
     },
     /// The run has ended, and none of its tasks is in flight.
     Close {

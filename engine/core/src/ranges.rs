@@ -50,6 +50,21 @@ impl Ranges {
                 .is_some_and(|(_, &last)| last >= end)
     }
 
+    /// The set without its last `count` indices, and those.
+    pub(crate) fn split_last(&self, count: u32) -> (Self, Self) {
+        let (mut kept, mut taken) = (self.clone(), Self::default());
+        for (first, end) in self.spans.iter().rev() {
+            let wanted = count - taken.len;
+            if wanted == 0 {
+                break;
+            }
+            let from = end.saturating_sub(wanted).max(*first);
+            kept.remove(from, *end);
+            taken.insert(from, *end);
+        }
+        (kept, taken)
+    }
+
     /// Adds `first..end`. Indices that are already in the set stay.
     pub(crate) fn insert(&mut self, mut first: u32, mut end: u32) {
         if first >= end {

@@ -1,5 +1,6 @@
 //! The loop: handle arrivals, decide, apply, give the group to the journal, release its orders.
 
+mod listen;
 mod lookup;
 mod mend;
 mod wait;
@@ -17,6 +18,7 @@ use sunward_protocol::{Envelope, FromWorker, ToWorker};
 use sunward_state::Reader;
 
 use crate::clock::Clock;
+use crate::demand::Demand;
 use crate::error::DriveError;
 use crate::event::Event;
 use crate::feed::Watch;
@@ -98,6 +100,7 @@ struct Engine<'a, 'o> {
     asked: VecDeque<Question>,
     solver: Solver,
     watch: Option<Watch>,
+    demand: Option<Demand>,
     /// Arrivals during the first look at the feed.
     delayed: VecDeque<Arrival>,
     pending: Pending,
@@ -128,6 +131,10 @@ impl<'a, 'o> Engine<'a, 'o> {
             Some(feed) => Some(Watch::start(feed, setup.clock.now(), line.clone())?),
             None => None,
         };
+        let demand = match setup.demand {
+            Some(feed) => Some(Demand::start(feed, line.clone())?),
+            None => None,
+        };
         let engine = Self {
             run,
             state,
@@ -146,6 +153,7 @@ impl<'a, 'o> Engine<'a, 'o> {
             asked: VecDeque::new(),
             solver: Solver::new(line),
             watch,
+            demand,
             delayed: VecDeque::new(),
             pending: Pending::default(),
             losses: Losses::default(),
@@ -174,6 +182,7 @@ impl<'a, 'o> Engine<'a, 'o> {
         }
         self.observer.began(&self.state);
         self.verify_outputs();
+        self.listen()?;
         self.look_around()?;
         loop {
             if let Course::Over(status) = self.turn()? {
@@ -228,6 +237,7 @@ impl<'a, 'o> Engine<'a, 'o> {
                 self.take_answer(*answer)?;
             }
             Arrival::Seen(seen) => self.see(*seen)?,
+            Arrival::Demanded(heard) => self.follow(*heard)?,
             Arrival::Solved(solved) => {
                 self.solver.answered();
                 self.place(*solved)?;
@@ -371,7 +381,10 @@ impl<'a, 'o> Engine<'a, 'o> {
                 keys: keys.into(),
             }),
             Order::Solve { problem } => self.asked.push_back(Question::Solve(problem)),
-            Order::Dispatch { .. } | Order::Revoke { .. } | Order::Close { .. } => {
+            Order::Dispatch { .. }
+            | Order::Revoke { .. }
+            | Order::Yield { .. }
+            | Order::Close { .. } => {
                 self.pending.orders.push(order);
             }
         }
@@ -499,6 +512,11 @@ impl<'a, 'o> Engine<'a, 'o> {
                 Order::Revoke { worker, run } => {
                     self.registry.send(worker, ToWorker::Revoke { run });
                 }
+                Order::Yield {
+                    worker,
+                    tasks,
+                    stops,
+                } => self.registry.send(worker, ToWorker::Yield { tasks, stops }),
                 Order::Close { run, status } => return self.close(run, status),
                 Order::Resolve { .. } | Order::Lookup { .. } | Order::Solve { .. } => {}
             }

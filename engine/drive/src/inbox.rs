@@ -9,6 +9,7 @@ use sunward_core::{Actuals, Signal, Timestamp};
 use sunward_protocol::Envelope;
 use sunward_state::StateError;
 
+use crate::demand::Heard;
 use crate::resolver::Answer;
 
 /// A request of the user, or of a signal.
@@ -33,6 +34,8 @@ pub(crate) enum Arrival {
     Answered(Box<Answer>),
     /// An answer of the feed.
     Seen(Box<Seen>),
+    /// What grid operators ask.
+    Demanded(Box<Heard>),
     /// An answer of the placer.
     Solved(Box<Solved>),
     /// The journal's writer finished its work.

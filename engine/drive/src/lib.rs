@@ -22,6 +22,7 @@
 
 mod cancel;
 pub mod clock;
+pub mod demand;
 mod engine;
 pub mod error;
 pub mod event;
@@ -47,6 +48,7 @@ mod writer;
 
 pub use cancel::cancel;
 pub use clock::{Clock, ScaledClock, SystemClock};
+pub use demand::{DemandFeed, Demanded};
 pub use engine::run;
 pub use error::DriveError;
 pub use event::Event;

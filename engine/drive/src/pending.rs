@@ -40,7 +40,9 @@ fn weight_of(fact: &Fact) -> usize {
     match fact {
         Fact::Finished { successes, .. } => successes.len(),
         Fact::LookedUp { hits, .. } | Fact::Shared { hits, .. } => hits.len(),
-        Fact::Lost { indices, .. } | Fact::Readied { indices, .. } => indices.len(),
+        Fact::Lost { indices, .. }
+        | Fact::GivenBack { indices, .. }
+        | Fact::Readied { indices, .. } => indices.len(),
         Fact::EngineStarted { .. }
         | Fact::Submitted { .. }
         | Fact::Resumed { .. }
@@ -60,6 +62,9 @@ fn weight_of(fact: &Fact) -> usize {
         | Fact::WorkerCapacity { .. }
         | Fact::FleetKnown { .. }
         | Fact::TimesKnown { .. }
+        | Fact::CurtailmentsKnown { .. }
+        | Fact::Curtailed { .. }
+        | Fact::YieldAsked { .. }
         | Fact::OutlookKnown { .. }
         | Fact::SignalsKnown { .. }
         | Fact::SolveRequested { .. }

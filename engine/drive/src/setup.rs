@@ -8,6 +8,7 @@ use sunward_core::{RunId, RunSpec, RunStatus, State};
 use sunward_state::Journal;
 
 use crate::clock::Clock;
+use crate::demand::DemandFeed;
 use crate::feed::ForecastFeed;
 use crate::inbox::Inbox;
 use crate::resolver::InputResolver;
@@ -25,6 +26,8 @@ pub struct Setup {
     pub resolver: Arc<dyn InputResolver>,
     /// The forecast feed. Without one, nothing waits for clean power.
     pub feed: Option<Box<dyn ForecastFeed>>,
+    /// What grid operators ask of pools. Without it, nothing restricts them.
+    pub demand: Option<Box<dyn DemandFeed>>,
     /// The inbox.
     pub inbox: Inbox,
     /// Limits.

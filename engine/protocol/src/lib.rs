@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use sunward_core::{
-    Capacity, Dataset, Lease, RunId, StageId, StagedFiles, TaskEnd, TaskId, Tasks, WorkerId,
+    Capacity, Dataset, Lease, RunId, Span, StageId, StagedFiles, TaskEnd, TaskId, Tasks, WorkerId,
 };
 use sunward_workflows::{Stage, Value};
 
@@ -27,6 +27,14 @@ pub enum ToWorker {
     Revoke {
         /// The run.
         run: RunId,
+    },
+    /// Give back those of these tasks that have not begun, and end those that run if `stops` is set.
+    /// Each is answered by an end with `Preempted`. The worker may be given them again.
+    Yield {
+        /// The tasks.
+        tasks: Span,
+        /// Whether running tasks end.
+        stops: bool,
     },
     /// Forget the run's jobs, because nothing more of it will come.
     Forget {

@@ -81,6 +81,10 @@ pub fn run_change(fact: &Fact) -> Option<RunChange<'_>> {
         | Fact::WorkerCapacity { .. }
         | Fact::FleetKnown { .. }
         | Fact::TimesKnown { .. }
+        | Fact::CurtailmentsKnown { .. }
+        | Fact::Curtailed { .. }
+        | Fact::YieldAsked { .. }
+        | Fact::GivenBack { .. }
         | Fact::OutlookKnown { .. }
         | Fact::SignalsKnown { .. }
         | Fact::SolveRequested { .. }

@@ -13,7 +13,8 @@ use crate::group::{FileStamp, Group, Position};
 pub enum Scope {
     /// The facts of all runs that are not archived, and of workers.
     Live,
-    /// The facts of one run, archived or not, and of engines and workers in between.
+    /// The facts of one run, archived or not, and of engines and workers in between. While it is in
+    /// progress, also of those after its last one.
     Run(RunId),
 }
 

@@ -74,7 +74,7 @@ impl Monitor<'_> {
             outbox: &self.context.outbox,
             wakeup: self.context.wakeups.of(self.place),
             grace: self.context.options.grace,
-            stop: self.attempt.stop,
+            stop: &self.attempt.stop.stop,
             limits,
             log: self.log,
             buffer: self.buffer,
@@ -124,7 +124,7 @@ impl Child {
         let gpus = match batch.job.venue {
             Venue::Gpu => context
                 .devices
-                .take(&batch.job.job.stage.resources, &batch.stop)?,
+                .take(&batch.job.job.stage.resources, &batch.stop.stop)?,
             Venue::Host | Venue::Twin => HeldGpus::default(),
         };
         environment.set(VISIBLE, gpus.visible());

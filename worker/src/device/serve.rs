@@ -21,7 +21,7 @@ use crate::kernels;
 use crate::kernels::prepared::PreparedKernel;
 use crate::outputs;
 use crate::rejects;
-use crate::stop::Stop;
+use crate::stop::BatchStop;
 
 /// Why a child could not serve.
 #[derive(Debug, thiserror::Error)]
@@ -79,7 +79,7 @@ struct Server {
     prepared: PreparedKernel,
     job: Job,
     /// Never set: the worker ends the whole process.
-    stop: Stop,
+    stop: BatchStop,
     context: Context,
 }
 
@@ -99,7 +99,7 @@ impl Server {
             store,
             prepared,
             job: assignment.job,
-            stop: Stop::default(),
+            stop: BatchStop::default(),
             context: Context::new(threads).with_device(device),
         })
     }
@@ -114,7 +114,7 @@ impl Server {
             stop: &self.stop,
         };
         let task = self.prepared.task(&self.store, &attempt)?;
-        let tables = kernels::run(&self.prepared, &task, &self.stop, &self.context)?;
+        let tables = kernels::run(&self.prepared, &task, &self.stop.stop, &self.context)?;
         let rejects = rejects::of(self.prepared.kernel().entry(), task.inputs(), &tables);
         for (port, table) in outputs::in_order(&self.job.stage, tables)? {
             let path = outputs::table_file(&request.outputs, port);

@@ -109,12 +109,14 @@ impl KernelExecutor {
         let timeout = stage.timeout_ms;
         let guard = timeout.filter(|_| !prepared.is_trivial()).map(|ms| {
             let until = Instant::now() + Duration::from_millis(ms);
-            self.context.watchdog.guard(until, &batch.stop)
+            self.context.watchdog.guard(until, &batch.stop.stop)
         });
-        let stop = guard.as_ref().map_or(&batch.stop, watchdog::Guard::stop);
+        let stop = guard
+            .as_ref()
+            .map_or(&batch.stop.stop, watchdog::Guard::stop);
         let threads = usize::try_from(batch.need.cpus).unwrap_or(1);
         let context = Context::new(threads).with_stop(Arc::clone(stop));
-        let outputs = run(prepared, &task, attempt.stop, &context)?;
+        let outputs = run(prepared, &task, &attempt.stop.stop, &context)?;
         let rejects = rejects::of(prepared.kernel().entry(), task.inputs(), &outputs);
         outputs::store_tables(store, stage, outputs, rejects)
     }

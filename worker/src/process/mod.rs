@@ -117,7 +117,7 @@ impl ProcessExecutor {
             return Err(Fault::cancelled());
         }
         job.command
-            .get_or_make(|| PreparedCommand::new(&self.context, attempt.job, attempt.stop))
+            .get_or_make(|| PreparedCommand::new(&self.context, attempt.job, &attempt.stop.stop))
     }
 
     fn run(
@@ -176,7 +176,11 @@ impl ProcessExecutor {
         let judged = full::reconsider(judged, task_folder, stage, log);
         verdict::compare_inputs(judged, &mut order.views, task_folder)?;
         writers::refuse(&order.outputs)?;
-        let store = self.context.options.store.stopped_by(task.attempt.stop);
+        let store = self
+            .context
+            .options
+            .store
+            .stopped_by(&task.attempt.stop.stop);
         // The search comes before the outputs move into the store. The user is told only once they
         // are stored.
         let staged = task.prepared.staged();
@@ -223,7 +227,7 @@ impl ProcessExecutor {
             checkpoint: order.checkpoint.as_ref().map(Checkpoint::path),
             outbox: &context.outbox,
             wakeup: context.wakeups.of(self.place),
-            stop: attempt.stop,
+            stop: &attempt.stop.stop,
             grace: context.options.grace,
             limits: Limits {
                 until: stage

@@ -134,7 +134,7 @@ impl PreparedCommand {
             staged.place(task_folder.work())?;
         }
         let mut scope = self.surroundings.scope(attempt.number, &share);
-        let store = &context.options.store.stopped_by(attempt.stop);
+        let store = &context.options.store.stopped_by(&attempt.stop.stop);
         let inputs = self.inputs.of_task(store, &share, task_folder)?;
         let TaskInputs { values, mut views } = inputs;
         if let Some(named) = &self.named {
@@ -161,7 +161,9 @@ impl PreparedCommand {
             environment.set(checkpoint::VARIABLE, checkpoint.path());
         }
         // The GPUs are taken last, so that no step that can fail delays another user of them.
-        let gpus = context.devices.take(&job.stage.resources, attempt.stop)?;
+        let gpus = context
+            .devices
+            .take(&job.stage.resources, &attempt.stop.stop)?;
         if job.stage.resources.gpus != Gpus::None {
             environment.set(VISIBLE, gpus.visible());
         }

@@ -1,7 +1,7 @@
 //! Tests of admission by disk space and by GPUs.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use sunward_core::{Generation, Tasks};
 use sunward_protocol::Job;
@@ -65,10 +65,10 @@ fn lease(queue: &mut Queue, stage: u32, count: u32) {
     queue.add_lease(lease).unwrap();
 }
 
-/// The stage of the task that starts now; `None` if none may.
-fn start(queue: &mut Queue) -> Option<(u32, Need)> {
+/// The stage of the task that starts now, and its batch; `None` if none may.
+fn start(queue: &mut Queue) -> Option<(u32, Batch)> {
     match queue.next() {
-        Next::Work(batch) => Some((batch.job.job.stage_id.0, batch.need)),
+        Next::Work(batch) => Some((batch.job.job.stage_id.0, batch)),
         Next::Wait | Next::Leave => None,
     }
 }
@@ -78,14 +78,14 @@ fn a_task_starts_only_with_its_space_free_beyond_what_running_ones_declared() {
     let free = Arc::new(AtomicU64::new(13 * GIB));
     let mut queue = queue(&free);
     lease(&mut queue, 0, 3);
-    let (_, need) = start(&mut queue).unwrap();
-    assert_eq!(need.disk_bytes, 6 * GIB);
+    let (_, batch) = start(&mut queue).unwrap();
+    assert_eq!(batch.need.disk_bytes, 6 * GIB);
     assert!(start(&mut queue).is_some());
     assert!(start(&mut queue).is_none(), "13 GiB are not three times 6");
     assert!(!queue.has_work());
     // Running tasks hold the space, so it will be released, and there is nothing to report.
     assert!(queue.shortage().is_none());
-    queue.release(need);
+    queue.release(&batch);
     assert!(start(&mut queue).is_some());
 }
 
@@ -97,12 +97,12 @@ fn a_task_that_waits_for_running_ones_is_overtaken_only_so_often() {
     let (_, large) = start(&mut queue).unwrap();
     lease(&mut queue, 1, 100);
     for _ in 0..OVERTAKEN_AT_MOST {
-        let (stage, need) = start(&mut queue).unwrap();
+        let (stage, batch) = start(&mut queue).unwrap();
         assert_eq!(stage, 1);
-        queue.release(need);
+        queue.release(&batch);
     }
     assert!(start(&mut queue).is_none(), "the large one's turn");
-    queue.release(large);
+    queue.release(&large);
     assert_eq!(start(&mut queue).unwrap().0, 0);
 }
 
@@ -113,9 +113,9 @@ fn a_task_that_waits_for_space_which_nobody_here_holds_bars_nobody() {
     lease(&mut queue, 0, 1);
     lease(&mut queue, 1, 100);
     for _ in 0..100 {
-        let (stage, need) = start(&mut queue).unwrap();
+        let (stage, batch) = start(&mut queue).unwrap();
         assert_eq!(stage, 1);
-        queue.release(need);
+        queue.release(&batch);
     }
     assert!(start(&mut queue).is_none());
     let shortage = queue.shortage().unwrap();
@@ -131,15 +131,15 @@ fn tasks_that_wait_for_gpus_take_no_slot_and_leave_cores_to_others_for_as_long_a
     let mut queue = queue(&Arc::new(AtomicU64::new(0)));
     lease(&mut queue, 2, 4);
     let [first, second] = [start(&mut queue).unwrap(), start(&mut queue).unwrap()];
-    assert_eq!((first.0, first.1.gpus, second.0), (2, 1, 2));
+    assert_eq!((first.0, first.1.need.gpus, second.0), (2, 1, 2));
     assert!(start(&mut queue).is_none(), "both GPUs are taken");
     lease(&mut queue, 1, 100);
     for _ in 0..2 * OVERTAKEN_AT_MOST {
-        let (stage, need) = start(&mut queue).unwrap();
-        assert_eq!((stage, need.gpus), (1, 0));
-        queue.release(need);
+        let (stage, batch) = start(&mut queue).unwrap();
+        assert_eq!((stage, batch.need.gpus), (1, 0));
+        queue.release(&batch);
     }
-    queue.release(first.1);
+    queue.release(&first.1);
     assert_eq!(
         start(&mut queue).unwrap().0,
         2,
@@ -157,12 +157,47 @@ fn a_task_for_many_gpus_is_not_overtaken_for_ever_by_those_for_few() {
     lease(&mut queue, 1, 1);
     lease(&mut queue, 2, 100);
     for _ in 0..OVERTAKEN_AT_MOST {
-        let (stage, need) = start(&mut queue).unwrap();
+        let (stage, batch) = start(&mut queue).unwrap();
         assert_eq!(stage, 2);
-        queue.release(need);
+        queue.release(&batch);
     }
     assert!(start(&mut queue).is_none(), "its turn");
-    queue.release(one);
-    let (stage, need) = start(&mut queue).unwrap();
-    assert_eq!((stage, need.gpus), (1, 2));
+    queue.release(&one);
+    let (stage, batch) = start(&mut queue).unwrap();
+    assert_eq!((stage, batch.need.gpus), (1, 2));
+}
+
+#[test]
+fn tasks_that_make_way_are_given_back_exactly_and_only_running_ones_of_the_span_stop() {
+    let mut queue = queue(&Arc::new(AtomicU64::new(0)));
+    lease(&mut queue, 1, 10);
+    let running: Vec<Batch> = (0..4).map(|_| start(&mut queue).unwrap().1).collect();
+    let span = |first, count| Span {
+        run: RunId(1),
+        stage: StageId(1),
+        first,
+        count,
+    };
+    let given = |leases: Vec<Lease>| -> Vec<u32> {
+        let tasks = leases.into_iter();
+        tasks
+            .flat_map(|one| one.first..one.first + one.count)
+            .collect()
+    };
+    assert_eq!(given(queue.make_way(span(2, 4), false)), [4, 5]);
+    assert!(running.iter().all(|batch| !batch.stopped()));
+    assert_eq!(given(queue.make_way(span(3, 4), true)), [6]);
+    let stopped: Vec<bool> = running.iter().map(Batch::stopped).collect();
+    assert_eq!(stopped, [false, false, false, true]);
+    assert!(running[3].stop.makes_way());
+    assert_eq!(given(queue.revoke(RunId(1))), [7, 8, 9]);
+    let away: Vec<bool> = running.iter().map(|batch| batch.stop.makes_way()).collect();
+    assert_eq!(away, [false, false, false, true], "the others end for good");
+    assert!(running.iter().all(Batch::stopped));
+    running.iter().for_each(|batch| queue.release(batch));
+    lease(&mut queue, 1, 1);
+    assert!(
+        !start(&mut queue).unwrap().1.stopped(),
+        "what comes later runs"
+    );
 }

@@ -10,8 +10,10 @@ use sunward_grid::provider::{
 
 use super::Finding;
 use crate::context::Context;
+use crate::demand::{in_words, server};
 use crate::machine::{now, shown};
 use crate::providers::access;
+use crate::render::style::harmless;
 use crate::render::units::{age, float};
 use crate::settings::Settings;
 
@@ -61,6 +63,9 @@ pub(crate) fn answers(context: &Context) -> Vec<Finding> {
     let configured = Provider::ALL.into_iter().filter(is_configured);
     configured
         .map(|provider| {
+            if provider == Provider::OpenAdr {
+                return operator(&access);
+            }
             let question = Question {
                 provider,
                 zone: settings.zone.as_deref(),
@@ -69,6 +74,52 @@ pub(crate) fn answers(context: &Context) -> Vec<Finding> {
             question.ask(&access)
         })
         .collect()
+}
+
+/// Asks the site's OpenADR server what it asks now.
+fn operator(access: &Access) -> Finding {
+    let check = Provider::OpenAdr.word();
+    let asked = server(access, LIMITS).and_then(|vtn| {
+        let events = vtn.events(now())?;
+        Ok((vtn.host().to_owned(), events))
+    });
+    let (host, events) = match asked {
+        Ok(answer) => answer,
+        Err(error) => return refused(check, &error),
+    };
+    let asked: Vec<String> = events.asked.iter().map(in_words).collect();
+    let mut found = match asked.as_slice() {
+        [] => format!("{host} answers, and asks nothing now"),
+        some => format!("{host} answers, and asks: {}", some.join("; ")),
+    };
+    if events.mistakes.is_empty() {
+        return Finding::good(check, harmless(&found));
+    }
+    found.push_str(&format!("; {}", events.mistakes.join("; ")));
+    let mend = "tell the operator which of its events are not valid";
+    Finding::note(check, harmless(&found), mend)
+}
+
+/// The finding that the site's OpenADR server gives no events.
+fn refused(check: &'static str, error: &SignalError) -> Finding {
+    let (key, url) = (
+        Provider::OpenAdr.variable("KEY"),
+        Provider::OpenAdr.variable("URL"),
+    );
+    let mend = match error {
+        SignalError::Access { variable, .. } if *variable == url => {
+            format!("correct `openadr.url` in your settings, or ${url}")
+        }
+        SignalError::Access { .. }
+        | SignalError::Refused {
+            status: 401 | 403, ..
+        } => format!("set ${key} to a token, or to client_id:client_secret"),
+        SignalError::NoProgram { .. } => "correct `openadr.program` in your settings".to_owned(),
+        _ => format!(
+            "see `proxy` and `certificates` above, and `openadr.url` in your settings or ${url}"
+        ),
+    };
+    Finding::problem(check, harmless(&error.to_string()), mend)
 }
 
 /// The providers that `grid` in the settings names.

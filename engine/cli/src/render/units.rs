@@ -50,6 +50,19 @@ pub(crate) fn joules(joules: f64) -> String {
     }
 }
 
+/// `12 W`, `2.5 kW`, `1.25 MW`, from milliwatts.
+pub(crate) fn watts(milliwatts: u64) -> String {
+    let watts = float(milliwatts) / 1000.0;
+    let (number, unit) = match watts {
+        watts if watts >= 1e6 => (watts / 1e6, "MW"),
+        watts if watts >= 1e3 => (watts / 1e3, "kW"),
+        watts => (watts, "W"),
+    };
+    let text = format!("{number:.2}");
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    format!("{text} {unit}")
+}
+
 /// `0.42 g`, `310 g`, `2.5 kg`, `1.20 t`, of CO2 equivalent.
 pub(crate) fn gco2e(grams: f64) -> String {
     let size = grams.abs();

@@ -7,6 +7,7 @@ use super::{ATTEMPTS_LISTED, Report, entries_html, timeline_svg};
 use crate::graph::svg;
 use crate::render::style::harmless;
 use crate::render::units::{bytes, count, gco2e, joules, seconds};
+use crate::view::demand::DemandView;
 use crate::view::made::made_on;
 
 const STYLE: &str = "
@@ -91,6 +92,7 @@ fn summary(report: &Report) -> Markup {
             @if let Some(ended) = &run.ended { ", ended " (ended) }
             br;
             @if let Some(late) = &run.late { span.late { "Late: " (harmless(&late.text)) } br; }
+            @for line in run.demand_response.iter().flat_map(DemandView::lines) { "Grid: " (line) br; }
             span.faint { (run.path) }
         }
     }

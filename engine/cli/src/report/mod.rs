@@ -69,7 +69,8 @@ pub(crate) struct AttemptView {
     pub(crate) energy_source: &'static str,
     /// The device it ran on; `None` if it ended before it had one.
     pub(crate) ran_on: Option<RanOn>,
-    /// `succeeded`, `failed`, `tried again`, or `cut off` by the end of its engine or worker.
+    /// `succeeded`, `failed`, `tried again`, `made way` for a curtailment or an owner, or `cut off` by
+    /// the end of its engine or worker.
     pub(crate) outcome: &'static str,
 }
 

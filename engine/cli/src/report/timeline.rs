@@ -2,6 +2,7 @@
 //! running attempts. It also shows how long a ready stage waited for its first attempt.
 
 use serde::Serialize;
+use sunward_core::{Failure, FailureKind};
 
 use crate::attempts::{Attempt, AttemptEnd, History};
 
@@ -53,7 +54,7 @@ pub(crate) struct Bar {
     pub(crate) length_ms: u64,
     /// The lane in which it is drawn.
     pub(crate) lane: usize,
-    /// `succeeded`, `failed`, `tried again` or `cut off`.
+    /// `succeeded`, `failed`, `tried again`, `made way` or `cut off`.
     pub(crate) outcome: &'static str,
 }
 
@@ -104,6 +105,14 @@ pub(crate) fn of(history: &History, names: &[String]) -> Timeline {
 pub(crate) const fn outcome(end: &AttemptEnd) -> &'static str {
     match end {
         AttemptEnd::Succeeded => "succeeded",
+        AttemptEnd::Failed {
+            failure:
+                Failure {
+                    kind: FailureKind::Preempted,
+                    ..
+                },
+            ..
+        } => "made way",
         AttemptEnd::Failed {
             tried_again: true, ..
         } => "tried again",

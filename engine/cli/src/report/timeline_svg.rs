@@ -105,7 +105,7 @@ fn draw_bar(body: &mut String, axis: &Axis, stage: &StageTime, bar: &Bar, y: f64
     let lane = float(u64::try_from(bar.lane).unwrap_or(0));
     let class = match bar.outcome {
         "succeeded" => "bar",
-        "cut off" => "bar cut",
+        "cut off" | "made way" => "bar cut",
         _ => "bar failed",
     };
     _ = writeln!(

@@ -370,6 +370,9 @@ impl Why {
 fn reason(reason: &Reason) -> String {
     match reason {
         Reason::WaitsForRetry(at) => format!("{reason} at {}", shown(*at)),
+        Reason::Curtailed {
+            until: Some(until), ..
+        } => format!("{reason}, until {}", shown(*until)),
         Reason::WaitsForPower { until, .. } => format!("{reason}, until {}", shown(*until)),
         other => other.to_string(),
     }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
-use sunward_core::Timestamp;
+use sunward_core::{FailureKind, Timestamp};
 use sunward_data::Store;
 
 use crate::attempts::{Attempt, History};
@@ -199,6 +199,10 @@ fn slowest(attempts: &[Attempt], names: &[String]) -> Vec<AttemptView> {
 
 fn failure(attempt: &Attempt, names: &[String]) -> Option<FailureView> {
     let (failure, tried_again) = attempt.failure()?;
+    // A task that made way did not fail.
+    if failure.kind == FailureKind::Preempted {
+        return None;
+    }
     Some(FailureView {
         task: task(attempt, names),
         attempt: attempt.generation,

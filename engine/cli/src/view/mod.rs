@@ -1,6 +1,7 @@
 //! The answers of the verbs. They are made from the state and shown by `render`.
 
 pub(crate) mod carbon;
+pub(crate) mod demand;
 pub(crate) mod late;
 pub(crate) mod made;
 pub(crate) mod of_state;

@@ -270,6 +270,7 @@ pub(crate) fn view(recorded: &Recorded, run: &RunState, outputs: Named<OutputVie
         ledger: ledger(run, account),
         now: run.is_unfinished().then(|| machine::shown(present)),
         late: late(run, present).as_ref().map(LateView::of),
+        demand_response: recorded.demand(run),
         over_budget: run.overrun().map(|over| over.to_string()),
     }
 }

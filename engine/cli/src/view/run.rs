@@ -11,6 +11,7 @@ use crate::render::units::{bytes, count, gco2e, joules, plural, seconds};
 use crate::render::{Page, View};
 use crate::saved::CacheSaved;
 use crate::view::carbon::BasisTotal;
+use crate::view::demand::DemandView;
 use crate::view::late::LateView;
 use crate::view::made::{Made, made_on};
 use crate::view::waits::WaitView;
@@ -232,6 +233,9 @@ pub(crate) struct RunView {
     pub(crate) ledger: LedgerView,
     /// The limit of time that it misses, by how much, and why; `None` if it is in time.
     pub(crate) late: Option<LateView>,
+    /// What a grid operator asks of its pools, and what its tasks did for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) demand_response: Option<DemandView>,
     /// By how much it exceeded its budget, if it is held for that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) over_budget: Option<String>,
@@ -477,6 +481,9 @@ impl View for RunView {
         }
         if let Some(late) = &self.late {
             facts.toned([("late", Tone::Plain), (late.text.as_str(), Tone::Warn)]);
+        }
+        for line in self.demand_response.iter().flat_map(DemandView::lines) {
+            facts.toned([("grid", Tone::Plain), (line.as_str(), Tone::Warn)]);
         }
         facts.row(["energy", &self.ledger.text()]);
         if let Some(carbon) = self.ledger.carbon() {

@@ -20,6 +20,9 @@ pub(crate) struct WaitView {
     pub(crate) pool: Option<String>,
     /// The zone of that pool.
     pub(crate) zone: Option<String>,
+    /// Who restricts the pool, if they wait for the end of that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) told_by: Option<String>,
     /// The stages before it that have not ended.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) stages: Vec<String>,
@@ -36,6 +39,7 @@ impl WaitView {
             until: wait.until.map(shown),
             pool: wait.pool.as_ref().map(|pool| pool.pool.clone()),
             zone: wait.pool.as_ref().map(|pool| pool.zone.clone()),
+            told_by: wait.told_by.clone(),
             stages: wait.stages.clone(),
             text: text(wait),
         }
@@ -66,10 +70,17 @@ fn text(wait: &Wait) -> String {
         WaitsFor::LowerPrice => "a lower price",
         WaitsFor::OpenPool => "opening hours",
         WaitsFor::AnyPool => "a pool that is open in the hours that are known",
+        WaitsFor::GridEmergency => "the end of a grid emergency",
+        WaitsFor::GridAlert => "the end of an alert of the grid",
+        WaitsFor::PowerCap => "more power than its cap allows",
         WaitsFor::Slot => "a slot",
         WaitsFor::Retry => "the next attempt",
         WaitsFor::Twin => "a task that has the same key",
     };
     let until = until.map_or_else(String::new, |at| format!(" until {at}"));
-    format!("{who}{until} for {what}{place}")
+    let told_by = wait
+        .told_by
+        .as_ref()
+        .map_or_else(String::new, |name| format!(", told by {name}"));
+    format!("{who}{until} for {what}{place}{told_by}")
 }

@@ -247,7 +247,7 @@ impl Running {
 
     /// Waits until a condition holds.
     #[track_caller]
-    fn wait_until(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) {
+    pub(crate) fn wait_until(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) {
         let deadline = Instant::now() + PATIENCE;
         while !is_so(self) {
             assert!(Instant::now() < deadline, "no {what}: {}", self.heard());

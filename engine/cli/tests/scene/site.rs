@@ -1,6 +1,6 @@
 //! A provider on the loopback interface.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
@@ -39,14 +39,21 @@ fn serve(
     noted: &Mutex<Vec<String>>,
     answer: &impl Fn(&str) -> (u16, String),
 ) -> std::io::Result<()> {
-    let mut lines = BufReader::new(stream).lines();
+    let mut reader = BufReader::new(stream);
+    let mut lines = reader.by_ref().lines();
     let first = lines.next().transpose()?.unwrap_or_default();
     let target = first.split(' ').nth(1).unwrap_or_default().to_owned();
-    while lines
-        .next()
-        .transpose()?
-        .is_some_and(|line| !line.is_empty())
-    {}
+    let mut length = 0;
+    while let Some(line) = lines.next().transpose()?.filter(|line| !line.is_empty()) {
+        if let Some((name, value)) = line.split_once(':')
+            && name.eq_ignore_ascii_case("content-length")
+        {
+            length = value.trim().parse().unwrap_or(0);
+        }
+    }
+    // A body that is not read would break the connection.
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body)?;
     noted.lock().unwrap().push(target.clone());
     let (status, body) = match first.starts_with("CONNECT ") {
         true => (502, String::new()),

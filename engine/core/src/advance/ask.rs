@@ -162,6 +162,7 @@ impl<'a> Asking<'a> {
             fleet: Arc::clone(self.fleet),
             outlook: Arc::clone(self.outlook),
             reserved: reserved(self.state, self.outlook, self.now),
+            curtailments: Arc::clone(&agenda.curtailed.known),
             shares: shares(self.state, &self.asks),
             demand: agenda
                 .arrivals

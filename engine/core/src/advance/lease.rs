@@ -1,7 +1,7 @@
 //! Leases ready tasks to workers with headroom. Workers get tasks ahead of what they run, so that
 //! none idles between two tasks.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::fact::Fact;
 use crate::ids::{Generation, RunId, StageId, Timestamp, WorkerId, place};
@@ -60,8 +60,10 @@ pub(super) fn lease(state: &State, now: Timestamp, step: &mut Step) {
         .workers
         .iter()
         .filter(|(_, worker)| worker.capacity.cpus > 0)
+        .filter(|(_, worker)| !state.agenda.curtailed.level(worker.pool).halted)
         .map(|(id, worker)| room(state, *id, worker))
         .collect();
+    let mut power = PowerLeft::of(state);
     let limit = step.facts.len() + BATCH;
     // A stage that is offered in several pools is leased from once in a step. The state does not
     // show what this step has already leased.
@@ -73,7 +75,7 @@ pub(super) fn lease(state: &State, now: Timestamp, step: &mut Step) {
                 break;
             }
             if taken.insert((run, id)) {
-                offer(state, *lane, (run, id), &mut rooms, now, step);
+                offer(state, *lane, (run, id), (&mut rooms, &mut power), now, step);
             }
         }
     }
@@ -90,7 +92,7 @@ pub(super) fn lease(state: &State, now: Timestamp, step: &mut Step) {
         } else {
             plain
         };
-        offer(state, lane, stage, &mut rooms, now, step);
+        offer(state, lane, stage, (&mut rooms, &mut power), now, step);
     }
 }
 
@@ -99,7 +101,7 @@ fn offer(
     state: &State,
     lane: Lane,
     (run, id): (RunId, StageId),
-    rooms: &mut [Headroom<'_>],
+    (rooms, power): (&mut [Headroom<'_>], &mut PowerLeft),
     now: Timestamp,
     step: &mut Step,
 ) {
@@ -111,7 +113,38 @@ fn offer(
     };
     let mut source = Source::new(run, id, planned, stage, lane.pool);
     for room in rooms.iter_mut().filter(|room| room.is_open(lane)) {
-        give(room, &mut source, now, step);
+        let pool = room.worker.pool;
+        let each = power
+            .0
+            .contains_key(&pool)
+            .then(|| state.power_of(planned, pool));
+        let most = power.tasks(pool, each);
+        let given = give(room, &mut source, most, now, step);
+        power.take(pool, each, given);
+    }
+}
+
+/// The power that new tasks may take, in milliwatts, in the pools that have a cap.
+struct PowerLeft(BTreeMap<PoolId, u64>);
+
+impl PowerLeft {
+    fn of(state: &State) -> Self {
+        let pools = state.agenda.curtailed.levels.keys();
+        let left = pools.filter_map(|pool| Some((*pool, state.power_left(*pool)?)));
+        Self(left.collect())
+    }
+
+    /// How many tasks of this power may begin in a pool.
+    fn tasks(&self, pool: PoolId, each: Option<u64>) -> u32 {
+        let left = self.0.get(&pool).zip(each);
+        let tasks = left.and_then(|(left, each)| left.checked_div(each));
+        tasks.map_or(u32::MAX, |tasks| u32::try_from(tasks).unwrap_or(u32::MAX))
+    }
+
+    fn take(&mut self, pool: PoolId, each: Option<u64>, tasks: u32) {
+        if let Some((left, each)) = self.0.get_mut(&pool).zip(each) {
+            *left = left.saturating_sub(each.saturating_mul(u64::from(tasks)));
+        }
     }
 }
 
@@ -149,23 +182,31 @@ fn has_lost_devices(state: &State, worker: &Worker) -> bool {
             || pool().is_some_and(|pool| pool.gpu_model.is_some() || pool.gpu_milliwatts > 0))
 }
 
-/// Leases tasks of one stage to one worker until it is full or has its target.
-fn give(room: &mut Headroom<'_>, source: &mut Source<'_>, now: Timestamp, step: &mut Step) {
+/// Leases tasks of one stage to one worker until it is full, has its target, or got `most` tasks.
+/// Returns their number.
+fn give(
+    room: &mut Headroom<'_>,
+    source: &mut Source<'_>,
+    most: u32,
+    now: Timestamp,
+    step: &mut Step,
+) -> u32 {
     let capacity = room.worker.capacity;
     let each = share(source.owner, source.planned, source.stage, capacity);
     let device_each = device_share(source.owner, source.planned, source.stage, capacity);
     let slots = cores(source.planned, capacity).min(devices(source.planned, capacity));
     let held = room.worker.held.get(&(source.run, source.id)).copied();
     let target = target(source.owner, source.planned, source.stage, slots);
-    let mut left = target.saturating_sub(held.unwrap_or(0));
+    let wanted = target.saturating_sub(held.unwrap_or(0)).min(most);
+    let mut left = wanted;
     while room.load < FULL && (device_each == 0 || room.device_load < FULL) && left > 0 {
         let on_devices = (FULL - room.device_load.min(FULL)).checked_div(device_each);
-        let wanted = (FULL - room.load)
+        let fits = (FULL - room.load)
             .div_ceil(each)
             .min(on_devices.unwrap_or(u64::MAX).max(1));
-        let wanted = u32::try_from(wanted).unwrap_or(LEASE_LIMIT);
-        let Some(lease) = source.next(wanted.min(left).min(LEASE_LIMIT)) else {
-            return;
+        let fits = u32::try_from(fits).unwrap_or(LEASE_LIMIT);
+        let Some(lease) = source.next(fits.min(left).min(LEASE_LIMIT)) else {
+            break;
         };
         left -= lease.count;
         room.load += each * u64::from(lease.count);
@@ -180,6 +221,7 @@ fn give(room: &mut Headroom<'_>, source: &mut Source<'_>, now: Timestamp, step: 
             lease,
         });
     }
+    wanted - left
 }
 
 /// The load that one task of a stage adds to a worker, in millionths. Only cores count here, so

@@ -3,6 +3,7 @@
 
 mod ask;
 mod course;
+mod curtail;
 mod end;
 mod hold;
 mod lease;
@@ -26,7 +27,9 @@ use crate::state::{RunState, State};
 pub fn advance(state: &State, now: Timestamp) -> Step {
     let mut step = Step::default();
     hold::hold(state, now, &mut step);
-    // A run that is about to be held must not lease anything in the same step.
+    curtail::curtail(state, now, &mut step);
+    // A run that is about to be held must not lease anything in the same step, nor a pool that is
+    // restricted.
     if !step.facts.is_empty() {
         return step;
     }

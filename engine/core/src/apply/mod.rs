@@ -1,6 +1,7 @@
 //! Applies facts to the state. Nothing else changes the state, in a live engine and in recovery
 //! alike.
 
+mod curtailed;
 mod energy;
 mod lost;
 mod place;
@@ -35,7 +36,7 @@ pub fn apply(state: &mut State, fact: &Fact) -> Result<(), Illegal> {
 /// across runs.
 fn change(state: &mut State, fact: &Fact) -> Result<(), Illegal> {
     match fact {
-        Fact::EngineStarted { .. } => workers::engine_started(state),
+        Fact::EngineStarted { at } => workers::engine_started(state, *at),
         Fact::Submitted { run, at, spec } => runs::submitted(state, *run, *at, spec),
         Fact::Resumed { run, at, spec } => runs::resumed(state, *run, *at, spec),
         Fact::Reopened { run, at } => runs::reopened(state, *run, *at),
@@ -124,6 +125,25 @@ fn change(state: &mut State, fact: &Fact) -> Result<(), Illegal> {
             state.agenda.archived_paces.clone_from(times);
             Ok(())
         }
+        Fact::CurtailmentsKnown { at, curtailments } => {
+            curtailed::known(state, *at, curtailments);
+            Ok(())
+        }
+        Fact::Curtailed { at, levels } => {
+            curtailed::curtailed(state, *at, levels);
+            Ok(())
+        }
+        Fact::YieldAsked {
+            run,
+            stage,
+            at,
+            yielding,
+        } => curtailed::asked(get(state, *run)?, *stage, *at, yielding),
+        Fact::GivenBack {
+            run,
+            stage,
+            indices,
+        } => tasks::given_back(state, *run, *stage, indices),
         Fact::OutlookKnown { outlook } => {
             energy::foreseen(state, outlook);
             place::outlook_known(state, outlook);

@@ -40,7 +40,7 @@ pub(super) fn outlook_known(state: &mut State, outlook: &Arc<Outlook>) {
 }
 
 /// Makes the next problem include everything that has not begun.
-fn want_movable(state: &mut State) {
+pub(super) fn want_movable(state: &mut State) {
     let movable: Vec<AskId> = state.agenda.movable.iter().copied().collect();
     for (run, stages) in by_run(&movable) {
         if let Some(one) = state.runs.get_mut(&run) {

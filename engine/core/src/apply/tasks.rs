@@ -355,6 +355,29 @@ pub(super) fn lost(
     Ok(())
 }
 
+/// Leases were given back before anything of them ran. Nothing is charged.
+pub(super) fn given_back(
+    state: &mut State,
+    id: RunId,
+    stage: StageId,
+    indices: &[u32],
+) -> Result<(), Illegal> {
+    let mut freed = Freed::default();
+    let run = get(state, id)?;
+    let cancelled = run.stopping == Some(Stopping::Cancel);
+    for &index in indices {
+        let generation = run.at(stage)?.1.generation.get(place(index)).copied();
+        let generation = Generation(generation.unwrap_or_default());
+        freed.one(current(run, stage, index, generation)?);
+        release(run, stage, index, cancelled)?;
+    }
+    freed.give_back_again(state, id, stage)?;
+    let run = get(state, id)?;
+    run.want(stage);
+    run.settle(stage);
+    Ok(())
+}
+
 /// Tasks whose wait for another attempt is over are ready.
 pub(super) fn readied(run: &mut RunState, stage: StageId, indices: &[u32]) -> Result<(), Illegal> {
     for &index in indices {

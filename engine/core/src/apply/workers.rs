@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::runs::forget_flights;
-use crate::ids::{RunId, StageId, WorkerId};
+use crate::ids::{RunId, StageId, Timestamp, WorkerId};
 use crate::illegal::Illegal;
 use crate::input::Capacity;
 use crate::pool::PoolId;
@@ -12,10 +12,16 @@ use crate::state::lanes::Lane;
 use crate::state::{State, Worker};
 
 /// An engine opened the state. It has no workers yet.
-pub(super) fn engine_started(state: &mut State) -> Result<(), Illegal> {
+pub(super) fn engine_started(state: &mut State, at: Timestamp) -> Result<(), Illegal> {
     state.workers.clear();
     state.agenda.deserted.clear();
     state.agenda.outlook = None;
+    // What is asked of pools stays in force until the engine is told otherwise.
+    let curtailed = &mut state.agenda.curtailed;
+    curtailed.levels.clear();
+    curtailed.is_confirmed = false;
+    curtailed.at = at;
+    curtailed.schedule();
     state.agenda.solving.clear();
     for id in &state.active {
         if let Some(run) = state.runs.get_mut(id) {

@@ -40,10 +40,14 @@ pub(super) fn ended(state: &State, now: Timestamp, ends: Vec<TaskEnd>) -> Step {
                 },
             ),
             Outcome::Failed(ref failure) => {
+                if end.wall_us == 0 && failure.kind == FailureKind::Preempted {
+                    facts.given_back(end.task);
+                    continue;
+                }
                 let given_back = match failure.kind {
                     FailureKind::Cancelled => !is_hopeless(state, end.task),
-                    FailureKind::Preempted => true,
-                    FailureKind::Exit(_)
+                    FailureKind::Preempted
+                    | FailureKind::Exit(_)
                     | FailureKind::Signal(_)
                     | FailureKind::Timeout
                     | FailureKind::Memory
@@ -71,6 +75,8 @@ struct Facts {
     other: Vec<Fact>,
     /// Leases that were dropped before anything ran.
     dropped: BTreeMap<(RunId, StageId), Vec<u32>>,
+    /// Leases that a worker gave back before anything ran, because it has to make way.
+    given_back: BTreeMap<(RunId, StageId), Vec<u32>>,
 }
 
 impl Facts {
@@ -99,6 +105,13 @@ impl Facts {
             .push(task.index);
     }
 
+    fn given_back(&mut self, task: TaskId) {
+        self.given_back
+            .entry((task.run, task.stage))
+            .or_default()
+            .push(task.index);
+    }
+
     fn step(self) -> Step {
         let mut facts = self.finished;
         facts.extend(self.other);
@@ -111,6 +124,12 @@ impl Facts {
                     indices,
                 }),
         );
+        let given_back = self.given_back.into_iter();
+        facts.extend(given_back.map(|((run, stage), indices)| Fact::GivenBack {
+            run,
+            stage,
+            indices,
+        }));
         Step {
             facts,
             orders: Vec::new(),

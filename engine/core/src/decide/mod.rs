@@ -37,6 +37,7 @@ pub fn decide(state: &State, now: Timestamp, input: Input) -> Step {
         Input::Fleet { fleet } => place::fleet(state, fleet),
         Input::Times { times } => place::times(state, times),
         Input::Outlook { outlook } => place::outlook(state, outlook),
+        Input::Curtailments { curtailments } => place::curtailments(state, now, curtailments),
         Input::Signals { signals } => place::signals(state, now, signals),
         Input::Actuals { actuals } => Step {
             facts: vec![Fact::ActualsKnown { actuals }],

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::at_home::Course;
+use crate::curtailment::Curtailments;
 use crate::estimate;
 use crate::fact::Fact;
 use crate::ids::{StageId, Timestamp};
@@ -44,6 +45,23 @@ pub(super) fn outlook(state: &State, outlook: Arc<Outlook>) -> Step {
     }
     Step {
         facts: vec![Fact::OutlookKnown { outlook }],
+        orders: Vec::new(),
+    }
+}
+
+/// What grid operators ask of pools. The same again gives no fact, but each engine is told once, so
+/// that the facts of a run contain it.
+pub(super) fn curtailments(state: &State, now: Timestamp, curtailments: Arc<Curtailments>) -> Step {
+    let curtailed = &state.agenda.curtailed;
+    let is_settled = curtailed.is_confirmed || curtailments.is_empty();
+    if curtailed.known == curtailments && is_settled {
+        return Step::default();
+    }
+    Step {
+        facts: vec![Fact::CurtailmentsKnown {
+            at: now,
+            curtailments,
+        }],
         orders: Vec::new(),
     }
 }

@@ -8,6 +8,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::curtailment::Measure;
 use crate::digest::Digest;
 use crate::fact::SkipReason;
 use crate::failure::Failure;
@@ -80,6 +81,15 @@ pub enum Reason {
         until: Timestamp,
         /// The placement.
         placement: Box<Placement>,
+    },
+    /// It waits for the end of what a grid operator asks of its pool.
+    Curtailed {
+        /// What is asked.
+        measure: Measure,
+        /// When it ends, if that is known.
+        until: Option<Timestamp>,
+        /// Who asks.
+        told_by: String,
     },
     /// It waits until this moment for another attempt.
     WaitsForRetry(Timestamp),
@@ -164,6 +174,16 @@ impl fmt::Display for Reason {
             Self::WaitsForRoom => f.write_str("it waits for free cores, memory or GPUs"),
             Self::BeingPlaced => f.write_str("its place and start are being chosen"),
             Self::WaitsForPower { placement, .. } => f.write_str(waiting(placement.why)),
+            Self::Curtailed {
+                measure, told_by, ..
+            } => {
+                let what = match measure {
+                    Measure::Emergency => "a grid emergency",
+                    Measure::Alert => "an alert of the grid",
+                    Measure::Cap { .. } => "a cap on the pool's power",
+                };
+                write!(f, "it waits for the end of {what}, told by {told_by}")
+            }
             Self::WaitsForRetry(_) => f.write_str("it waits for its next attempt"),
             Self::WaitsForTwin(stage, index) => {
                 write!(f, "{stage}/{index} has the same key and is not done yet")
@@ -226,7 +246,7 @@ pub fn explain(state: &State, run: RunId, id: StageId, index: Option<u32>) -> Op
     }
     let (word, reason) = match (index, status) {
         (Some(index), Some(status)) => {
-            let reason = of_task(one, stage, index, status);
+            let reason = of_task(state, one, stage, index, status);
             let word = match reason {
                 Reason::WaitsForPower { .. } => TaskStatus::Deferred,
                 _ => status,
@@ -234,7 +254,7 @@ pub fn explain(state: &State, run: RunId, id: StageId, index: Option<u32>) -> Op
             (format!("{word:?}").to_lowercase(), reason)
         }
         (_, _) => {
-            let reason = of_stage(one, stage);
+            let reason = of_stage(state, one, stage);
             let word = match reason {
                 Reason::WaitsForPower { .. } => "deferred",
                 _ => stage.status_word(),
@@ -315,7 +335,7 @@ pub(crate) fn latest<'a>(
         })
 }
 
-fn of_stage(run: &RunState, stage: StageView<'_>) -> Reason {
+fn of_stage(state: &State, run: &RunState, stage: StageView<'_>) -> Reason {
     match stage.end() {
         Some(StageEnd::Skipped(reason)) => skipped(run, reason),
         Some(StageEnd::Failed) => match stage.unresolvable() {
@@ -332,15 +352,29 @@ fn of_stage(run: &RunState, stage: StageView<'_>) -> Reason {
         Some(StageEnd::Succeeded) if stage.ran_tasks() == 0 => Reason::FromCache,
         Some(StageEnd::Succeeded) => Reason::Ran(why_ran(stage.planned)),
         None if stage.is_resolving() => Reason::FindingInputs,
-        None if !stage.statuses().is_empty() => placing(stage).unwrap_or(Reason::TasksRun),
+        None if !stage.statuses().is_empty() => {
+            let is_ready = stage.counts().of(TaskStatus::Ready) > 0;
+            let curtailed = is_ready.then(|| curtailed(state, run, stage.id)).flatten();
+            curtailed
+                .or_else(|| placing(stage))
+                .unwrap_or(Reason::TasksRun)
+        }
         None => Reason::WaitsFor(names(run, &stage.waits_for())),
     }
 }
 
-fn of_task(run: &RunState, stage: StageView<'_>, index: u32, status: TaskStatus) -> Reason {
+fn of_task(
+    state: &State,
+    run: &RunState,
+    stage: StageView<'_>,
+    index: u32,
+    status: TaskStatus,
+) -> Reason {
     match status {
         TaskStatus::Waiting => Reason::LookingUp,
-        TaskStatus::Ready => placing(stage).unwrap_or(Reason::WaitsForRoom),
+        TaskStatus::Ready => curtailed(state, run, stage.id)
+            .or_else(|| placing(stage))
+            .unwrap_or(Reason::WaitsForRoom),
         TaskStatus::Deferred => match (due(run, stage.id, index), twin(run, stage, index)) {
             (Some(due), _) => Reason::WaitsForRetry(due),
             (None, Some((stage, index))) => Reason::WaitsForTwin(stage, index),
@@ -359,7 +393,7 @@ fn of_task(run: &RunState, stage: StageView<'_>, index: u32, status: TaskStatus)
             None => Reason::FromCache,
         },
         TaskStatus::Failed => failed(stage, Some(index)),
-        TaskStatus::Skipped => of_stage(run, stage),
+        TaskStatus::Skipped => of_stage(state, run, stage),
         TaskStatus::Cancelled => Reason::Cancelled,
         TaskStatus::Held => Reason::Held,
     }
@@ -374,6 +408,16 @@ fn failed(stage: StageView<'_>, index: Option<u32>) -> Reason {
         tasks: index.map_or(stage.counts().of(TaskStatus::Failed), |_| 1),
         message: last.map(|failure| failure.failure.message.clone()),
     }
+}
+
+/// The reason why a stage's ready tasks are not leased, if a grid operator is the cause.
+fn curtailed(state: &State, run: &RunState, id: StageId) -> Option<Reason> {
+    let (_, why) = state.held_back(run, id)?;
+    Some(Reason::Curtailed {
+        measure: why.measure,
+        until: why.until,
+        told_by: why.told_by.clone(),
+    })
 }
 
 /// The reason why a placed stage's ready tasks are not leased, if its placement is the cause.

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::{NamedPool, names};
+use crate::curtailment::Measure;
 use crate::ids::{RunId, StageId, Timestamp};
 use crate::place::{Placement, Why};
 use crate::pool::PoolId;
@@ -26,6 +27,8 @@ pub struct Wait {
     pub pool: Option<NamedPool>,
     /// The stages before it that have not ended, if they wait for those.
     pub stages: Vec<String>,
+    /// Who restricts the pool, if they wait for the end of a curtailment.
+    pub told_by: Option<String>,
 }
 
 /// What tasks wait for.
@@ -52,6 +55,12 @@ pub enum WaitsFor {
     OpenPool,
     /// A pool with room in the hours that are known; there is none.
     AnyPool,
+    /// The end of a grid emergency.
+    GridEmergency,
+    /// The end of another alert of the grid.
+    GridAlert,
+    /// The end of a cap on the pool's power.
+    PowerCap,
     /// A free slot.
     Slot,
     /// Another attempt.
@@ -92,6 +101,7 @@ fn of_stage(state: &State, run: &RunState, stage: StageView<'_>) -> Vec<Wait> {
         until,
         pool: None,
         stages: Vec::new(),
+        told_by: None,
     };
     let tasks = stage.task_count();
     match own.phase {
@@ -116,7 +126,7 @@ fn of_stage(state: &State, run: &RunState, stage: StageView<'_>) -> Vec<Wait> {
     // `max_parallel` holds tasks back too: they wait for those of their own stage.
     let may_begin = own.slack(planned) > 0;
     if let Some(count) = some(TaskStatus::Ready).filter(|_| may_begin) {
-        let ready = ready(state, stage);
+        let ready = curtailed(state, run, stage).unwrap_or_else(|| ready(state, stage));
         all.push(Wait {
             tasks: Some(count),
             ..ready
@@ -135,6 +145,24 @@ fn of_stage(state: &State, run: &RunState, stage: StageView<'_>) -> Vec<Wait> {
     all
 }
 
+/// The curtailment that the ready tasks of a stage wait for.
+fn curtailed(state: &State, run: &RunState, stage: StageView<'_>) -> Option<Wait> {
+    let (pool, why) = state.held_back(run, stage.id)?;
+    Some(Wait {
+        stage: stage.name().to_owned(),
+        tasks: None,
+        wait: match why.measure {
+            Measure::Emergency => WaitsFor::GridEmergency,
+            Measure::Alert => WaitsFor::GridAlert,
+            Measure::Cap { .. } => WaitsFor::PowerCap,
+        },
+        until: why.until,
+        pool: state.fleet().map(|_| NamedPool::of(state, pool)),
+        stages: Vec::new(),
+        told_by: Some(why.told_by.clone()),
+    })
+}
+
 /// What the ready tasks of a stage wait for.
 fn ready(state: &State, stage: StageView<'_>) -> Wait {
     let none = Wait {
@@ -144,6 +172,7 @@ fn ready(state: &State, stage: StageView<'_>) -> Wait {
         until: None,
         pool: None,
         stages: Vec::new(),
+        told_by: None,
     };
     if stage.is_being_placed() {
         return Wait {

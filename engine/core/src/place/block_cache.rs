@@ -316,6 +316,7 @@ mod tests {
                 pools: fleet.collect(),
             }),
             reserved: Arc::new(Reserved::default()),
+            curtailments: Arc::default(),
             asks: Vec::new(),
             transfer_milliwatt_hours_per_gb: 0,
             shares: BTreeMap::new(),

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use super::floor::{Cleanest, Floor};
 use super::lane::{Lane, UNKNOWN_MG_PER_KWH};
 use super::outlook::Outlook;
-use super::problem::{Problem, Reserved};
+use super::problem::Problem;
 use super::taken::Taken;
-use crate::pool::Fleet;
+use crate::ids::index_of;
+use crate::pool::{Fleet, PoolId};
 
 /// Weights and free capacity of all pools. Solving a problem reserves capacity on it.
 #[derive(Clone, Debug)]
@@ -52,7 +53,7 @@ impl Board {
             None => Self::empty(problem, 1),
         };
         board.transfer_milliwatt_hours_per_gb = problem.transfer_milliwatt_hours_per_gb;
-        board.open(&problem.reserved);
+        board.open(problem);
         board
     }
 
@@ -127,8 +128,8 @@ impl Board {
         }
     }
 
-    /// Computes free capacity again: open capacity minus promised capacity.
-    fn open(&mut self, reserved: &Reserved) {
+    /// Computes free capacity again: open capacity that is not curtailed, minus promised capacity.
+    fn open(&mut self, problem: &Problem) {
         for (at, lane) in self.lanes.iter_mut().enumerate() {
             let limit = self
                 .fleet
@@ -140,13 +141,15 @@ impl Board {
             lane.free.clear();
             lane.free.extend((0..self.slots).map(|slot| {
                 let known = |values: &Vec<u32>| values.get(slot).copied().unwrap_or(0);
-                Taken {
+                let free = Taken {
                     gpus: open.map_or(0, |open| known(&open.gpus)),
                     cpus: open.map_or(0, |open| known(&open.cpus)),
                     milliwatts: limit,
-                }
+                };
+                let slot = self.first.saturating_add(u64::try_from(slot).unwrap_or(0));
+                problem.curtailed(PoolId(index_of(at)), slot, free)
             }));
-            for (slot, taken) in reserved.pools.get(at).into_iter().flatten() {
+            for (slot, taken) in problem.reserved.pools.get(at).into_iter().flatten() {
                 let slot = slot
                     .checked_sub(self.first)
                     .and_then(|n| usize::try_from(n).ok());

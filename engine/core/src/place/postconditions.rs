@@ -165,20 +165,21 @@ fn free(problem: &Problem, pool: PoolId, slot: usize) -> Taken {
     let at = |values: &Vec<u32>| values.get(slot).copied().unwrap_or(0);
     let limit = problem.fleet.get(pool);
     let limit = limit.and_then(|pool| pool.power_limit_milliwatts);
-    let mut free = Taken {
+    let free = Taken {
         gpus: open.map_or(0, |open| at(&open.gpus)),
         cpus: open.map_or(0, |open| at(&open.cpus)),
         milliwatts: limit.unwrap_or(u64::MAX),
     };
     let absolute = u64::try_from(slot).ok();
     let absolute = absolute.and_then(|slot| problem.outlook.first_slot.checked_add(slot));
+    let mut free = absolute.map_or(free, |slot| problem.curtailed(pool, slot, free));
     let promised = problem.reserved.pools.get(pool.place());
     let promised = absolute.and_then(|slot| promised?.get(&slot).copied());
     let promised = promised.unwrap_or_default();
     free.gpus = free.gpus.saturating_sub(promised.gpus);
     free.cpus = free.cpus.saturating_sub(promised.cpus);
     // Without a limit nothing is subtracted, so that it stays the largest number.
-    if limit.is_some() {
+    if free.milliwatts != u64::MAX {
         free.milliwatts = free.milliwatts.saturating_sub(promised.milliwatts);
     }
     free
@@ -255,6 +256,7 @@ mod tests {
             reserved: Arc::new(Reserved {
                 pools: vec![BTreeMap::from([(5, promised)])],
             }),
+            curtailments: Arc::default(),
             asks: vec![ask(0, Vec::new()), ask(1, vec![0])],
             transfer_milliwatt_hours_per_gb: 0,
             shares: BTreeMap::new(),

@@ -11,8 +11,9 @@ use super::fault::SolveFault;
 use super::outlook::Outlook;
 use super::placement::Placement;
 use super::taken::Taken;
+use crate::curtailment::Curtailments;
 use crate::ids::Timestamp;
-use crate::pool::Fleet;
+use crate::pool::{Fleet, PoolId};
 
 /// Everything that a placement depends on. Solving the same problem twice gives the same answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub struct Problem {
     /// Capacity that is already promised: to stages that run, and to placed stages that are not
     /// among the asks.
     pub reserved: Arc<Reserved>,
+    /// What grid operators ask of pools. A slot has the strictest restriction of any moment in it.
+    pub curtailments: Arc<Curtailments>,
     /// The stages to place. Within a run, each comes after the stages that it waits for.
     pub asks: Vec<Ask>,
     /// The energy to move one gigabyte between regions, in milliwatt hours. 2000 is 0.002 kWh.
@@ -35,6 +38,29 @@ pub struct Problem {
     pub shares: BTreeMap<String, (u32, u64)>,
     /// The work of other runs. It raises the price of clean hours if machines are scarce.
     pub demand: Demand,
+}
+
+impl Problem {
+    /// What curtailments leave of a pool's capacity in a slot, counted from the epoch.
+    pub(crate) fn curtailed(&self, pool: PoolId, slot: u64, open: Taken) -> Taken {
+        if self.curtailments.all.is_empty() {
+            return open;
+        }
+        let slot_ms = self.outlook.slot_ms;
+        let start = Timestamp(slot.saturating_mul(slot_ms));
+        let level = self
+            .curtailments
+            .level_within(pool, start, start.after_ms(slot_ms));
+        let milliwatts = level.cap_milliwatts.unwrap_or(u64::MAX);
+        let milliwatts = open.milliwatts.min(milliwatts);
+        if level.halted {
+            return Taken {
+                milliwatts,
+                ..Taken::default()
+            };
+        }
+        Taken { milliwatts, ..open }
+    }
 }
 
 /// Promised capacity by pool and absolute slot (milliseconds since the epoch / slot length).

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::curtailed::Curtailed;
 use super::pace::{Pace, Times};
 use crate::digest::Digest;
 use crate::ids::Timestamp;
@@ -47,6 +48,8 @@ pub(crate) struct Agenda {
     pub(crate) paces: Times,
     /// The same of archived runs.
     pub(crate) archived_paces: Times,
+    /// What grid operators ask of pools.
+    pub(crate) curtailed: Curtailed,
     /// Places every stage, even one without a choice of where or when. Used for previews; never
     /// journaled.
     #[serde(skip)]

@@ -3,6 +3,7 @@
 pub(crate) mod agenda;
 pub(crate) mod at_home;
 pub(crate) mod course;
+pub(crate) mod curtailed;
 pub(crate) mod lanes;
 pub(crate) mod listing;
 pub(crate) mod pace;
@@ -256,7 +257,8 @@ impl State {
     pub fn next_wakeup(&self) -> Option<Timestamp> {
         let wake = self.wakes.first().map(|(due, _)| *due);
         let start = self.agenda.starts.first().map(|(start, _)| *start);
-        wake.into_iter().chain(start).min()
+        let curtailed = self.agenda.curtailed.next;
+        wake.into_iter().chain(start).chain(curtailed).min()
     }
 }
 

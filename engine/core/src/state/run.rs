@@ -10,7 +10,7 @@ use super::course::RunCourse;
 use super::placed::{Asking, Placed};
 use super::sharing::Sharing;
 use super::stage::{Phase, StageEnd, StageState, looks_up};
-use crate::fact::{RunStatus, SkipReason};
+use crate::fact::{RunStatus, SkipReason, Yielding};
 use crate::ids::{RunId, StageId, TaskId, Timestamp, index_of, place};
 use crate::illegal::Illegal;
 use crate::key::TaskKeys;
@@ -72,6 +72,8 @@ pub struct RunState {
     pub(crate) sharing: Sharing,
     /// The budget that was exceeded last, and by how much.
     pub(crate) overrun: Option<Overrun>,
+    /// Stages that were asked to make way for a curtailment, and when.
+    pub(crate) yields: Vec<(Timestamp, StageId, Yielding)>,
     /// Stages whose entries on the lists across runs may be outdated; empty between facts.
     pub(crate) touched: Vec<StageId>,
     /// The moment under which the run is on the list of runs to wake.
@@ -79,6 +81,12 @@ pub struct RunState {
 }
 
 impl RunState {
+    /// Stages that were asked to make way for a curtailment, and when; the first hundred.
+    pub fn yields(&self) -> impl Iterator<Item = (Timestamp, StageId, &Yielding)> {
+        let all = self.yields.iter();
+        all.map(|(at, stage, yielding)| (*at, *stage, yielding))
+    }
+
     /// Counts an attempt of any stage in the mean duration.
     pub(crate) fn keep_pace(&mut self, wall_us: u64) {
         self.pace.0 += 1;
@@ -118,6 +126,7 @@ impl RunState {
             backoffs: BTreeSet::new(),
             sharing: Sharing::default(),
             overrun: None,
+            yields: Vec::new(),
             touched: Vec::new(),
             wake: None,
             spec,

@@ -54,6 +54,7 @@ pub(crate) fn world(pools: &[(&str, &[u32], &[u32])]) -> Problem {
         fleet: Arc::new(fleet),
         outlook: Arc::new(outlook),
         reserved: Arc::new(Reserved::default()),
+        curtailments: Arc::default(),
         asks: Vec::new(),
         transfer_milliwatt_hours_per_gb: 2000,
         shares: BTreeMap::new(),

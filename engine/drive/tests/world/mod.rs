@@ -11,8 +11,8 @@ use sunward_core::{
     TaskResult, Tasks, Timestamp, WorkerId, plan,
 };
 use sunward_drive::{
-    Clock, DriveError, Ended, Event, ForecastFeed, Inbox, InputResolver, Limits, Line, Resolution,
-    ResolveRequest, Setup, Start, SystemClock, Transport, inbox, run,
+    Clock, DemandFeed, DriveError, Ended, Event, ForecastFeed, Inbox, InputResolver, Limits, Line,
+    Resolution, ResolveRequest, Setup, Start, SystemClock, Transport, inbox, run,
 };
 use sunward_protocol::{Envelope, FromWorker, Job, ToWorker};
 use sunward_state::{
@@ -345,6 +345,19 @@ impl Transport for Pretender {
                     self.end(lease, |_| Outcome::Failed(failure(FailureKind::Cancelled)));
                 }
             }
+            ToWorker::Yield { tasks, .. } => {
+                let (gone, kept): (Vec<Lease>, Vec<Lease>) = std::mem::take(&mut self.held)
+                    .into_iter()
+                    .partition(|lease| {
+                        (lease.run, lease.stage) == (tasks.run, tasks.stage)
+                            && (lease.first..lease.first + lease.count)
+                                .any(|index| tasks.holds(index))
+                    });
+                self.held = kept;
+                for lease in gone {
+                    self.end(lease, |_| Outcome::Failed(failure(FailureKind::Preempted)));
+                }
+            }
             ToWorker::Forget { .. } => self.jobs.clear(),
             ToWorker::Stop => {}
         }
@@ -433,6 +446,7 @@ pub struct Drive<'a> {
     pub groups_left: u32,
     pub clock: Box<dyn Clock>,
     pub feed: Option<Box<dyn ForecastFeed>>,
+    pub demand: Option<Box<dyn DemandFeed>>,
     pub inbox: (Inbox, Line),
 }
 
@@ -447,6 +461,7 @@ impl<'a> Drive<'a> {
             groups_left: u32::MAX,
             clock: Box::new(SystemClock),
             feed: None,
+            demand: None,
             inbox: inbox(),
         }
     }
@@ -477,6 +492,7 @@ impl<'a> Drive<'a> {
                 clumsy: self.clumsy_hands,
             }),
             feed: self.feed,
+            demand: self.demand,
             inbox,
             limits: Limits::default(),
         };

@@ -7,7 +7,7 @@ use super::client::Client;
 use super::options::Options;
 use super::secret::Secret;
 use super::{GridSignal, SignalError};
-use super::{carbon_aware, eia, electricity_maps, entsoe, uk, watttime};
+use super::{carbon_aware, eia, electricity_maps, entsoe, openadr, uk, watttime};
 
 /// A provider of grid signals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,17 +24,20 @@ pub enum Provider {
     EntsoE,
     /// The EIA of the United States, version 2: generation by fuel, times emission factors.
     Eia,
+    /// A site's OpenADR server: the prices and intensities of its events.
+    OpenAdr,
 }
 
 impl Provider {
     /// All providers.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::ElectricityMaps,
         Self::WattTime,
         Self::Uk,
         Self::CarbonAwareSdk,
         Self::EntsoE,
         Self::Eia,
+        Self::OpenAdr,
     ];
 
     /// The provider's name in settings and messages.
@@ -47,6 +50,7 @@ impl Provider {
             Self::CarbonAwareSdk => "carbon-aware-sdk",
             Self::EntsoE => "entsoe",
             Self::Eia => "eia",
+            Self::OpenAdr => "openadr",
         }
     }
 
@@ -63,14 +67,13 @@ impl Provider {
         format!("SUNWARD_{word}_{what}")
     }
 
-    /// The provider's public address; a Carbon Aware SDK has none, because users host it
-    /// themselves.
+    /// The provider's public address; a Carbon Aware SDK and a site's server have none.
     const fn home(self) -> Option<&'static str> {
         match self {
             Self::ElectricityMaps => Some("https://api.electricitymaps.com"),
             Self::WattTime => Some("https://api.watttime.org"),
             Self::Uk => Some("https://api.carbonintensity.org.uk"),
-            Self::CarbonAwareSdk => None,
+            Self::CarbonAwareSdk | Self::OpenAdr => None,
             Self::EntsoE => Some("https://web-api.tp.entsoe.eu"),
             Self::Eia => Some("https://api.eia.gov"),
         }
@@ -135,7 +138,8 @@ impl Access {
     /// Whether a key or an address of this provider is given.
     #[must_use]
     pub fn names(&self, provider: Provider) -> bool {
-        self.keys.contains_key(&provider) || self.addresses.contains_key(&provider)
+        let of_settings = provider == Provider::OpenAdr && self.options.openadr.url.is_some();
+        of_settings || self.keys.contains_key(&provider) || self.addresses.contains_key(&provider)
     }
 
     /// Sets an address for a provider that has none yet.
@@ -153,9 +157,14 @@ impl Access {
     ///
     /// Fails if the provider has no public address and none was given.
     pub fn address(&self, provider: Provider) -> Result<&str, SignalError> {
+        let of_settings = match provider {
+            Provider::OpenAdr => self.options.openadr.url.as_deref(),
+            _ => None,
+        };
         self.addresses
             .get(&provider)
             .map(String::as_str)
+            .or(of_settings)
             .or(provider.home())
             .ok_or_else(|| SignalError::Access {
                 variable: provider.variable("URL"),
@@ -198,7 +207,24 @@ impl Access {
             Provider::CarbonAwareSdk => Box::new(carbon_aware::CarbonAware::new(site)),
             Provider::EntsoE => Box::new(entsoe::EntsoE::new(site, self.key(provider)?)),
             Provider::Eia => Box::new(eia::Eia::new(site, self.key(provider)?)),
+            Provider::OpenAdr => {
+                let options = &self.options.openadr;
+                Box::new(openadr::OpenAdr::new(self.vtn(client)?, options))
+            }
         })
+    }
+
+    /// The site's OpenADR server. Its key is a token, or `client_id:client_secret`; without a key
+    /// nothing proves who asks.
+    ///
+    /// # Errors
+    ///
+    /// Fails if its address is missing or invalid.
+    pub fn vtn(&self, client: &Arc<Client>) -> Result<openadr::Vtn, SignalError> {
+        let provider = Provider::OpenAdr;
+        let site = client.site(self.address(provider)?, &provider.variable("URL"))?;
+        let key = self.keys.get(&provider).cloned();
+        Ok(openadr::Vtn::new(site, key, &self.options.openadr))
     }
 }
 

@@ -148,6 +148,8 @@ pub(crate) enum Pass<'a> {
     Basic(&'a Secret),
     /// A query parameter of this name.
     Parameter(&'static str, &'a Secret),
+    /// The id and the secret of a client that asks for a token: the form of a POST.
+    Client(&'a str, &'a Secret),
 }
 
 impl Pass<'_> {
@@ -157,7 +159,8 @@ impl Pass<'_> {
             Self::Header(_, secret)
             | Self::Bearer(secret)
             | Self::Basic(secret)
-            | Self::Parameter(_, secret) => secret.hide_in(text),
+            | Self::Parameter(_, secret)
+            | Self::Client(_, secret) => secret.hide_in(text),
         }
     }
 }
@@ -184,15 +187,47 @@ pub(crate) struct Site {
     pub(crate) host: String,
 }
 
+/// An answer to a request that names the last one.
+pub(crate) enum Fetched {
+    /// It is as it was.
+    Same,
+    /// The body, and the tag of this version if the server gives one.
+    New(Vec<u8>, Option<String>),
+}
+
+/// What is special about a request.
+#[derive(Clone, Copy)]
+struct Terms<'a> {
+    /// Whether the body of a refusal is an answer.
+    also: fn(&[u8]) -> bool,
+    /// The tag of the version that is known.
+    known: Option<&'a str>,
+}
+
 /// The result of one try.
 enum Tried {
-    Answer(Vec<u8>),
+    Answer(Fetched),
     /// Another try may succeed, after this wait if the server named one.
     Again(SignalError, Option<Duration>),
     Never(SignalError),
 }
 
 impl Site {
+    /// Another address that this one names. It may be another host only over an encrypted connection.
+    pub(crate) fn named(&self, address: &str, variable: &str) -> Result<Self, SignalError> {
+        let url = self.base.join(address).map_err(|_| SignalError::Schema {
+            what: format!("{address} is not an address"),
+            place: self.host.clone(),
+        })?;
+        if url.host_str() != self.base.host_str() && url.scheme() != "https" {
+            return Err(SignalError::Elsewhere {
+                host: self.host.clone(),
+                target: url.host_str().unwrap_or_default().to_owned(),
+            });
+        }
+        self.client.site(url.as_str(), variable)
+    }
+
     /// The body of the answer.
     pub(crate) fn get(&self, ask: &Ask<'_>) -> Result<Vec<u8>, SignalError> {
         self.get_also(ask, |_| false)
@@ -205,13 +240,31 @@ impl Site {
         ask: &Ask<'_>,
         also: fn(&[u8]) -> bool,
     ) -> Result<Vec<u8>, SignalError> {
+        let terms = Terms { also, known: None };
+        match self.fetch(ask, terms)? {
+            Fetched::New(bytes, _) => Ok(bytes),
+            Fetched::Same => Ok(Vec::new()),
+        }
+    }
+
+    /// The body of the answer, if it is not the version whose tag is `known`.
+    pub(crate) fn get_if_changed(
+        &self,
+        ask: &Ask<'_>,
+        known: Option<&str>,
+    ) -> Result<Fetched, SignalError> {
+        let also = |_: &[u8]| false;
+        self.fetch(ask, Terms { also, known })
+    }
+
+    fn fetch(&self, ask: &Ask<'_>, terms: Terms<'_>) -> Result<Fetched, SignalError> {
         let limits = &self.client.limits;
         let mut pause = Duration::from_secs(1);
         let mut tried = 0;
         loop {
             tried += 1;
-            let (error, wanted) = match self.attempt(ask, also) {
-                Tried::Answer(bytes) => return Ok(bytes),
+            let (error, wanted) = match self.attempt(ask, terms) {
+                Tried::Answer(answer) => return Ok(answer),
                 Tried::Never(error) => return Err(error),
                 Tried::Again(error, wanted) => (error, wanted),
             };
@@ -225,8 +278,8 @@ impl Site {
         }
     }
 
-    fn attempt(&self, ask: &Ask<'_>, also: fn(&[u8]) -> bool) -> Tried {
-        let request = match self.request(ask) {
+    fn attempt(&self, ask: &Ask<'_>, terms: Terms<'_>) -> Tried {
+        let request = match self.request(ask, terms.known) {
             Ok(request) => request,
             Err(error) => return Tried::Never(error),
         };
@@ -235,10 +288,10 @@ impl Site {
             .runtime
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        runtime.block_on(self.exchange(request, ask, also))
+        runtime.block_on(self.exchange(request, ask, terms))
     }
 
-    fn request(&self, ask: &Ask<'_>) -> Result<reqwest::Request, SignalError> {
+    fn request(&self, ask: &Ask<'_>, known: Option<&str>) -> Result<reqwest::Request, SignalError> {
         let mut url = self.base.clone();
         let path = format!("{}{}", url.path().trim_end_matches('/'), ask.path);
         url.set_path(&path);
@@ -254,9 +307,25 @@ impl Site {
         if !pairs.is_empty() {
             url.query_pairs_mut().extend_pairs(pairs);
         }
-        let request = self.client.http.request(Method::GET, url);
+        let form = match ask.pass {
+            Pass::Client(id, secret) => Some(form(&url, id, secret)),
+            _ => None,
+        };
+        let method = if form.is_some() {
+            Method::POST
+        } else {
+            Method::GET
+        };
+        let mut request = self.client.http.request(method, url);
+        if let Some(known) = known {
+            request = request.header(header::IF_NONE_MATCH, known);
+        }
+        if let Some(form) = form {
+            let kind = "application/x-www-form-urlencoded";
+            request = request.header(header::CONTENT_TYPE, kind).body(form);
+        }
         let request = match ask.pass {
-            Pass::Open | Pass::Parameter(..) => request,
+            Pass::Open | Pass::Parameter(..) | Pass::Client(..) => request,
             Pass::Header(name, secret) => request.header(name, sensitive(secret)?),
             Pass::Bearer(secret) => request.bearer_auth(secret.reveal()),
             Pass::Basic(secret) => {
@@ -270,21 +339,21 @@ impl Site {
         request.build().map_err(|error| self.down(error))
     }
 
-    async fn exchange(
-        &self,
-        request: reqwest::Request,
-        ask: &Ask<'_>,
-        also: fn(&[u8]) -> bool,
-    ) -> Tried {
+    async fn exchange(&self, request: reqwest::Request, ask: &Ask<'_>, terms: Terms<'_>) -> Tried {
         let mut response = match self.client.http.execute(request).await {
             Ok(response) => response,
             Err(error) => return Tried::Again(self.failed(error, ask), None),
         };
         let status = response.status();
+        if status == StatusCode::NOT_MODIFIED && terms.known.is_some() {
+            return Tried::Answer(Fetched::Same);
+        }
         if status.is_redirection() {
             return Tried::Never(self.elsewhere(&response));
         }
         let asked_to_wait = retry_after(response.headers(), ask.now);
+        let tag = response.headers().get(header::ETAG);
+        let tag = tag.and_then(|tag| tag.to_str().ok()).map(str::to_owned);
         let mut body = Vec::new();
         loop {
             match response.chunk().await {
@@ -302,8 +371,8 @@ impl Site {
                 }
             }
         }
-        if status.is_success() || (status.is_client_error() && also(&body)) {
-            return Tried::Answer(body);
+        if status.is_success() || (status.is_client_error() && (terms.also)(&body)) {
+            return Tried::Answer(Fetched::New(body, tag));
         }
         self.judge(status, asked_to_wait, &body, ask)
     }
@@ -379,6 +448,18 @@ impl Site {
             target,
         }
     }
+}
+
+/// The form with which a client asks for a token (RFC 6749, 4.4.2).
+fn form(address: &Url, id: &str, secret: &Secret) -> String {
+    let mut scratch = address.clone();
+    scratch.set_query(None);
+    scratch.query_pairs_mut().extend_pairs([
+        ("grant_type", "client_credentials"),
+        ("client_id", id),
+        ("client_secret", secret.reveal()),
+    ]);
+    scratch.query().unwrap_or_default().to_owned()
 }
 
 fn sensitive(secret: &Secret) -> Result<header::HeaderValue, SignalError> {

@@ -31,6 +31,18 @@ pub enum SignalError {
         /// The zones that exist, or the provider's message.
         what: String,
     },
+    /// The server of a grid operator has no such program.
+    #[error(
+        "{host} has no program {program}; it has {known}; set `openadr.program` in your settings to one of them, or leave it out"
+    )]
+    NoProgram {
+        /// The host.
+        host: String,
+        /// The program, as it was requested.
+        program: String,
+        /// The programs that it has.
+        known: String,
+    },
     /// The provider refused the request.
     #[error("{host} refused the request with status {status}{said}; {}", remedy(*.status))]
     Refused {
@@ -174,6 +186,7 @@ impl SignalError {
             Self::NoKey { .. }
             | Self::Access { .. }
             | Self::NoZone { .. }
+            | Self::NoProgram { .. }
             | Self::NotCovered { .. }
             | Self::TooLarge { .. }
             | Self::Elsewhere { .. }

@@ -9,6 +9,34 @@ pub struct Options {
     pub electricity_maps: ElectricityMapsOptions,
     /// Where zones are, for providers that are asked by coordinates.
     pub points: Points,
+    /// How the site's OpenADR server is asked.
+    pub openadr: OpenAdrOptions,
+}
+
+/// How a site's OpenADR server is asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OpenAdrOptions {
+    /// Its address, up to the part before `/events`.
+    pub url: Option<String>,
+    /// The program whose events count, by name or id; `None` for all programs.
+    pub program: Option<String>,
+    /// The site's names: of its client (VEN), of its resources, and of the groups that it is in. Events
+    /// for others do not count. If there are none, the server selects.
+    pub names: Vec<String>,
+    /// Whether `GHG` is a marginal intensity, as the specification says, or an average one.
+    pub ghg: Ghg,
+    /// The zone of the site. Its prices and intensities are used for no other zone.
+    pub zone: Option<String>,
+}
+
+/// What `GHG` counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ghg {
+    /// "An estimate of marginal greenhouse gas emissions, in g/kWh": the specification's meaning.
+    #[default]
+    Marginal,
+    /// The average over all consumption, as some programs mean it.
+    Average,
 }
 
 /// How Electricity Maps is asked.

@@ -16,6 +16,12 @@ impl Secret {
         &self.0
     }
 
+    /// The part before the first colon, and the rest as a secret; `None` without a colon.
+    pub(crate) fn split(&self) -> Option<(String, Self)> {
+        let (before, rest) = self.0.split_once(':')?;
+        Some((before.to_owned(), Self::new(rest.to_owned())))
+    }
+
     /// A text with all repetitions of this secret hidden.
     pub(crate) fn hide_in(&self, text: &str) -> String {
         if self.0.is_empty() {

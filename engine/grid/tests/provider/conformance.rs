@@ -74,7 +74,7 @@ const fn basis(provider: Provider) -> Basis {
         Provider::ElectricityMaps => (Factors::LifeCycle, Flow::Consumption),
         Provider::WattTime => (Factors::Direct, Flow::Unstated),
         Provider::Uk => (Factors::Direct, Flow::Consumption),
-        Provider::CarbonAwareSdk => (Factors::Unstated, Flow::Unstated),
+        Provider::CarbonAwareSdk | Provider::OpenAdr => (Factors::Unstated, Flow::Unstated),
         Provider::EntsoE | Provider::Eia => (Factors::LifeCycle, Flow::Generation),
     };
     Basis { factors, flow }

@@ -12,6 +12,7 @@ mod carbon_aware;
 mod conformance;
 mod electricity_maps;
 mod kept;
+mod openadr;
 mod order;
 mod prices;
 mod quirks;

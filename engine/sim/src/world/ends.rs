@@ -73,7 +73,13 @@ impl World {
     }
 
     /// Reports leases that ended before any of their tasks started.
-    pub(super) fn dropped(&self, leases: &[Lease], ends: &mut Vec<TaskEnd>) {
+    pub(super) fn dropped(
+        &self,
+        leases: &[Lease],
+        ends: &mut Vec<TaskEnd>,
+        kind: FailureKind,
+        why: &str,
+    ) {
         for lease in leases {
             let nothing = Group {
                 lease: *lease,
@@ -83,9 +89,7 @@ impl World {
                 started: self.now,
                 ends: self.now,
             };
-            self.report(&nothing, ends, |_| {
-                stopped(FailureKind::Cancelled, "the run was stopped")
-            });
+            self.report(&nothing, ends, |_| stopped(kind, why));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use sunward_core::ids::index_of;
 use sunward_core::{
-    Dataset, Digest, FailureKind, Hasher, Input, Order, RunId, StageId, Tasks, WorkerId,
+    Dataset, Digest, FailureKind, Hasher, Input, Order, RunId, Span, StageId, Tasks, WorkerId,
 };
 use sunward_workflows::{Reference, Scatter};
 
@@ -63,6 +63,11 @@ impl World {
                     }
                 }
                 Order::Revoke { worker, run } => self.revoke(worker, run)?,
+                Order::Yield {
+                    worker,
+                    tasks,
+                    stops,
+                } => self.make_way(worker, tasks, stops)?,
                 Order::Close { run, status } => {
                     self.flights.end(run, status, self.now, &mut self.tally);
                     let past = self.state.archive(run);
@@ -88,7 +93,33 @@ impl World {
                 stopped(FailureKind::Cancelled, "the run was stopped")
             });
         }
-        self.dropped(&waiting, &mut ends);
+        self.dropped(
+            &waiting,
+            &mut ends,
+            FailureKind::Cancelled,
+            "the run was stopped",
+        );
+        self.give(Input::Ended { worker, ends })
+    }
+
+    /// Stops groups that have to make way, and gives back what has not begun.
+    fn make_way(&mut self, worker: WorkerId, tasks: Span, stops: bool) -> Result<(), SimError> {
+        let pool = pool_of(worker);
+        let Some((groups, waiting)) = self
+            .workers
+            .get_mut(pool)
+            .map(|one| one.make_way(tasks, stops))
+        else {
+            return Ok(());
+        };
+        self.freed.insert(pool);
+        let mut ends = Vec::new();
+        let why = "its pool is curtailed";
+        for group in groups {
+            self.meter(pool, &group);
+            self.report(&group, &mut ends, |_| stopped(FailureKind::Preempted, why));
+        }
+        self.dropped(&waiting, &mut ends, FailureKind::Preempted, why);
         self.give(Input::Ended { worker, ends })
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use sunward_core::{Lease, RunId, Timestamp};
+use sunward_core::{Lease, RunId, Span, Timestamp};
 
 use crate::capacity::Open;
 use crate::group::Group;
@@ -160,6 +160,29 @@ impl Worker {
         self.waiting.clear();
         self.taken = Open::default();
         std::mem::take(&mut self.running).into_values().collect()
+    }
+
+    /// Removes the waiting leases of some tasks, and stops the groups that run some of them if `stops`
+    /// is set. A lease or a group makes way as a whole.
+    pub(crate) fn make_way(&mut self, tasks: Span, stops: bool) -> (Vec<Group>, Vec<Lease>) {
+        let beyond = tasks.first.saturating_add(tasks.count);
+        let meets = |lease: &Lease, first: u32, count: u32| {
+            (lease.run, lease.stage) == (tasks.run, tasks.stage)
+                && first < beyond
+                && tasks.first < first.saturating_add(count)
+        };
+        let running = self.running.iter().filter(|_| stops);
+        let numbers: Vec<u64> = running
+            .filter(|(_, group)| meets(&group.lease, group.first, group.count))
+            .map(|(number, _)| *number)
+            .collect();
+        let groups = numbers.into_iter().filter_map(|number| self.end(number));
+        let groups = groups.collect();
+        let (gone, kept) = std::mem::take(&mut self.waiting)
+            .into_iter()
+            .partition::<VecDeque<_>, _>(|one| meets(&one.lease, one.lease.first, one.lease.count));
+        self.waiting = kept;
+        (groups, gone.into_iter().map(|one| one.lease).collect())
     }
 
     /// Stops the groups of a run and removes its waiting leases.

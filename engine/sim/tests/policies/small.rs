@@ -44,6 +44,7 @@ pub(crate) fn problem(home: &[u32], away: &[u32], gpus: u32, asks: Vec<Ask>) -> 
             ..Outlook::default()
         }),
         reserved: Arc::new(Reserved::default()),
+        curtailments: Arc::default(),
         asks,
         transfer_milliwatt_hours_per_gb: 10_000,
         shares: std::collections::BTreeMap::default(),

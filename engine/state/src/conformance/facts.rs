@@ -52,8 +52,8 @@ pub fn many_runs_in_one_group_keep_their_order(site: &dyn Site) -> Result<(), St
     Ok(())
 }
 
-/// A run can be folded without the others: from its own facts, and those of engines and workers in
-/// between.
+/// A run can be folded without the others: from its own facts, those of engines and workers in between,
+/// and, while it is in progress, those after.
 ///
 /// # Errors
 ///
@@ -71,6 +71,10 @@ pub fn facts_of_one_run_are_found_alone(site: &dyn Site) -> Result<(), StateErro
     let expected = [submitted(1), joined(1), leased(1, 0, 1), finished(1, 0, 1)];
     assert_eq!(mine, expected, "with the worker that came in between");
     assert!(facts(&*engine, Scope::Run(RunId(3)))?.is_empty());
+    // What comes later concerns it as long as it is in progress.
+    engine.append(&group(vec![joined(2)]))?;
+    let mine = facts(&*engine, Scope::Run(RunId(1)))?;
+    assert_eq!(mine.last(), Some(&joined(2)));
     Ok(())
 }
 

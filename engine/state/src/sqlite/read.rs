@@ -60,7 +60,9 @@ impl SqliteReader {
                 let mut row = transaction
                     .prepare_cached("SELECT position, run, blob FROM journal WHERE position = ?1")
                     .map_err(&fault)?;
-                for position in positions_of(&transaction, run).map_err(&fault)? {
+                let own = positions_of(&transaction, run).map_err(&fault)?;
+                let later = positions_after(&transaction, run, own.last()).map_err(&fault)?;
+                for position in own.into_iter().chain(later) {
                     self.replay_rows(Table::Journal, &mut row, [position], each)?;
                 }
             }
@@ -146,6 +148,24 @@ pub(super) fn positions_of(connection: &Connection, run: RunId) -> rusqlite::Res
     positions.extend(between);
     positions.sort_unstable();
     Ok(positions)
+}
+
+/// The positions of rows of engines and workers after the last one of a run that is in progress: what
+/// is known of grids and operators concerns it, even while nothing of its own happens.
+fn positions_after(
+    connection: &Connection,
+    run: RunId,
+    last: Option<&i64>,
+) -> rusqlite::Result<Vec<i64>> {
+    let Some(last) = last else {
+        return Ok(Vec::new());
+    };
+    let mut after = connection.prepare_cached(
+        "SELECT position FROM journal WHERE run = 0 AND position > ?1
+         AND EXISTS (SELECT 1 FROM runs WHERE id = ?2 AND status = 'running') ORDER BY position",
+    )?;
+    let after = after.query_map([*last, run.0.cast_signed()], |row| row.get(0))?;
+    after.collect()
 }
 
 fn run_row(row: &Row<'_>, run: RunId, status: RunStatus) -> rusqlite::Result<RunRow> {

@@ -1,4 +1,5 @@
-//! An HTTP server that stands in for a bucket and gives the same answer to every request.
+//! An HTTP server that stands in for a bucket, or for a grid operator's server, and gives the same
+//! answer to every request.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -53,6 +54,7 @@ impl Bucket {
             ("AWS_ACCESS_KEY_ID", "fuzz".to_owned()),
             ("AWS_SECRET_ACCESS_KEY", "fuzz".to_owned()),
             ("AWS_REGION", "us-east-1".to_owned()),
+            ("SUNWARD_OPENADR_URL", format!("http://{}", self.address)),
             ("NO_PROXY", "127.0.0.1".to_owned()),
         ]
     }

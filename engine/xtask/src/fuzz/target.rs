@@ -36,9 +36,18 @@ pub(super) struct Target {
     texts: &'static [&'static str],
     /// Commands of the program that write the file. The result is a seed.
     made_by: &'static [&'static [&'static str]],
-    /// True if the input is the answer of a bucket to every request. Its commands are those of the
-    /// example `ask_bucket`, because a run waits for a bucket that gives wrong answers.
-    pub(super) is_answer: bool,
+    /// The server whose answer to every request is the input, if it is not a file.
+    pub(super) answer_of: Option<Server>,
+}
+
+/// A server that is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Server {
+    /// A bucket. The commands are those of the example `ask_bucket`, because a run waits for a bucket
+    /// that gives wrong answers.
+    Bucket,
+    /// A grid operator's.
+    Operator,
 }
 
 /// The default values of a target.
@@ -50,7 +59,7 @@ const PLAIN: Target = Target {
     seeds: &[],
     texts: &[],
     made_by: &[],
-    is_answer: false,
+    answer_of: None,
 };
 
 const fn table(
@@ -234,7 +243,19 @@ pub(super) const TARGETS: &[Target] = &[
             "HTTP/1.1 404 Not Found\r\nContent-Type: application/xml\r\nConnection: close\r\n\r\n<Error><Code>NoSuchKey</Code><Message>gone</Message></Error>",
             "HTTP/1.1 206 Partial Content\r\nETag: \"1\"\r\nContent-Range: bytes 0-3/18446744073709551615\r\nLast-Modified: Thu, 01 Jan 2026 00:00:00 GMT\r\nConnection: close\r\n\r\nARRO",
         ],
-        is_answer: true,
+        answer_of: Some(Server::Bucket),
+        ..PLAIN
+    },
+    Target {
+        name: "openadr",
+        file: "answer.http",
+        commands: &[&["doctor"]],
+        texts: &[
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n[{\"id\":\"1\",\"programID\":\"1\",\"programName\":\"dr\",\"objectType\":\"EVENT\",\"createdDateTime\":\"2026-01-01T00:00:00Z\",\"priority\":0,\"targets\":[\"a\"],\"duration\":\"PT5H\",\"payloadDescriptors\":[{\"payloadType\":\"PRICE\",\"units\":\"KWH\",\"currency\":\"EUR\"},{\"payloadType\":\"DISPATCH_SETPOINT\",\"units\":\"KW\"}],\"intervalPeriod\":{\"start\":\"0001-01-01T00:00:00Z\",\"duration\":\"PT1H\",\"randomizeStart\":\"PT5M\"},\"intervals\":[{\"id\":0,\"payloads\":[{\"type\":\"PRICE\",\"values\":[0.17]},{\"type\":\"GHG\",\"values\":[310]}]},{\"id\":1,\"intervalPeriod\":{\"start\":\"2026-12-01T10:00:00Z\",\"duration\":\"P9999Y\"},\"payloads\":[{\"type\":\"DISPATCH_SETPOINT\",\"values\":[5]},{\"type\":\"ALERT_GRID_EMERGENCY\",\"values\":[\"line\"]}]}]}]",
+            "HTTP/1.1 200 OK\r\nETag: \"1\"\r\nConnection: close\r\n\r\n[{\"id\":\"2\",\"programID\":\"1\",\"targets\":[{\"type\":\"VEN_NAME\",\"values\":[\"a\"]}],\"intervals\":[{\"id\":0,\"payloads\":[{\"type\":\"IMPORT_CAPACITY_LIMIT\",\"values\":[\"30\"]}]}]},{\"id\":\"3\"},null]",
+            "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\n\r\n{\"title\":\"down\",\"status\":503}",
+        ],
+        answer_of: Some(Server::Operator),
         ..PLAIN
     },
     Target {

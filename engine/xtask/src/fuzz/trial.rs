@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 use anyhow::{Context, Result};
 
 use super::bucket::Bucket;
-use super::target::Target;
+use super::target::{Server, Target};
 
 /// The time limit of one command, in seconds.
 const SECONDS: u32 = 5;
@@ -86,12 +86,13 @@ impl Program {
     ) -> Result<Option<Finding>> {
         let folder = scratch()?;
         lay_out(folder.path(), target, input)?;
-        let bucket = match target.is_answer {
-            true => Some(Bucket::start(input.to_vec())?),
-            false => None,
+        let server = match target.answer_of {
+            Some(_) => Some(Bucket::start(input.to_vec())?),
+            None => None,
         };
+        let program = self.program(target.answer_of);
         for words in target.commands {
-            let output = self.run(folder.path(), words, bucket.as_ref())?;
+            let output = self.run(folder.path(), (program, words), server.as_ref())?;
             if let Some(what) = verdict(&output) {
                 return self
                     .keep(target, words, what, folder.path(), findings)
@@ -107,7 +108,7 @@ impl Program {
         lay_out(folder.path(), target, &[])?;
         fs::remove_file(folder.path().join(target.file))?;
         for words in commands {
-            let output = self.run(folder.path(), words, None)?;
+            let output = self.run(folder.path(), (&self.path, words), None)?;
             let said = String::from_utf8_lossy(&output.stderr);
             anyhow::ensure!(
                 output.status.success(),
@@ -118,26 +119,31 @@ impl Program {
         fs::read(folder.path().join(target.file)).context("reading the seed")
     }
 
-    fn program(&self, asks_a_bucket: bool) -> &Path {
-        match asks_a_bucket {
-            true => &self.asker,
-            false => &self.path,
+    fn program(&self, answer_of: Option<Server>) -> &Path {
+        match answer_of {
+            Some(Server::Bucket) => &self.asker,
+            Some(Server::Operator) | None => &self.path,
         }
     }
 
-    fn run(&self, folder: &Path, words: &[&str], bucket: Option<&Bucket>) -> Result<Output> {
+    fn run(
+        &self,
+        folder: &Path,
+        (program, words): (&Path, &[&str]),
+        server: Option<&Bucket>,
+    ) -> Result<Output> {
         // `timeout` sends SIGKILL, which no handler can delay. The shell's limit also holds for
         // child processes.
         let script =
             format!("ulimit -v {MEMORY_KIB}; exec timeout -s KILL {SECONDS} \"$0\" \"$@\"");
         Command::new("sh")
             .args(["-c", &script])
-            .arg(self.program(bucket.is_some()))
+            .arg(program)
             .args(self.words(words))
             .current_dir(folder)
             .env("RUST_BACKTRACE", "0")
             .env_remove("SUNWARD_HOME")
-            .envs(bucket.map(Bucket::environment).into_iter().flatten())
+            .envs(server.map(Bucket::environment).into_iter().flatten())
             .stdin(Stdio::null())
             .output()
             .context("starting the program")
@@ -179,7 +185,7 @@ impl Program {
         let command = format!(
             "cd {} && {} {}",
             kept.display(),
-            self.program(target.is_answer).display(),
+            self.program(target.answer_of).display(),
             self.words(words).join(" ")
         );
         Ok(Finding {

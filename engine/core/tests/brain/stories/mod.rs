@@ -1,6 +1,7 @@
 //! Runs as a user sees them.
 
 pub mod at_home;
+mod curtailing;
 mod failing;
 mod flowing;
 mod late;

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use sunward_core::place::{self, Placer, Problem, Solution};
 use sunward_core::{
     Capacity, Dataset, Digest, Energy, Fact, Failure, FailureKind, Generation, Input, Lease, Order,
-    Outcome, PartRef, PoolId, RunId, RunSpec, RunStatus, StageId, State, Step, TaskEnd, TaskId,
-    TaskResult, TaskStatus, Tasks, Timestamp, WorkerId, advance, apply, decide,
+    Outcome, PartRef, PoolId, RunId, RunSpec, RunStatus, Span, StageId, State, Step, TaskEnd,
+    TaskId, TaskResult, TaskStatus, Tasks, Timestamp, WorkerId, advance, apply, decide,
 };
 use sunward_workflows::{Reference, Scatter, Slicing, Value};
 
@@ -49,6 +49,8 @@ pub struct World {
     pub wall_us: u64,
     /// The most leases at the same time.
     pub most_flights: usize,
+    /// How many of a worker's tasks have begun; the others wait in its queue.
+    pub begun: usize,
 }
 
 /// The result of a task. It is the same for every attempt.
@@ -95,6 +97,7 @@ impl Default for World {
             placer: Box::new(|problem| place::Sunward::default().solve(problem)),
             wall_us: 10_000,
             most_flights: 0,
+            begun: 1,
         }
     }
 }
@@ -179,7 +182,14 @@ impl World {
 
     fn check_after(&mut self, fact: &Fact) {
         match fact {
-            Fact::Leased { lease, .. } => {
+            Fact::Leased { lease, worker, at } => {
+                let pool = self.state.pool_of(*worker).unwrap();
+                let level = self.state.curtailments().level(pool, *at);
+                assert!(!level.halted, "leased in a pool where nothing starts");
+                if let Some(cap) = level.cap_milliwatts {
+                    let power = self.state.power_held(pool);
+                    assert!(power <= cap, "{power} mW in a pool with a cap of {cap}");
+                }
                 let run = self.state.run(lease.run).unwrap();
                 let stage = run.stage(lease.stage).unwrap();
                 if let Some(limit) = stage.planned.stage.max_parallel {
@@ -270,6 +280,11 @@ impl World {
                     .collect();
                 self.give(Input::Ended { worker, ends });
             }
+            Order::Yield {
+                worker,
+                tasks,
+                stops,
+            } => self.make_way(worker, tasks, stops),
             Order::Close { run, status } => {
                 assert!(
                     !self.flights.iter().any(|flight| flight.task.run == run),
@@ -279,6 +294,31 @@ impl World {
             }
         }
         true
+    }
+
+    /// Ends those of some tasks that stop or have not begun. Of a worker's tasks, as many have begun
+    /// as `begun` says.
+    fn make_way(&mut self, worker: WorkerId, tasks: Span, stops: bool) {
+        let mut ends = Vec::new();
+        let mut kept = Vec::new();
+        let mut nth = 0;
+        for flight in std::mem::take(&mut self.flights) {
+            if flight.worker != worker {
+                kept.push(flight);
+                continue;
+            }
+            let has_begun = nth < self.begun;
+            nth += 1;
+            let own = (flight.task.run, flight.task.stage) == (tasks.run, tasks.stage);
+            if !own || !tasks.holds(flight.task.index) || (has_begun && !stops) {
+                kept.push(flight);
+                continue;
+            }
+            let wall_us = if has_begun { 500 } else { 0 };
+            ends.push(self.end_of(&flight, fails(FailureKind::Preempted), wall_us));
+        }
+        self.flights = kept;
+        self.give(Input::Ended { worker, ends });
     }
 
     fn fly(&mut self, worker: WorkerId, lease: Lease) {

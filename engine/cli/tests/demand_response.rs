@@ -1,0 +1,439 @@
+//! A grid operator's OpenADR server restricts this machine while real tasks run: the built binary with
+//! a server on the loopback interface.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::allow_attributes,
+    missing_docs,
+    reason = "tests"
+)]
+
+mod scene;
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+
+use jiff::{SignedDuration, Timestamp};
+use scene::site::Site;
+use scene::{Running, Scene, Told};
+use serde_json::{Value, json};
+
+/// The key of a client. It must be shown nowhere.
+const KEY: &str = "lab-7:hush-hush";
+
+/// A server with these events; `None` does not answer.
+type Events = Arc<Mutex<Option<Vec<Value>>>>;
+
+const PROGRAMS: &str = r#"[{"id":"p1","programName":"site-dr","payloadDescriptors":[
+    {"objectType":"EVENT_PAYLOAD_DESCRIPTOR","payloadType":"IMPORT_CAPACITY_LIMIT","units":"KW"},
+    {"objectType":"EVENT_PAYLOAD_DESCRIPTOR","payloadType":"PRICE","units":"KWH","currency":"EUR"}]}]"#;
+
+/// A server that knows the client and gives it a token.
+fn vtn(events: &Events) -> Site {
+    let events = Arc::clone(events);
+    Site::start(move |target| {
+        let Some(events) = events.lock().unwrap().clone() else {
+            return (503, r#"{"title":"Service Unavailable"}"#.to_owned());
+        };
+        match target.split('?').next().unwrap_or_default() {
+            "/auth/server" => (404, String::new()),
+            "/auth/token" => (
+                200,
+                r#"{"access_token":"t1","token_type":"Bearer","expires_in":3600}"#.to_owned(),
+            ),
+            "/programs" => (200, PROGRAMS.to_owned()),
+            "/events" => (200, Value::Array(events).to_string()),
+            other => panic!("nobody asks for {other}"),
+        }
+    })
+}
+
+fn event(id: &str, kind: &str, value: Value, until: Timestamp) -> Value {
+    let now = Timestamp::now();
+    let start = now - SignedDuration::from_secs(60);
+    let duration = format!("PT{}S", until.duration_since(start).as_secs() + 1);
+    json!({
+        "id": id, "programID": "p1", "createdDateTime": now.to_string(), "objectType": "EVENT",
+        "intervalPeriod": { "start": start.to_string(), "duration": duration },
+        "intervals": [{ "id": 0, "payloads": [{ "type": kind, "values": [value] }] }],
+    })
+}
+
+/// A command with settings that name the server.
+fn command(scene: &Scene, site: &Site, more: &str, words: &[&str]) -> Command {
+    let settings = format!(
+        "openadr: {{ url: '{}', program: site-dr }}\n{more}",
+        site.address
+    );
+    let file = scene.file("config/config.yaml", settings);
+    let mut command = scene.command(words);
+    command.env("SUNWARD_CONFIG", file);
+    command.env("XDG_CACHE_HOME", scene.path().join("cache"));
+    command.env("SUNWARD_OPENADR_KEY", KEY);
+    command
+}
+
+fn told(mut command: Command) -> Told {
+    let told = Told::of(&command.output().unwrap());
+    assert!(!told.out.contains("hush") && !told.err.contains("hush"));
+    told
+}
+
+/// Two steps with a checkpoint after each; a stage that cannot stop; and one after that.
+const WORK: &str = "\
+name: work
+params: { mark: { type: string } }
+stages:
+  long:
+    checkpoint: true
+    cache: false
+    run: |
+      mark=${{ params.mark }}
+      for step in 1 2 3; do
+        if [ -e \"$SUNWARD_CHECKPOINT/$step\" ]; then continue; fi
+        if [ $step = 3 ] && [ ! -e \"$mark.go\" ]; then
+          touch $mark.long
+          while :; do sleep 0.05; done
+        fi
+        echo $step >> $mark.trace
+        touch \"$SUNWARD_CHECKPOINT/$step\"
+      done
+      cat $mark.trace > ${{ outputs.out }}
+    outputs: { out: { format: file } }
+  fixed:
+    cache: false
+    run: |
+      touch ${{ params.mark }}.fixed
+      while [ ! -e ${{ params.mark }}.release ]; do sleep 0.05; done
+  after:
+    cache: false
+    needs: fixed
+    run: touch ${{ params.mark }}.after
+outputs: { out: long.out }
+";
+
+/// The status, once a condition holds.
+#[track_caller]
+fn status_once(
+    scene: &Scene,
+    run: &mut Running,
+    what: &str,
+    holds: impl Fn(&Value) -> bool,
+) -> Value {
+    let found = Mutex::new(None);
+    run.wait_until(what, |_| {
+        let status = scene.sunward(&["status", "--json"]).json()["run"].clone();
+        let is_so = holds(&status);
+        if is_so {
+            *found.lock().unwrap() = Some(status);
+        }
+        is_so
+    });
+    found.into_inner().unwrap().unwrap()
+}
+
+fn waits_for<'a>(status: &'a Value, stage: &str) -> Option<&'a Value> {
+    let waits = status["waits"].as_array()?;
+    waits.iter().find(|wait| wait["stage"] == stage)
+}
+
+fn is_in_emergency(status: &Value, stage: &str) -> bool {
+    waits_for(status, stage).is_some_and(|wait| wait["waits_for"] == "grid_emergency")
+}
+
+#[test]
+fn on_an_alert_what_can_stop_yields_and_goes_on_afterwards_without_a_loss() {
+    let scene = Scene::with(WORK);
+    let events: Events = Arc::new(Mutex::new(Some(Vec::new())));
+    let site = vtn(&events);
+    let mark = |name: &str| scene.path().join(format!("m.{name}"));
+    let param = format!("mark={}", scene.path().join("m").display());
+    let words = [
+        "run",
+        "workflow.yaml",
+        "--json",
+        "-j",
+        "4",
+        "--out",
+        "out",
+        "-p",
+        &param,
+    ];
+    let mut run = scene.start_command(command(&scene, &site, "", &words));
+    run.wait_for("m.long");
+    run.wait_for("m.fixed");
+
+    let raised = Timestamp::now();
+    let until = raised + SignedDuration::from_hours(1);
+    let alert = event("e1", "ALERT_GRID_EMERGENCY", json!("line 4 is down"), until);
+    *events.lock().unwrap() = Some(vec![alert]);
+    let status = status_once(&scene, &mut run, "yielding", |status| {
+        is_in_emergency(status, "long")
+    });
+    let wait = waits_for(&status, "long").unwrap();
+    assert_eq!(wait["told_by"], "site-dr");
+    let text = wait["text"].as_str().unwrap();
+    assert!(text.contains("for the end of a grid emergency"), "{text}");
+    assert!(text.ends_with("told by site-dr"), "{text}");
+    assert_eq!(
+        status["stages"]["fixed"]["running"], 1,
+        "it cannot stop, so it runs on"
+    );
+
+    std::fs::write(mark("release"), "").unwrap();
+    let status = status_once(&scene, &mut run, "waiting", |status| {
+        is_in_emergency(status, "after")
+    });
+    assert_eq!(status["stages"]["fixed"]["status"], "succeeded");
+    let explained = scene.sunward(&["explain", "after"]).expect(0);
+    assert!(
+        explained
+            .out
+            .contains("a grid emergency, told by site-dr, until 2"),
+        "{}",
+        explained.out
+    );
+
+    // The last word stays in force while the server is down.
+    *events.lock().unwrap() = None;
+    let is_silent = |status: &Value| !status["demand_response"]["silent_since"].is_null();
+    let status = status_once(&scene, &mut run, "silence", is_silent);
+    assert!(is_in_emergency(&status, "long") && is_in_emergency(&status, "after"));
+    assert!(!mark("after").exists());
+
+    std::fs::write(mark("go"), "").unwrap();
+    *events.lock().unwrap() = Some(Vec::new());
+    let ended = run.end().expect(0);
+    assert!(
+        ended.err.contains("site-dr: grid emergency"),
+        "{}",
+        ended.err
+    );
+    assert!(!ended.err.contains("hush"));
+    assert_eq!(ended.json()["status"], "succeeded");
+    assert_eq!(
+        scene.text("m.trace"),
+        "1\n2\n3\n",
+        "no step is lost, and none is done again"
+    );
+    assert_eq!(read(&scene.path().join("out"), "out"), "1\n2\n3\n");
+    assert!(mark("after").exists());
+
+    let report = scene.sunward(&["report", "--json"]).expect(0).json();
+    assert_eq!(report["stages"]["long"]["failed"], 0);
+    assert_eq!(report["failures_total"], 0, "no attempt counts as failed");
+    let used = report["entries"]["used"].as_array().unwrap();
+    let outcomes: Vec<&Value> = used
+        .iter()
+        .filter(|row| row["stage"] == "long")
+        .map(|row| &row["outcome"])
+        .collect();
+    assert!(outcomes.contains(&&json!("preempted")) && outcomes.contains(&&json!("succeeded")));
+    let sum: f64 = used
+        .iter()
+        .filter_map(|row| row["energy_joules"].as_f64())
+        .sum();
+    let whole = report["ledger"]["energy_joules"].as_f64().unwrap();
+    assert!(
+        (sum - whole).abs() < 0.01 && whole > 0.0,
+        "{sum} J of {whole} J"
+    );
+    let yields = report["demand_response"]["yields"].as_array().unwrap();
+    assert_eq!(yields.len(), 1, "{yields:?}");
+    assert_eq!(
+        (&yields[0]["stage"], &yields[0]["tasks"]),
+        (&json!("long"), &json!(1))
+    );
+
+    // The first attempt of `long` ended within ten seconds of the alert.
+    let attempts = report["attempts"].as_array().unwrap();
+    let first = attempts
+        .iter()
+        .find(|one| one["task"] == "long/0" && one["outcome"] != "succeeded")
+        .unwrap();
+    let started: Timestamp = first["started"].as_str().unwrap().parse().unwrap();
+    let wall = SignedDuration::from_secs_f64(first["wall_seconds"].as_f64().unwrap());
+    assert!(
+        started + wall <= raised + SignedDuration::from_secs(10),
+        "{first}"
+    );
+}
+
+/// The only file of an output.
+fn read(folder: &Path, name: &str) -> String {
+    let mut files = std::fs::read_dir(folder).unwrap();
+    let path = files.find_map(|entry| {
+        let path = entry.unwrap().path();
+        path.file_name()?
+            .to_str()?
+            .starts_with(name)
+            .then_some(path)
+    });
+    std::fs::read_to_string(path.unwrap()).unwrap()
+}
+
+/// Four tasks of twenty watts, none of which may run beside another.
+const ALONE: &str = "\
+name: alone
+params: { lock: { type: string } }
+stages:
+  each:
+    cache: false
+    scatter: { over: { range: 4 } }
+    expect: { time: 1m, power: 20W }
+    run: |
+      mkdir ${{ params.lock }}
+      echo ${{ item }} >> ${{ params.lock }}.trace
+      rmdir ${{ params.lock }}
+";
+
+#[test]
+fn under_a_cap_no_more_tasks_run_than_it_has_power_for() {
+    let scene = Scene::with(ALONE);
+    let until = Timestamp::now() + SignedDuration::from_hours(1);
+    let cap = event("e1", "IMPORT_CAPACITY_LIMIT", json!(0.03), until);
+    let broken = json!({ "id": "e2", "programID": "p1", "intervals": [
+        { "payloads": [{ "type": "IMPORT_CAPACITY_LIMIT", "values": ["little"] }] }] });
+    let events: Events = Arc::new(Mutex::new(Some(vec![cap, broken])));
+    let site = vtn(&events);
+    let param = format!("lock={}", scene.path().join("lock").display());
+    let words = ["run", "workflow.yaml", "--json", "-j", "4", "-p", &param];
+    let run = told(command(&scene, &site, "", &words)).expect(0);
+    assert!(run.err.contains("site-dr: at most 30 W"), "{}", run.err);
+    assert!(
+        run.err
+            .contains("event e2: IMPORT_CAPACITY_LIMIT is \"little\", but a number was expected"),
+        "{}",
+        run.err
+    );
+    assert_eq!(run.json()["stages"]["each"]["ran"], 4);
+    assert_eq!(scene.text("lock.trace").lines().count(), 4);
+    let asked = site.asked();
+    let first: Vec<&str> = asked
+        .iter()
+        .take(4)
+        .map(|one| one.split('?').next().unwrap())
+        .collect();
+    assert_eq!(
+        first,
+        ["/auth/server", "/auth/token", "/events", "/programs"]
+    );
+}
+
+/// The finding of `doctor` about the server.
+fn finding(scene: &Scene, site: &Site, more: &str) -> Value {
+    let diagnosis = told(command(scene, site, more, &["doctor", "--json"])).json();
+    let all = diagnosis["findings"].as_array().unwrap();
+    all.iter()
+        .find(|one| one["check"] == "openadr")
+        .unwrap()
+        .clone()
+}
+
+#[test]
+fn doctor_says_what_is_asked_now_and_tells_a_wrong_key_from_a_wrong_program() {
+    let scene = Scene::new();
+    let until = Timestamp::now() + SignedDuration::from_hours(1);
+    let cap = event("e1", "DISPATCH_SETPOINT", json!(1500), until);
+    let events: Events = Arc::new(Mutex::new(Some(vec![cap])));
+    let site = vtn(&events);
+    let good = finding(&scene, &site, "zone: DE\n");
+    assert_eq!(good["grade"], "good", "{good}");
+    let found = good["found"].as_str().unwrap();
+    assert!(
+        found.contains("answers, and asks: site-dr: at most 1.5 MW from "),
+        "{found}"
+    );
+    let asked = site.asked();
+    assert_eq!(asked.len(), 4, "a token, and one question: {asked:?}");
+    *events.lock().unwrap() = Some(vec![json!({ "id": "e1" })]);
+    let broken = finding(&scene, &site, "");
+    assert_eq!(broken["grade"], "note");
+    assert!(
+        broken["found"]
+            .as_str()
+            .unwrap()
+            .contains("event e1: `programID` is missing")
+    );
+
+    let refuses = Site::start(|_| (401, r#"{"title":"Unauthorized"}"#.to_owned()));
+    let wrong = finding(&scene, &refuses, "");
+    assert_eq!(wrong["grade"], "problem");
+    assert!(
+        wrong["found"].as_str().unwrap().contains("gave no token"),
+        "{wrong}"
+    );
+    assert!(
+        wrong["mend"]
+            .as_str()
+            .unwrap()
+            .contains("$SUNWARD_OPENADR_KEY")
+    );
+
+    let other = Site::start(|target| match target.split('?').next() {
+        Some("/auth/token") => (200, r#"{"access_token":"t"}"#.to_owned()),
+        Some("/programs") => (200, r#"[{"id":"9","programName":"peaks"}]"#.to_owned()),
+        Some("/events") => (200, "[]".to_owned()),
+        _ => (404, String::new()),
+    });
+    let astray = finding(&scene, &Site::start(|_| (404, String::new())), "");
+    assert!(
+        astray["found"]
+            .as_str()
+            .unwrap()
+            .contains("has no /auth/token there"),
+        "{astray}"
+    );
+    assert!(astray["mend"].as_str().unwrap().contains("`openadr.url`"));
+    let lacking = finding(&scene, &other, "");
+    let found = lacking["found"].as_str().unwrap();
+    assert!(
+        found.contains("has no program site-dr; it has peaks"),
+        "{found}"
+    );
+}
+
+#[test]
+fn prices_and_intensities_of_its_events_feed_the_forecast() {
+    let scene = Scene::new();
+    let hour = Timestamp::from_second(Timestamp::now().as_second() / 3600 * 3600).unwrap();
+    let start = hour - SignedDuration::from_hours(24);
+    let intervals: Vec<Value> = (0..72)
+        .map(|nth| {
+            json!({ "id": nth, "payloads": [
+            { "type": "GHG", "values": [if nth == 30 { 50 } else { 400 }] },
+            { "type": "PRICE", "values": [0.08] }] })
+        })
+        .collect();
+    let series = json!({ "id": "e1", "programID": "p1", "createdDateTime": start.to_string(),
+        "intervalPeriod": { "start": start.to_string(), "duration": "PT1H" }, "intervals": intervals });
+    let site = vtn(&Arc::new(Mutex::new(Some(vec![series]))));
+    let words = ["grid", "--grid", "openadr", "--json"];
+    let grid = told(command(&scene, &site, "zone: DE\n", &words))
+        .expect(0)
+        .json();
+    let zone = &grid["zones"][0];
+    assert_eq!(
+        zone["kind"], "marginal",
+        "as the specification says: {zone}"
+    );
+    assert_eq!(zone["now_gco2e_per_kwh"], 400.0);
+    let cleanest: Timestamp = zone["cleanest_at"].as_str().unwrap().parse().unwrap();
+    assert_eq!(cleanest, hour + SignedDuration::from_hours(6));
+    assert_eq!(zone["cleanest_gco2e_per_kwh"], 50.0);
+    // Another zone than the site's gets nothing from it.
+    let elsewhere = told(command(
+        &scene,
+        &site,
+        "zone: DE\n",
+        &["grid", "FR", "--grid", "openadr"],
+    ));
+    assert_eq!(elsewhere.code, 2, "{}", elsewhere.err);
+    assert!(
+        elsewhere.err.contains("those of the site, which is in DE"),
+        "{}",
+        elsewhere.err
+    );
+}
