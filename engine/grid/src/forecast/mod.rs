@@ -13,6 +13,11 @@
 //! every recorded zone forecasts are closer than the same hour of the day before (`cargo xtask bench
 //! forecast`).
 //!
+//! Each hour has an 80 % interval: quantiles of the errors of the last twelve weeks' forecasts, by
+//! horizon and hour of the day, made by models fitted before them. On average over the zones they
+//! hold 80.2, 80.3, 79.7 and 81.0 % of the hours of 2023, at 1 to 6, 7 to 24, 25 to 96 and 97 to 168
+//! hours; 73 to 85 % in single zones.
+//!
 //! Weights, penalty, window and figures of prices were chosen by the errors of 2022; nothing is
 //! tuned to a zone. More lags, other zones' errors, exponential forgetting and a window of a year
 //! did not improve a prototype.
