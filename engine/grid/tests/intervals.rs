@@ -94,7 +94,8 @@ fn on_recorded_grids_intervals_hold_four_hours_of_five_over_a_year() {
     let shared = std::env::var_os("SUNWARD_SHARED")
         .unwrap_or_else(|| concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared").into());
     let folder = PathBuf::from(shared).join("data").join("grid");
-    // `cargo xtask bench forecast` measures all zones and weeks; it is compiled for speed.
+    // A quarter of the weeks of two zones. `cargo xtask bench forecast` measures all of them; it is
+    // compiled for speed.
     let zones = ["DE", "GB"].map(str::to_owned);
     if !folder.is_dir() {
         let folder = folder.display();
@@ -119,7 +120,7 @@ fn on_recorded_grids_intervals_hold_four_hours_of_five_over_a_year() {
     for (range, held) in RANGES.iter().zip(all) {
         let percent = percent(held);
         assert!(
-            (78.0..82.0).contains(&percent),
+            (76.0..84.0).contains(&percent),
             "{range:?} h ahead: {percent} %"
         );
     }
