@@ -28,7 +28,7 @@ use crate::feeds::Feeds;
 use crate::grid_args::{GridArgs, Wishes};
 use crate::machine::{self, Machine, shown};
 use crate::out_folder;
-use crate::placing::{grams, reason};
+use crate::placing::{expected, grams, reason};
 use crate::recorded::Recorded;
 use crate::render::progress::{Mode, Progress};
 use crate::render::units::gco2e;
@@ -446,10 +446,10 @@ impl<'a> ConsoleObserver<'a> {
             .and_then(|first| state.fleet()?.get(first.pool));
         let place = pool.map_or_else(String::new, |pool| format!(" in {}", pool.zone));
         self.say(&format!(
-            "{name}: waits until {}{place} ({}): {} expected, {} at home and at once; --now runs it at once",
+            "{name}: waits until {}{place} ({}): {}, {} at home and at once; --now runs it at once",
             shown(until),
             reason(placement.why),
-            gco2e(grams(placement.expected_micrograms)),
+            expected(placement.expected_micrograms, placement.likely),
             gco2e(grams(placement.at_home_now_micrograms)),
         ));
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sunward_workflows::{Gpus, Reference, Scatter};
 
 use crate::ids::{StageId, Timestamp};
-use crate::place::{Outlook, Placement, Segment, Taken, TimeSource, Timing, Why};
+use crate::place::{Likely, Outlook, Placement, Segment, Taken, TimeSource, Timing, Why};
 use crate::plan::{PlannedStage, RunSpec};
 use crate::planning::gpus;
 use crate::pool::{Fleet, Pool, PoolId};
@@ -154,6 +154,7 @@ pub(crate) fn at_once(
         expected_micrograms: 0,
         transfer_micrograms: 0,
         at_home_now_micrograms: 0,
+        likely: Likely::default(),
         timing: Timing::default(),
         alternative: None,
         decided_at: now,

@@ -48,6 +48,8 @@ impl PerfectFeed {
             kind: SignalKind::Average,
             intensity_mg_per_kwh: starts.iter().map(|at| truth.at(*at)).collect(),
             error_permille: vec![0; starts.len()],
+            low_mg_per_kwh: Vec::new(),
+            high_mg_per_kwh: Vec::new(),
             marginal_mg_per_kwh: Vec::new(),
             surplus: vec![false; starts.len()],
         }

@@ -47,7 +47,12 @@ impl<'a> FaultyFeed<'a> {
                 continue;
             }
             if let Some(permille) = self.error(&zone.zone, now) {
-                for value in &mut zone.intensity_mg_per_kwh {
+                let values = [
+                    &mut zone.intensity_mg_per_kwh,
+                    &mut zone.low_mg_per_kwh,
+                    &mut zone.high_mg_per_kwh,
+                ];
+                for value in values.into_iter().flatten() {
                     *value = off(*value, permille);
                 }
             }
@@ -96,6 +101,8 @@ fn aged(old: &ZoneOutlook, slots: u64) -> ZoneOutlook {
         stale: true,
         intensity_mg_per_kwh: shifted(&old.intensity_mg_per_kwh, slots),
         error_permille: shifted(&old.error_permille, slots),
+        low_mg_per_kwh: shifted(&old.low_mg_per_kwh, slots),
+        high_mg_per_kwh: shifted(&old.high_mg_per_kwh, slots),
         marginal_mg_per_kwh: shifted(&old.marginal_mg_per_kwh, slots),
         surplus: shifted(&old.surplus, slots),
         ..old.clone()

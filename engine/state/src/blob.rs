@@ -15,7 +15,7 @@ use crate::error::StateError;
 use crate::group::FileStamp;
 
 /// The format's version. It changes with the encoding of facts and with the tables that hold them.
-pub(crate) const VERSION: u8 = 8;
+pub(crate) const VERSION: u8 = 9;
 
 /// Bytes of BLAKE3 that are kept as checksum. It detects torn pages; it does not stop forgery.
 const CHECKSUM_BYTES: usize = 8;
@@ -259,9 +259,9 @@ mod tests {
         assert_eq!(facts, [lost(1), lost(2)]);
     }
 
-    /// The bytes are those that format 7 wrote before it knew who publishes figures.
+    /// The bytes are those of this format. If they change, so must its version.
     #[test]
-    fn grids_in_older_journals_are_read_as_they_were_written() {
+    fn grids_in_a_journal_are_read_as_they_were_written() {
         let zone = ZoneOutlook {
             zone: "A".into(),
             source: "s".into(),
@@ -270,6 +270,8 @@ mod tests {
             kind: SignalKind::Marginal,
             intensity_mg_per_kwh: vec![1],
             error_permille: vec![2],
+            low_mg_per_kwh: vec![0],
+            high_mg_per_kwh: vec![4],
             marginal_mg_per_kwh: Vec::new(),
             surplus: vec![true],
         };
@@ -300,7 +302,7 @@ mod tests {
             },
         ];
         let outlook = [
-            23, 5, 7, 9, 1, 1, b'A', 1, b's', 3, 1, 1, 1, 1, 1, 2, 0, 1, 1, 1, 1, 4, 0,
+            23, 5, 7, 9, 1, 1, b'A', 1, b's', 3, 1, 1, 1, 1, 1, 2, 1, 0, 1, 4, 0, 1, 1, 1, 1, 4, 0,
         ];
         let actuals = [28, 1, b'A', 1, b'm', 6, 1, 8, 0, 0];
         let mut bytes = vec![0; HEADER_BYTES];

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sunward_core::place::{
-    Ask, Outlook, Placement, Placer, PoolOutlook, Problem, Sunward, TimeSource, ZoneOutlook,
+    Ask, Likely, Outlook, Placement, Placer, PoolOutlook, Problem, Sunward, TimeSource, ZoneOutlook,
 };
 use sunward_core::{
     Fact, Fleet, Input, Late, Order, Overrun, Pool, RunId, RunSpec, StagePreview, State, Times,
@@ -19,7 +19,7 @@ use sunward_core::{
 use sunward_workflows::Budget;
 
 use crate::view::LateView;
-pub(crate) use view::{PlacingView, grams, reason};
+pub(crate) use view::{PlacingView, expected, grams, reason};
 
 /// The predicted placements of the stages that would run.
 pub(crate) struct Placing {
@@ -80,6 +80,7 @@ impl Placing {
                     continue;
                 };
                 let placement = Placement {
+                    likely: Likely::of(&placement, &outlook, &fleet),
                     at_home_now_micrograms,
                     timing: ask.timing,
                     ..placement

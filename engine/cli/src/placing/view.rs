@@ -1,7 +1,7 @@
 //! The view of a placing.
 
 use serde::Serialize;
-use sunward_core::place::{Placement, Why};
+use sunward_core::place::{Likely, Placement, Why};
 
 use super::{PlacedStage, Placing, energy};
 use crate::machine::shown;
@@ -20,6 +20,10 @@ pub(crate) struct PlacingView {
     pub(crate) energy_kwh: f64,
     /// The expected emissions of all stages, including transfer and PUE.
     pub(crate) gco2e: f64,
+    /// The 10th percentile of their emissions, as if all forecasts were too high together.
+    pub(crate) gco2e_low: f64,
+    /// The 90th percentile of their emissions, as if all forecasts were too low together.
+    pub(crate) gco2e_high: f64,
     /// The expected emissions at home and at once.
     pub(crate) gco2e_at_home_now: f64,
     /// The saving in percent; `None` if nothing is emitted either way, or a stage has no place yet.
@@ -47,6 +51,10 @@ pub(crate) struct StagePlacing {
     pub(crate) energy_kwh: f64,
     /// Expected emissions.
     pub(crate) gco2e: f64,
+    /// The 10th percentile of the emissions: they are lower in one case of ten.
+    pub(crate) gco2e_low: f64,
+    /// The 90th percentile of the emissions: they are higher in one case of ten.
+    pub(crate) gco2e_high: f64,
     /// The part for the transfer of its inputs.
     pub(crate) transfer_gco2e: f64,
     /// The expected emissions at home and at once.
@@ -74,6 +82,21 @@ pub(crate) struct AlternativeView {
 /// Micrograms as grams.
 pub(crate) fn grams(micrograms: u64) -> f64 {
     float(micrograms) / 1e6
+}
+
+/// The expected emissions for people, with their interval if forecasts are uncertain: `310 g expected
+/// (80 % between 280 g and 350 g)`.
+pub(crate) fn expected(micrograms: u64, likely: Likely) -> String {
+    let all = [micrograms, likely.low_micrograms, likely.high_micrograms];
+    expected_grams(all.map(grams))
+}
+
+fn expected_grams(all: [f64; 3]) -> String {
+    let [expected, low, high] = all.map(gco2e);
+    if low == expected && high == expected {
+        return format!("{expected} expected");
+    }
+    format!("{expected} expected (80 % between {low} and {high})")
 }
 
 /// The reason for a placement, for people.
@@ -108,6 +131,8 @@ impl PlacingView {
             outlook_at: shown(placing.outlook.issued_at),
             energy_kwh: float(placing.millijoules()) / 3.6e9,
             gco2e,
+            gco2e_low: grams(sum(|placement| placement.likely.low_micrograms)),
+            gco2e_high: grams(sum(|placement| placement.likely.high_micrograms)),
             gco2e_at_home_now: at_home,
             saved_percent: (at_home > 0.0 && placing.is_whole())
                 .then(|| 100.0 * (1.0 - gco2e / at_home)),
@@ -155,7 +180,8 @@ impl PlacingView {
         terminal::draw(page, &self.placement_chart);
     }
 
-    /// `together 1.2 kWh, 310 gCO2e expected; at home and at once 840 g: 63 % saved`.
+    /// `together 1.2 kWh, 310 g expected (80 % between 280 g and 350 g); at home and at once 840 g:
+    /// 63 % saved`.
     pub(crate) fn summary(&self) -> String {
         let saved = match self.saved_percent {
             Some(percent) if percent >= 0.0 => format!(": {percent:.0} % saved"),
@@ -163,9 +189,9 @@ impl PlacingView {
             None => String::new(),
         };
         format!(
-            "together {}, {} expected; at home and at once {}{saved}",
+            "together {}, {}; at home and at once {}{saved}",
             joules(self.energy_kwh * 3.6e6),
-            gco2e(self.gco2e),
+            expected_grams([self.gco2e, self.gco2e_low, self.gco2e_high]),
             gco2e(self.gco2e_at_home_now)
         )
     }
@@ -193,6 +219,8 @@ impl StagePlacing {
             tasks: one.ask.tasks,
             energy_kwh: float(energy(&one.ask)) / 3.6e9,
             gco2e: grams(placement.expected_micrograms),
+            gco2e_low: grams(placement.likely.low_micrograms),
+            gco2e_high: grams(placement.likely.high_micrograms),
             transfer_gco2e: grams(placement.transfer_micrograms),
             gco2e_at_home_now: grams(placement.at_home_now_micrograms),
             margin_seconds: float(placement.timing.margin.ms) / 1000.0,

@@ -13,7 +13,7 @@ use sunward_workflows::explain_code;
 use crate::context::Context;
 use crate::exit::{Exit, wrong_input};
 use crate::machine::{now, shown};
-use crate::placing::{grams, margin, reason as why_words};
+use crate::placing::{expected, grams, margin, reason as why_words};
 use crate::recorded::earlier;
 use crate::render::style::harmless;
 use crate::render::table::{Table, Tone};
@@ -144,9 +144,9 @@ fn placement(page: &mut Page, placed: &PlacedStage) {
         ));
     }
     page.line(format!(
-        "  why: {}; {} expected, {} at home and at once",
+        "  why: {}; {}, {} at home and at once",
         why_words(placed.why),
-        gco2e(grams(placed.expected_micrograms)),
+        expected(placed.expected_micrograms, placed.likely),
         gco2e(grams(placed.at_home_now_micrograms))
     ));
     if let Some(margin) = margin::words(&placed.timing) {

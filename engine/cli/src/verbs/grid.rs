@@ -68,6 +68,9 @@ struct ZoneView {
     /// The start of the cleanest hour of the next day. Its forecast is `cleanest_gco2e_per_kwh`.
     cleanest_at: String,
     cleanest_gco2e_per_kwh: f64,
+    /// The 10th and the 90th percentile of the intensity of that hour.
+    cleanest_low_gco2e_per_kwh: f64,
+    cleanest_high_gco2e_per_kwh: f64,
     /// True if there is a surplus of power now.
     surplus: bool,
     /// The source of the data.
@@ -78,6 +81,10 @@ struct ZoneView {
     stale: bool,
     /// The forecast for each hour from now, in gCO2e/kWh.
     forecast_gco2e_per_kwh: Vec<f64>,
+    /// The 10th percentile of the intensity in each of these hours: it is lower in one case of ten.
+    forecast_low_gco2e_per_kwh: Vec<f64>,
+    /// The 90th percentile: it is higher in one case of ten.
+    forecast_high_gco2e_per_kwh: Vec<f64>,
 }
 
 /// Slots of an outlook per hour.
@@ -104,6 +111,12 @@ impl ZoneView {
             .enumerate()
             .min_by(|one, other| one.1.total_cmp(other.1))
             .map_or((0, 0.0), |(hour, grams)| (hour, *grams));
+        let grams_of = |mg: u32| f64::from(mg) / 1000.0;
+        let bounds = (0..grams.len()).filter_map(|hour| zone.interval(hour * SLOTS_AN_HOUR));
+        let (low, high): (Vec<f64>, Vec<f64>) = bounds
+            .map(|(low, high)| (grams_of(low), grams_of(high)))
+            .unzip();
+        let then = |values: &[f64]| values.get(cleanest.0).copied().unwrap_or(cleanest.1);
         let slots = u64::try_from(cleanest.0 * SLOTS_AN_HOUR).unwrap_or(0);
         let at = (outlook.first_slot + slots) * outlook.slot_ms;
         Self {
@@ -117,12 +130,27 @@ impl ZoneView {
                 .map_or(0.0, |one| f64::from(*one) / 10.0),
             cleanest_at: shown(Timestamp(at).max(outlook.issued_at)),
             cleanest_gco2e_per_kwh: cleanest.1,
+            cleanest_low_gco2e_per_kwh: then(&low),
+            cleanest_high_gco2e_per_kwh: then(&high),
             surplus: zone.surplus.first().copied().unwrap_or(false),
             source: zone.source.clone(),
             age_seconds: float(outlook.issued_at.since_ms(zone.observed_until)) / 1000.0,
             stale: zone.stale,
             forecast_gco2e_per_kwh: grams,
+            forecast_low_gco2e_per_kwh: low,
+            forecast_high_gco2e_per_kwh: high,
         }
+    }
+}
+
+impl ZoneView {
+    /// Between which figures the cleanest hour is likely to be: `95–140`.
+    fn interval(&self) -> String {
+        let (low, high) = (
+            self.cleanest_low_gco2e_per_kwh,
+            self.cleanest_high_gco2e_per_kwh,
+        );
+        format!("{low:.0}–{high:.0}")
     }
 }
 
@@ -158,7 +186,7 @@ impl View for GridView {
             _ => String::new(),
         };
         page.line(format!(
-            "gCO2e/kWh{only}; cleanest: of the next 24 hours; error: the expected error of the forecast"
+            "gCO2e/kWh{only}; cleanest: of the next 24 hours, between the figures of 80 % in four cases of five; error: the expected error of the forecast"
         ));
         if bases.len() > 1 {
             for basis in &bases {
@@ -172,6 +200,7 @@ impl View for GridView {
             ">now",
             ">error",
             ">cleanest",
+            ">80 %",
             "at",
             "next 48 h",
             "",
@@ -195,6 +224,7 @@ impl View for GridView {
                 (format!("{:.0}", zone.now_gco2e_per_kwh), Tone::Plain),
                 (format!("{:.0} %", zone.error_percent), Tone::Faint),
                 (format!("{:.0}", zone.cleanest_gco2e_per_kwh), Tone::Good),
+                (zone.interval(), Tone::Faint),
                 (
                     at.map_or_else(String::new, |at| clock(ms(at), from)),
                     Tone::Plain,

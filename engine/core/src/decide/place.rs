@@ -10,7 +10,7 @@ use crate::ids::{StageId, Timestamp};
 use crate::ledger::Signal;
 use crate::margin;
 use crate::order::Step;
-use crate::place::{AskId, Outlook, Placement, Segment, Solution};
+use crate::place::{AskId, Likely, Outlook, Placement, Segment, Solution};
 use crate::pool::Fleet;
 use crate::state::placed::Asking;
 use crate::state::stage::Phase;
@@ -104,6 +104,9 @@ pub(super) fn solved(state: &State, now: Timestamp, asks: &[AskId], solution: So
             placement.timing = margin::timing(state, run, ask.stage);
             let tasks = state.agenda.solving.get(ask).copied().unwrap_or(1);
             placement.at_home_now_micrograms = course.expected(state, run, ask.stage, tasks);
+            if let (Some(outlook), Some(fleet)) = (&state.agenda.outlook, &state.agenda.fleet) {
+                placement.likely = Likely::of(placement, outlook, fleet);
+            }
         }
         facts.extend(fact);
     }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::ids::Timestamp;
-use crate::place::{Placement, Timing, Why};
+use crate::place::{Likely, Placement, Timing, Why};
 use crate::pool::PoolId;
 use crate::state::{StageView, State};
 
@@ -16,6 +16,8 @@ pub struct PlacedStage {
     pub why: Why,
     /// Expected emissions, transfer and PUE included, in micrograms CO2e.
     pub expected_micrograms: u64,
+    /// Between which figures those lie in four of five cases.
+    pub likely: Likely,
     /// The part of them for the transfer of the inputs, in micrograms CO2e.
     pub transfer_micrograms: u64,
     /// Expected emissions at home as soon as the stage is ready, in micrograms CO2e.
@@ -122,6 +124,7 @@ impl PlacedStage {
             segments,
             why: placement.why,
             expected_micrograms: placement.expected_micrograms,
+            likely: placement.likely,
             transfer_micrograms: placement.transfer_micrograms,
             at_home_now_micrograms: placement.at_home_now_micrograms,
             timing: placement.timing,

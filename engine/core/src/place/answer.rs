@@ -3,6 +3,7 @@
 use super::ask::{Ask, Prefer};
 use super::board::Board;
 use super::choice::{Best, Block};
+use super::likely::Likely;
 use super::placement::{Alternative, Placement, Why, segment};
 use super::problem::Problem;
 use super::timing::Timing;
@@ -36,6 +37,7 @@ pub(crate) fn placement(
         expected_micrograms: block.micrograms,
         transfer_micrograms: block.transfer,
         at_home_now_micrograms: 0,
+        likely: Likely::default(),
         timing: Timing::default(),
         alternative: alternative.map(|other| Alternative {
             pool: other.pool,

@@ -85,6 +85,7 @@ impl Board {
                 version,
                 sum: vec![0],
                 surplus: vec![0],
+                widths: vec![0],
                 idle_gpus: idle(open.map(|open| &open.gpus), pool.standing.gpus, slots),
                 idle_cpus: idle(open.map(|open| &open.cpus), pool.standing.cpus, slots),
                 ..Lane::default()
@@ -97,17 +98,16 @@ impl Board {
                     .and_then(|zone| known(&zone.intensity_mg_per_kwh))
                     .unwrap_or(UNKNOWN_MG_PER_KWH);
                 let weight = u64::from(intensity) * u64::from(pool.pue_permille);
-                let error = zone.and_then(|zone| {
-                    let errors = &zone.error_permille;
-                    errors.get(slot).or(errors.last()).copied()
-                });
+                let interval = zone.and_then(|zone| zone.interval(slot));
+                let width = interval.map_or(0, |(low, high)| u64::from(high.saturating_sub(low)));
+                let width = width * u64::from(pool.pue_permille);
                 let surplus = zone.and_then(|zone| zone.surplus.get(slot)).copied();
                 lane.weight.push(weight);
                 lane.sum.push(lane.sum[slot].saturating_add(weight));
                 lane.surplus
                     .push(lane.surplus[slot] + u32::from(surplus.unwrap_or(false)));
                 lane.intensity.push(intensity);
-                lane.error.push(error.unwrap_or(0));
+                lane.widths.push(lane.widths[slot].saturating_add(width));
             }
             lane
         });
@@ -165,6 +165,12 @@ impl Board {
             lane.is_taken = false;
             lane.count();
         }
+    }
+
+    /// Whether two pools are in the same zone.
+    pub(super) fn is_one_zone(&self, one: PoolId, other: PoolId) -> bool {
+        let zone = |pool: PoolId| self.fleet.get(pool).map(|pool| pool.zone.as_str());
+        zone(one) == zone(other)
     }
 
     /// The end of the last slot.

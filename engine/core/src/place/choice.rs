@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use super::ask::Ask;
 use super::board::Board;
+use super::caution;
 use super::goals::{self, Bands, Figures, Rank, Spot};
 use super::sweep::{Cleanest, Need, Shape, Sweep};
 use crate::pool::PoolId;
@@ -63,13 +64,6 @@ pub(crate) struct Best {
     /// other work is in the way.
     pub(crate) unhindered: Option<u64>,
 }
-
-/// The part of the forecast's expected error that moving data must save beyond its own cost, in
-/// thousandths. A forecast error could otherwise turn a saving into a loss. It is a small part because
-/// errors of neighboring hours and zones partly cancel, and because a move that loses today is made up
-/// by another. On the traces of 2022, with 100 GB for each job, half of the error kept two to three
-/// points less of what could be saved.
-const CAUTION_PERMILLE: u64 = 100;
 
 /// The result for one pool: the best block that has room, and, for an array, the compared figure of
 /// the best block on an empty board.
@@ -373,17 +367,14 @@ fn starts(board: &Board, ready_ms: u64, latest_ms: u64) -> impl Iterator<Item = 
 }
 
 /// Whether one block is better than another by their emissions, then their start, then their pool.
+/// The one that moves more data must be better by the margin of caution.
 fn by_carbon(board: &Board, ask: &Ask, one: &Block, other: &Block) -> bool {
     let cautious = |block: &Block, rival: &Block| {
-        if block.transfer <= rival.transfer || ask.data.is_empty() {
+        if block.compared > rival.compared || !caution::moves_more(ask, block, rival) {
             return block.compared;
         }
-        let error = board.error_permille(block.pool, block.start_ms, block.end_ms());
-        let stake = rival.micrograms.max(block.micrograms);
-        let margin = u128::from(stake) * u128::from(error * CAUTION_PERMILLE) / 1_000_000;
-        block
-            .compared
-            .saturating_add(u64::try_from(margin).unwrap_or(u64::MAX))
+        let margin = caution::margin(board, ask, block, rival);
+        block.compared.saturating_add(margin)
     };
     let key = |block: &Block, rival: &Block| {
         let compared = cautious(block, rival);

@@ -18,8 +18,9 @@ pub(super) struct Lane {
     pub(super) idle_cpus: Vec<u32>,
     /// Intensity by slot, in mg/kWh. Transfers use it: a pool's PUE does not apply to the network.
     pub(super) intensity: Vec<u32>,
-    /// Expected forecast error by slot, in thousandths of the intensity.
-    pub(super) error: Vec<u16>,
+    /// Prefix sums of `PUE x width` of the interval between the 10th and 90th percentile of the
+    /// intensity, in the unit of `weight`.
+    pub(super) widths: Vec<u64>,
     pub(super) free: Vec<Taken>,
     /// `free` as it was before any ask of this problem was placed.
     pub(super) opened: Vec<Taken>,
@@ -41,7 +42,7 @@ impl Lane {
         self.weight == other.weight
             && self.surplus == other.surplus
             && self.intensity == other.intensity
-            && self.error == other.error
+            && self.widths == other.widths
             && self.price_micros == other.price_micros
     }
 

@@ -40,6 +40,12 @@ pub struct ZoneOutlook {
     /// The expected absolute error of the intensity, in thousandths of its value. It grows with the
     /// horizon.
     pub error_permille: Vec<u16>,
+    /// The 10th percentile of the intensity in mgCO2e/kWh: it is lower in one case of ten. Empty if
+    /// its source gives no interval.
+    pub low_mg_per_kwh: Vec<u32>,
+    /// The 90th percentile of the intensity in mgCO2e/kWh: it is higher in one case of ten. Empty if
+    /// its source gives no interval.
+    pub high_mg_per_kwh: Vec<u32>,
     /// Marginal intensity in mgCO2e/kWh; empty if unknown.
     pub marginal_mg_per_kwh: Vec<u32>,
     /// Whether power is in surplus in the slot.
@@ -76,6 +82,42 @@ pub struct PoolOutlook {
     pub gpus: Vec<u32>,
     /// Processor cores that are open in each slot.
     pub cpus: Vec<u32>,
+}
+
+/// Half of the width of the interval between the 10th and 90th percentile, in thousandths of the
+/// mean absolute error, if errors are normal: 1.2816 deviations, each of which is 1.2533 such errors.
+const HALF_INTERVAL_PERMILLE: u64 = 1606;
+
+impl ZoneOutlook {
+    /// The 10th and the 90th percentile of the intensity in a slot, in mgCO2e/kWh. Without those of
+    /// the source they follow from the expected error. The last slot's figures hold beyond the end;
+    /// `None` if the zone has none at all.
+    #[must_use]
+    pub fn interval(&self, slot: usize) -> Option<(u32, u32)> {
+        let value = at(&self.intensity_mg_per_kwh, slot)?;
+        let own = at(&self.low_mg_per_kwh, slot).zip(at(&self.high_mg_per_kwh, slot));
+        if let Some((low, high)) = own {
+            return Some((low.min(value), high.max(value)));
+        }
+        Some(normal_interval(
+            value,
+            at(&self.error_permille, slot).unwrap_or(0),
+        ))
+    }
+}
+
+/// The 10th and the 90th percentile of a figure whose errors are normal with this mean absolute
+/// size, in thousandths of it.
+#[must_use]
+pub fn normal_interval(value: u32, error_permille: u16) -> (u32, u32) {
+    let half = u64::from(value) * u64::from(error_permille) * HALF_INTERVAL_PERMILLE / 1_000_000;
+    let half = u32::try_from(half).unwrap_or(u32::MAX);
+    (value.saturating_sub(half), value.saturating_add(half))
+}
+
+/// The figure of a slot, or the last one.
+fn at<T: Copy>(values: &[T], slot: usize) -> Option<T> {
+    values.get(slot).or(values.last()).copied()
 }
 
 impl Outlook {

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::likely::Likely;
 use super::timing::Timing;
 use crate::ids::Timestamp;
 use crate::pool::PoolId;
@@ -21,6 +22,9 @@ pub struct Placement {
     /// Its emissions at home, in a run that begins when this one was submitted and waits for nothing.
     /// Savings are relative to them. Placers leave it at 0; see [`crate::at_home`].
     pub at_home_now_micrograms: u64,
+    /// Between which figures `expected_micrograms` lies in four of five cases. Placers leave it at its
+    /// default.
+    pub likely: Likely,
     /// The best place and time that was not chosen: in another pool or, with one pool only, at
     /// another time.
     pub alternative: Option<Alternative>,

@@ -191,6 +191,7 @@ mod tests {
 
     use super::super::ask::AskId;
     use super::super::demand::Demand;
+    use super::super::likely::Likely;
     use super::super::outlook::{Outlook, PoolOutlook};
     use super::super::placement::Why;
     use super::super::problem::Reserved;
@@ -277,6 +278,7 @@ mod tests {
             expected_micrograms: 0,
             transfer_micrograms: 0,
             at_home_now_micrograms: 0,
+            likely: Likely::default(),
             timing: Timing::default(),
             alternative: None,
             decided_at: Timestamp(0),

@@ -3,6 +3,7 @@
 use super::ask::Ask;
 use super::board::Board;
 use super::lane::Lane;
+use super::likely::kept_permille;
 use crate::pool::PoolId;
 
 /// Converts energy in microjoules times a weight in `mg/kWh x permille` to micrograms: 1 kWh is
@@ -95,15 +96,20 @@ impl Board {
         })
     }
 
-    /// The mean expected forecast error over a window, in thousandths.
-    pub(crate) fn error_permille(&self, pool: PoolId, start_ms: u64, end_ms: u64) -> u64 {
-        let last = self.slot(end_ms.saturating_sub(1).max(start_ms));
-        let lane = self.lanes.get(pool.place());
-        let errors = lane.and_then(|lane| lane.error.get(self.slot(start_ms)..=last));
-        let errors = errors.unwrap_or(&[]);
-        let sum: u64 = errors.iter().map(|error| u64::from(*error)).sum();
-        let count = u64::try_from(errors.len()).unwrap_or(0);
-        sum.checked_div(count).unwrap_or(0)
+    /// The width of the interval of a window between its 10th and 90th percentile, in the unit of
+    /// [`Self::window`]: the mean width of its slots times its length, less what the errors of its
+    /// hours cancel.
+    pub(crate) fn width(&self, pool: PoolId, start_ms: u64, end_ms: u64) -> u64 {
+        let first = self.slot(start_ms);
+        let end = self.slot(end_ms.saturating_sub(1).max(start_ms)) + 1;
+        let sum = self.lanes.get(pool.place()).map_or(0, |lane| {
+            let upto = |slot: usize| lane.widths.get(slot).copied().unwrap_or(0);
+            upto(end).saturating_sub(upto(first))
+        });
+        let slots = u64::try_from(end.saturating_sub(first)).unwrap_or(u64::MAX);
+        let length_ms = end_ms.saturating_sub(start_ms);
+        let kept = kept_permille(length_ms);
+        (sum / slots.max(1)).saturating_mul(length_ms) / 1000 * kept
     }
 
     /// The emissions of moving an ask's data to a pool at a moment, in micrograms: the network's

@@ -7,6 +7,7 @@ use super::board::Board;
 use super::choice::{self, Best, Block, Span};
 use super::floor::Floor;
 use super::goals;
+use super::likely::Likely;
 use super::placement::{Placement, Why};
 use super::problem::Problem;
 use super::split::{self, Pieces};
@@ -255,6 +256,7 @@ fn of_pieces(problem: &Problem, ask: &Ask, pieces: Pieces, why: Why, best: Best)
         expected_micrograms: pieces.micrograms,
         transfer_micrograms: pieces.transfer,
         at_home_now_micrograms: 0,
+        likely: Likely::default(),
         timing: Timing::default(),
         alternative: other.map(|other| super::placement::Alternative {
             pool: other.pool,
@@ -274,6 +276,7 @@ fn nowhere(problem: &Problem) -> Placement {
         expected_micrograms: 0,
         transfer_micrograms: 0,
         at_home_now_micrograms: 0,
+        likely: Likely::default(),
         timing: Timing::default(),
         alternative: None,
         decided_at: problem.now,

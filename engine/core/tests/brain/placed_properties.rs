@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use sunward_core::place::{Placement, Placer, Problem, Segment, Solution, Sunward, Timing, Why};
+use sunward_core::place::{
+    Likely, Placement, Placer, Problem, Segment, Solution, Sunward, Timing, Why,
+};
 use sunward_core::{
     Capacity, FailureKind, Input, Order, Outcome, RunId, RunSpec, RunStatus, WorkerId,
 };
@@ -135,6 +137,10 @@ fn mad(problem: &Problem, luck: &mut impl FnMut() -> u64) -> Solution {
                 expected_micrograms: luck(),
                 transfer_micrograms: 0,
                 at_home_now_micrograms: luck(),
+                likely: Likely {
+                    low_micrograms: luck(),
+                    high_micrograms: luck(),
+                },
                 timing: Timing::default(),
                 alternative: None,
                 decided_at: problem.now,

@@ -10,6 +10,7 @@
 )]
 
 mod absurd;
+mod caution;
 mod deadlines;
 mod graphs;
 mod preferences;

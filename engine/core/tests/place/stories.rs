@@ -62,7 +62,7 @@ fn data_stays_unless_the_move_pays_for_itself_by_more_than_the_forecast_may_err(
     assert_eq!(
         places(&solve(&problem)[0])[0].0,
         0,
-        "2 g of 300 are less than a tenth of the error of 10 %"
+        "2 g of 300 are less than the margin for an error of 10 %"
     );
     let mut far = world(&[("DE", &[300; 4], &MANY[..4]), ("NO", &[30; 4], &MANY[..4])]);
     far.asks = vec![near.clone()];

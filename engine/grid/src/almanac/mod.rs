@@ -99,8 +99,8 @@ impl Almanac {
         let last = starts.last().map_or(0, |last| index(*last));
         let ahead = (last + 1).saturating_sub(known).max(1);
         let expected = self.ahead(trace, now, known, ahead);
-        let values = &expected.mg_per_kwh;
-        let at = |step: u64| {
+        // Hours that have ended are certain.
+        let at = |step: u64, values: &[u32]| {
             let step = index(step);
             match step.checked_sub(known) {
                 Some(ahead) => values.get(ahead).copied().unwrap_or(0),
@@ -124,13 +124,24 @@ impl Almanac {
             observed_until,
             stale: expected.how == How::Nothing || now.since_ms(observed_until) > STALE_MS,
             kind: SignalKind::Average,
-            intensity_mg_per_kwh: starts.iter().map(|step| at(*step)).collect(),
+            intensity_mg_per_kwh: starts
+                .iter()
+                .map(|step| at(*step, &expected.mg_per_kwh))
+                .collect(),
             error_permille: starts
                 .iter()
                 .map(|step| match index(*step).checked_sub(known) {
                     Some(ahead) => expected.error_permille.get(ahead).copied().unwrap_or(0),
                     None => 0,
                 })
+                .collect(),
+            low_mg_per_kwh: starts
+                .iter()
+                .map(|step| at(*step, &expected.low_mg_per_kwh))
+                .collect(),
+            high_mg_per_kwh: starts
+                .iter()
+                .map(|step| at(*step, &expected.high_mg_per_kwh))
                 .collect(),
             marginal_mg_per_kwh: beside.marginal(&starts),
             surplus: starts.iter().map(|step| beside.surplus(*step)).collect(),
@@ -172,16 +183,14 @@ impl Almanac {
         });
         let hours = |step: usize| u64::try_from(step).unwrap_or(0) * trace.step_ms / 3_600_000;
         match self.foresight {
-            Foresight::Noisy { seed } => Expected {
-                mg_per_kwh: noise::over(truth, seed, &trace.zone, now, trace.step_ms),
-                error_permille: (0..ahead).map(|step| error_permille(hours(step))).collect(),
-                how: How::Fitted,
-            },
-            Foresight::Perfect | Foresight::Past => Expected {
-                mg_per_kwh: truth.collect(),
-                error_permille: vec![0; ahead],
-                how: How::Fitted,
-            },
+            Foresight::Noisy { seed } => Expected::of(
+                noise::over(truth, seed, &trace.zone, now, trace.step_ms),
+                (0..ahead).map(|step| error_permille(hours(step))).collect(),
+                How::Fitted,
+            ),
+            Foresight::Perfect | Foresight::Past => {
+                Expected::of(truth.collect(), vec![0; ahead], How::Fitted)
+            }
         }
     }
 }

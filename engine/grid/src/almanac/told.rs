@@ -2,7 +2,7 @@
 
 use sunward_core::Timestamp;
 use sunward_core::ledger::Basis;
-use sunward_core::place::{SignalKind, ZoneOutlook};
+use sunward_core::place::{SignalKind, ZoneOutlook, normal_interval};
 
 use crate::forecast::How;
 use crate::provider::Series;
@@ -44,11 +44,17 @@ impl Told {
             .filter(|series| series.fetched_at <= now);
         let mut covers = false;
         let values = outlook.intensity_mg_per_kwh.iter_mut();
-        for ((value, off), slot) in values.zip(&mut outlook.error_permille).zip(slots) {
+        let bounds = outlook
+            .low_mg_per_kwh
+            .iter_mut()
+            .zip(&mut outlook.high_mg_per_kwh);
+        let values = values.zip(&mut outlook.error_permille).zip(bounds);
+        for (((value, off), (low, high)), slot) in values.zip(slots) {
             let step = forecast.and_then(|series| series.at(slot));
             if let Some(step) = step.filter(|_| slot >= observed) {
                 *value = step.average_mg_per_kwh;
                 *off = error_permille(slot.since_ms(now) / 3_600_000);
+                (*low, *high) = normal_interval(*value, *off);
                 covers = true;
             }
         }

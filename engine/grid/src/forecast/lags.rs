@@ -12,7 +12,7 @@ const REACH_H: usize = 240;
 pub(super) const HOURS_OF_WEEK: usize = 168;
 
 /// The past of a trace up to a moment, with the means that all horizons share.
-pub(crate) struct History<'a> {
+pub(super) struct History<'a> {
     trace: &'a Trace,
     known: usize,
     /// Expected hours that follow the known ones, in mg/kWh.
@@ -26,7 +26,7 @@ pub(crate) struct History<'a> {
 
 impl<'a> History<'a> {
     /// The first `known` hours of a trace; `None` if they are too few or their mean is zero.
-    pub(crate) fn new(trace: &'a Trace, known: usize) -> Option<Self> {
+    pub(super) fn new(trace: &'a Trace, known: usize) -> Option<Self> {
         Self::beyond(trace, known, &[])
     }
 

@@ -6,7 +6,9 @@
 //! once; asking again improves them.)
 
 use sunward_core::PoolId;
-use sunward_core::place::{Ask, Placement, Placer, Problem, Segment, Solution, Timing, Why};
+use sunward_core::place::{
+    Ask, Likely, Placement, Placer, Problem, Segment, Solution, Timing, Why,
+};
 
 use super::view::{Spot, View, segment};
 
@@ -276,6 +278,7 @@ fn placement(view: &View<'_>, turn: Turn<'_>, segments: Vec<Segment>) -> Placeme
         expected_micrograms: emitted.saturating_add(transfer),
         transfer_micrograms: transfer,
         at_home_now_micrograms: 0,
+        likely: Likely::default(),
         timing: Timing::default(),
         alternative: None,
         decided_at: view.problem.now,

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use sunward_core::place::{Ask, Placement, Placer, Problem, Segment, Solution, Timing, Why};
+use sunward_core::place::{
+    Ask, Likely, Placement, Placer, Problem, Segment, Solution, Timing, Why,
+};
 use sunward_core::{Fleet, Pool, PoolId, Timestamp};
 use sunward_sim::meter::{Truth, ZoneTruth};
 use sunward_sim::setup::Setup;
@@ -235,6 +237,7 @@ fn place(problem: &Problem, ask: &Ask, ready: Timestamp) -> Placement {
         expected_micrograms: 0,
         transfer_micrograms: 0,
         at_home_now_micrograms: 0,
+        likely: Likely::default(),
         timing: Timing::default(),
         alternative: None,
         decided_at: problem.now,

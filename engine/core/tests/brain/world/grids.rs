@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sunward_core::place::{
-    Ask, Outlook, Placement, PoolOutlook, Problem, Segment, Solution, Timing, Why, ZoneOutlook,
+    Ask, Likely, Outlook, Placement, PoolOutlook, Problem, Segment, Solution, Timing, Why,
+    ZoneOutlook,
 };
 use sunward_core::{Capacity, Fleet, Input, Pool, PoolId, Timestamp, WorkerId};
 
@@ -177,6 +178,7 @@ fn best(problem: &Problem, ask: &Ask, ready: Timestamp) -> Placement {
         transfer_micrograms: 0,
         timing: Timing::default(),
         at_home_now_micrograms: self::cost(problem, ask.home, ready, wall_ms),
+        likely: Likely::default(),
         alternative: None,
         decided_at: problem.now,
         outlook_at: problem.outlook.issued_at,
