@@ -405,7 +405,8 @@ mod tests {
                 if least > shape.least_window || !is_edge || first >= shape.latest_ms {
                     return (least, first);
                 }
-                let mut ahead = (first..shape.latest_ms.min(end_ms)).step_by(SLOT_MS as usize);
+                let ahead = first..shape.latest_ms.min(end_ms);
+                let mut ahead = ahead.filter(|at| at % SLOT_MS == 0);
                 let next = ahead.find(|start| {
                     let end = start + shape.length_ms;
                     turns(*start) || end % SLOT_MS == 0 && turns(end)
