@@ -74,16 +74,13 @@ pub enum Input {
         /// Everything that is asked. It replaces what was known.
         curtailments: Arc<Curtailments>,
     },
-    /// Who publishes the figures of zones. Give it before the outlook and the measurements that it is
-    /// about.
-    Signals {
-        /// One signal for each zone.
+    /// What was read of zones besides their outlook. Give it before the outlook that was read with
+    /// it. What is known already gives no fact.
+    Figures {
+        /// Who publishes the figures: one signal for each zone, or none if the feed does not say.
         signals: Vec<Signal>,
-    },
-    /// Published measurements of a grid.
-    Actuals {
-        /// The measurements of one zone.
-        actuals: Actuals,
+        /// Published measurements, by zone.
+        measured: Vec<Actuals>,
     },
     /// The answer to [`crate::Order::Solve`].
     Solved {

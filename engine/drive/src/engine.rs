@@ -461,10 +461,7 @@ impl<'a, 'o> Engine<'a, 'o> {
         if let Some(line) = &news.notice {
             self.observer.tell(&Event::Notice { line }, &self.state);
         }
-        self.decide(Input::Signals { signals })?;
-        for actuals in measured {
-            self.decide(Input::Actuals { actuals })?;
-        }
+        self.decide(Input::Figures { signals, measured })?;
         match news.outlook {
             Some(outlook) => self.decide(Input::Outlook { outlook }),
             None => Ok(()),

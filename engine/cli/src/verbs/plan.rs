@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use sunward_core::{RunId, RunSpec, StagePreview, State, Times, preview};
+use sunward_core::{RunId, RunSpec, StagePreview, Times, preview};
+use sunward_drive::earlier_runs;
 use sunward_state::{Reader, SqliteReader, digest_params};
 
 use crate::context::Context;
@@ -22,7 +23,6 @@ use crate::params::ParamArgs;
 use crate::placement_chart;
 use crate::placing::{Foreknown, Placing, PlacingView, refused};
 use crate::prepare::{SelectionArgs, prepare};
-use crate::recorded::earlier;
 use crate::render;
 use crate::settings::Settings;
 use view::{PlanView, StagePlan};
@@ -185,18 +185,18 @@ struct Known {
 
 fn known(home: &Path, spec: &Arc<RunSpec>) -> anyhow::Result<Known> {
     let mut foresight = Foresight::open(home, Arc::clone(spec))?;
-    let (before, continues) = match foresight.reader() {
+    let ((before, history), continues) = match foresight.reader() {
         Some(reader) => (
-            earlier(reader, &spec.path, None, EARLIER_RUNS)?,
+            earlier_runs(reader, None, spec, EARLIER_RUNS)?,
             continued(reader, spec)?,
         ),
-        None => (State::default(), None),
+        None => Default::default(),
     };
     let previews = preview(spec, &mut foresight, Some(&before));
     foresight.check()?;
     Ok(Known {
         previews,
-        history: foresight.history()?,
+        history: Arc::new(history),
         continues,
     })
 }

@@ -9,7 +9,7 @@ use crate::fact::Fact;
 use crate::failure::{Failure, FailureKind};
 use crate::ids::{StageId, Timestamp, index_of};
 use crate::order::{Order, Step};
-use crate::place::{Ask, AskId, Outlook, Placement, Prefer, Problem, Reserved};
+use crate::place::{Ask, AskId, DAY_MS, Outlook, Placement, Prefer, Problem, Reserved, Work};
 use crate::plan::PlannedStage;
 use crate::pool::Fleet;
 use crate::state::agenda::add;
@@ -147,8 +147,8 @@ impl<'a> Asking<'a> {
         });
     }
 
-    fn finish(self, step: &mut Step) {
-        step.facts.extend(self.nowhere);
+    fn finish(mut self, step: &mut Step) {
+        step.facts.append(&mut self.nowhere);
         if self.asks.is_empty() {
             return;
         }
@@ -157,6 +157,11 @@ impl<'a> Asking<'a> {
             at: self.now,
             asks: self.asks.iter().map(|ask| ask.id).collect(),
         });
+        let runs = self.asks.iter().map(|ask| ask.id.run);
+        let mut demand = agenda.arrivals.demand(self.now, runs);
+        if demand.all != Work::default() {
+            demand.all = demand.all.less(self.promised());
+        }
         let problem = Problem {
             now: self.now,
             fleet: Arc::clone(self.fleet),
@@ -164,15 +169,30 @@ impl<'a> Asking<'a> {
             reserved: reserved(self.state, self.outlook, self.now),
             curtailments: Arc::clone(&agenda.curtailed.known),
             shares: shares(self.state, &self.asks),
-            demand: agenda
-                .arrivals
-                .demand(self.now, self.asks.iter().map(|ask| ask.id.run)),
+            demand,
             asks: self.asks,
             transfer_milliwatt_hours_per_gb: self.transfer,
         };
         step.orders.push(Order::Solve {
             problem: Arc::new(problem),
         });
+    }
+}
+
+impl Asking<'_> {
+    /// The work of a day that waits for its start outside of this problem. What it needs is reserved
+    /// and no longer free, so it is no part of the demand for what is.
+    fn promised(&self) -> Work {
+        let state = self.state;
+        let day = self.now..self.now.after_ms(DAY_MS);
+        let others = state.agenda.movable.iter();
+        let others = others.filter(|ask| !self.places.contains_key(ask));
+        let placed = others.filter_map(|ask| {
+            let (_, stage) = state.runs.get(&ask.run)?.get(ask.stage)?;
+            stage.placed.as_deref()
+        });
+        let work = placed.map(|placed| placed.waiting(&day));
+        work.fold(Work::default(), Work::and)
     }
 }
 

@@ -111,13 +111,7 @@ fn millijoules(milliwatt_hours_per_gb: u64, bytes: u64) -> u64 {
 /// Keeps an outlook's intensities for the ledger, and drops those that are older than every run in
 /// progress.
 pub(super) fn foreseen(state: &mut State, outlook: &Outlook) {
-    let oldest = state
-        .active
-        .iter()
-        .filter_map(|id| state.runs.get(id))
-        .map(|run| run.submitted_at)
-        .min();
-    if let Some(oldest) = oldest {
+    if let Some(oldest) = state.oldest_active() {
         state.intensities.forget_before(oldest);
     }
     let until = outlook.issued_at.after_ms(STANDS_MS);

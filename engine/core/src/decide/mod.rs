@@ -10,7 +10,6 @@ mod workers;
 
 pub(crate) use answers::left_out;
 
-use crate::fact::Fact;
 use crate::ids::Timestamp;
 use crate::input::Input;
 use crate::order::Step;
@@ -38,11 +37,7 @@ pub fn decide(state: &State, now: Timestamp, input: Input) -> Step {
         Input::Times { times } => place::times(state, times),
         Input::Outlook { outlook } => place::outlook(state, outlook),
         Input::Curtailments { curtailments } => place::curtailments(state, now, curtailments),
-        Input::Signals { signals } => place::signals(state, now, signals),
-        Input::Actuals { actuals } => Step {
-            facts: vec![Fact::ActualsKnown { actuals }],
-            orders: Vec::new(),
-        },
+        Input::Figures { signals, measured } => place::figures(state, now, signals, &measured),
         Input::Solved { asks, solution } => place::solved(state, now, &asks, solution),
         Input::WorkerLost { worker } => workers::lost(state, worker),
         Input::Ended { worker: _, ends } => ended::ended(state, now, ends),

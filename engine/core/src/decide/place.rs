@@ -1,5 +1,6 @@
 //! Inputs about pools and grids, and answers of the placer.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::at_home::Course;
@@ -7,7 +8,7 @@ use crate::curtailment::Curtailments;
 use crate::estimate;
 use crate::fact::Fact;
 use crate::ids::{StageId, Timestamp};
-use crate::ledger::Signal;
+use crate::ledger::{Actuals, Quarter, Signal};
 use crate::margin;
 use crate::order::Step;
 use crate::place::{AskId, Likely, Outlook, Placement, Segment, Solution};
@@ -66,15 +67,38 @@ pub(super) fn curtailments(state: &State, now: Timestamp, curtailments: Arc<Curt
     }
 }
 
-/// Who publishes the figures of zones. A feed that does not say gives no fact.
-pub(super) fn signals(state: &State, now: Timestamp, signals: Vec<Signal>) -> Step {
-    let known = &state.signals;
-    let is_known = known.0 == now && signals.iter().eq(known.1.values());
-    if signals.is_empty() || is_known {
-        return Step::default();
+/// What was read of zones. Measurements are repeated by their feeds and give a fact only if they
+/// change a figure. The signals are a fact if they change, or if such measurements come with them:
+/// those are known since the moment that is written with the signals.
+pub(super) fn figures(
+    state: &State,
+    now: Timestamp,
+    signals: Vec<Signal>,
+    measured: &[Actuals],
+) -> Step {
+    let told: BTreeMap<&str, &Signal> = if signals.is_empty() {
+        let known = state.signals.1.iter();
+        known.map(|(zone, one)| (zone.as_str(), one)).collect()
+    } else {
+        let now = signals.iter();
+        now.map(|one| (one.zone.as_str(), one)).collect()
+    };
+    let known = &state.signals.1;
+    let changed = told.len() != known.len() || !told.values().copied().eq(known.values());
+    let from = state.oldest_active().map(Quarter::of).unwrap_or_default();
+    let news = measured.iter().filter_map(|one| {
+        let signal = told.get(one.zone.as_str()).copied();
+        state.intensities.news(one, signal, from)
+    });
+    let news: Vec<Actuals> = news.collect();
+    let mut facts = Vec::new();
+    if !signals.is_empty() && (changed || !news.is_empty()) {
+        facts.push(Fact::SignalsKnown { at: now, signals });
     }
+    let news = news.into_iter();
+    facts.extend(news.map(|actuals| Fact::ActualsKnown { actuals }));
     Step {
-        facts: vec![Fact::SignalsKnown { at: now, signals }],
+        facts,
         orders: Vec::new(),
     }
 }

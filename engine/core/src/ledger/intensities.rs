@@ -183,6 +183,57 @@ impl Intensities {
         }
     }
 
+    /// The measurements from a quarter on that [`Self::learn`] would change a figure by, with what
+    /// lies between them; `None` if there are none.
+    #[must_use]
+    pub fn news(
+        &self,
+        actuals: &Actuals,
+        signal: Option<&Signal>,
+        from: Quarter,
+    ) -> Option<Actuals> {
+        let basis = signal.map_or_else(Basis::default, |signal| signal.basis);
+        let source = |basis| Source {
+            how: actuals.source.clone(),
+            provider: signal.map_or_else(String::new, |signal| signal.provider.clone()),
+            basis,
+        };
+        let (main, beside) = (source(basis), source(Basis::default()));
+        let there = |known: Option<Figure>, mg_per_kwh: u32, certainty: Certainty, by: &Source| {
+            known.is_some_and(|known| {
+                let same = known.mg_per_kwh == mg_per_kwh && self.source(&known) == Some(by);
+                known.certainty > certainty || known.certainty == certainty && same
+            })
+        };
+        let is_new =
+            |quarter: Quarter, (average, marginal, estimated): (u32, Option<u32>, bool)| {
+                let known = self.get(&actuals.zone, quarter);
+                let certainty = if estimated {
+                    Certainty::Estimated
+                } else {
+                    Certainty::Actual
+                };
+                let knows_average = known.and_then(|known| known.average);
+                let knows_marginal = known.and_then(|known| known.marginal);
+                !there(knows_average, average, certainty, &main)
+                    || marginal.is_some_and(|one| !there(knows_marginal, one, certainty, &beside))
+            };
+        let each = (actuals.first.0..).zip(&actuals.values).zip(0_usize..);
+        let mut changed = each
+            .filter(|((quarter, values), _)| {
+                *quarter >= from.0 && is_new(Quarter(*quarter), **values)
+            })
+            .map(|((quarter, _), at)| (quarter, at));
+        let (first, begin) = changed.next()?;
+        let end = changed.last().map_or(begin, |(_, at)| at);
+        Some(Actuals {
+            zone: actuals.zone.clone(),
+            source: actuals.source.clone(),
+            first: Quarter(first),
+            values: actuals.values.get(begin..=end)?.to_vec(),
+        })
+    }
+
     /// Drops the intensities before a moment.
     pub fn forget_before(&mut self, at: Timestamp) {
         let first = Quarter::of(at);

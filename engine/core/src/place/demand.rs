@@ -7,6 +7,10 @@
 //! would be used if a day's work were all done in the cleanest free hours of the day. Among blocks
 //! at or below it the earliest wins, because all of those hours will be used.
 //!
+//! What stages have reserved that wait for their start and are not placed again is no longer free, so
+//! it is subtracted from the demand as well. Otherwise work that comes between two outlooks would
+//! find all clean hours taken or needed, and take dirty ones at once.
+//!
 //! The clearing weight approximates the price of capacity in the relaxed problem: the dual variable
 //! of `sum of running <= capacity` in CARBON.md §2, for one day and all pools together.
 
@@ -59,10 +63,7 @@ impl Demand {
     #[must_use]
     pub fn beside(&self, run: RunId) -> Work {
         let own = self.own.get(&run).copied().unwrap_or_default();
-        Work {
-            gpu_ms: self.all.gpu_ms.saturating_sub(own.gpu_ms),
-            cpu_ms: self.all.cpu_ms.saturating_sub(own.cpu_ms),
-        }
+        self.all.less(own)
     }
 }
 
@@ -73,6 +74,15 @@ impl Work {
         Self {
             gpu_ms: self.gpu_ms.saturating_add(other.gpu_ms),
             cpu_ms: self.cpu_ms.saturating_add(other.cpu_ms),
+        }
+    }
+
+    /// What is left of it without some other work.
+    #[must_use]
+    pub const fn less(self, other: Self) -> Self {
+        Self {
+            gpu_ms: self.gpu_ms.saturating_sub(other.gpu_ms),
+            cpu_ms: self.cpu_ms.saturating_sub(other.cpu_ms),
         }
     }
 

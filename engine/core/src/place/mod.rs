@@ -42,7 +42,7 @@ mod taken;
 mod timing;
 mod unit;
 
-pub(crate) use demand::Arrivals;
+pub(crate) use demand::{Arrivals, DAY_MS};
 pub(crate) use lane::UNKNOWN_MG_PER_KWH;
 
 pub use ask::{Ask, AskId, Prefer};

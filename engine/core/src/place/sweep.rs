@@ -107,7 +107,20 @@ impl Sweep<'_> {
             let window = self.window(shape.latest_ms, shape.length_ms);
             see(window, shape.latest_ms);
         }
-        Some(best)
+        let Some((window, start_ms)) = best else {
+            return Some(None);
+        };
+        let slot = usize::try_from((start_ms - self.begin_ms) / self.slot_ms).ok()?;
+        let is_aligned = starts.aligned.contains(&slot) && self.start_ms(slot) == start_ms;
+        let turn = if window == shape.least_window && is_aligned {
+            self.on_turn(slot, &starts, shape)
+        } else {
+            None
+        };
+        Some(Some((
+            window,
+            turn.map_or(start_ms, |slot| self.start_ms(slot)),
+        )))
     }
 
     /// The pool as if it were empty.
@@ -180,6 +193,30 @@ impl Sweep<'_> {
             see(self.beyond(beyond, rest_ms) - begun, slot);
         }
         best
+    }
+
+    /// A start that is no worse than one at or below the floor, at the edge of a slot: the next at
+    /// which the block begins or ends as the weight changes, if it has room and is not above the
+    /// floor either.
+    ///
+    /// The floor is reached at any quarter of an hour, though most signals change by the hour. Blocks
+    /// that begin at odd quarters leave gaps between each other that nothing fits into.
+    fn on_turn(&self, slot: usize, starts: &Starts, shape: &Shape) -> Option<usize> {
+        let whole = usize::try_from(shape.length_ms / self.slot_ms).ok()?;
+        let is_whole = shape.length_ms.is_multiple_of(self.slot_ms);
+        let turns = |slot: usize| {
+            let before = self.weight.get(slot.checked_sub(1)?)?;
+            Some(before != self.weight.get(slot)?)
+        };
+        let mut ahead = slot..starts.aligned.end;
+        let next = ahead.find(|slot| {
+            let ends = is_whole && turns(slot + whole) == Some(true);
+            ends || turns(*slot) == Some(true)
+        })?;
+        let start_ms = self.start_ms(next);
+        let is_low = self.window(start_ms, shape.length_ms) <= shape.least_window;
+        let last = self.last_slot(start_ms, shape);
+        (is_low && self.has_room(next, last, shape)).then_some(next)
     }
 
     /// The first start at which a block fits. The outer `None` means that this pass cannot answer.
@@ -360,8 +397,30 @@ mod tests {
                 free: Some(&free),
             };
             let fitting = || starts.iter().copied().filter(fits);
-            let best = fitting().map(|start| (window(start), start)).min();
-            let unhindered = starts.iter().map(|start| (window(*start), *start)).min();
+            // A start at or below the floor, at the edge of a slot, gives way to the next at which the
+            // weight changes at one of the block's ends.
+            let turns = |at: u64| at < end_ms && weight[slot(at - 1)] != weight[slot(at)];
+            let on_turn = |starts: &[u64], (least, first): (u64, u64)| {
+                let is_edge = first % SLOT_MS == 0 && first > shape.ready_ms;
+                if least > shape.least_window || !is_edge || first >= shape.latest_ms {
+                    return (least, first);
+                }
+                let ahead = first..shape.latest_ms.min(end_ms);
+                let mut ahead = ahead.filter(|at| at % SLOT_MS == 0);
+                let next = ahead.find(|start| {
+                    let end = start + shape.length_ms;
+                    turns(*start) || end % SLOT_MS == 0 && turns(end)
+                });
+                let next = next.filter(|next| window(*next) == least && starts.contains(next));
+                (least, next.unwrap_or(first))
+            };
+            let best = |starts: &[u64]| {
+                let least = starts.iter().map(|start| (window(*start), *start)).min();
+                least.map(|least| on_turn(starts, least))
+            };
+            let unhindered = best(&starts);
+            let fits_all: Vec<u64> = fitting().collect();
+            let best = best(&fits_all);
             prop_assert_eq!(pool.cleanest(&shape), Some(best));
             prop_assert_eq!(pool.earliest(&shape), Some(fitting().next()));
             let roomy = Sweep { free: None, ..pool };

@@ -133,6 +133,12 @@ impl State {
         self.active.iter().copied()
     }
 
+    /// When the oldest run in progress was submitted.
+    pub(crate) fn oldest_active(&self) -> Option<Timestamp> {
+        let active = self.active.iter().filter_map(|id| self.runs.get(id));
+        active.map(|run| run.submitted_at).min()
+    }
+
     /// All workers with their capacities.
     pub fn workers(&self) -> impl Iterator<Item = (WorkerId, Capacity)> + '_ {
         self.workers

@@ -1,9 +1,11 @@
 //! A stage's placement, and how much of it has been used.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use crate::ids::Timestamp;
-use crate::place::{Placement, Segment, Taken};
+use crate::place::{Placement, Segment, Taken, Work};
 use crate::pool::PoolId;
 
 /// Whether a stage needs a placement.
@@ -149,6 +151,28 @@ impl Placed {
             }
         }
         running
+    }
+
+    /// The capacity that segments of which nothing has begun take within a span.
+    pub(crate) fn waiting(&self, span: &Range<Timestamp>) -> Work {
+        let whole = self.placement.segments.iter().zip(&self.used);
+        let whole = whole.filter(|(_, used)| **used == 0);
+        let held = whole.map(|(segment, _)| {
+            let (from, to) = (segment.start.max(span.start), segment.end.min(span.end));
+            u64::from(segment.at_once).saturating_mul(to.since_ms(from))
+        });
+        let held = held.fold(0, u64::saturating_add);
+        let of = |count: u32| held.saturating_mul(u64::from(count));
+        match self.each.gpus {
+            0 => Work {
+                gpu_ms: 0,
+                cpu_ms: of(self.each.cpus),
+            },
+            gpus => Work {
+                gpu_ms: of(gpus),
+                cpu_ms: 0,
+            },
+        }
     }
 
     /// The segments that hold capacity of pools: all of them, or only those of the `active` tasks

@@ -10,6 +10,7 @@
 )]
 
 mod explaining;
+mod figures;
 mod placed_properties;
 mod planning;
 mod properties;

@@ -10,6 +10,7 @@
     reason = "a test that meets the unexpected should stop there"
 )]
 
+mod crowds;
 mod deadlines;
 mod elastic;
 mod idle;
