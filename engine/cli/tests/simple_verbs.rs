@@ -168,7 +168,10 @@ fn show_says_that_a_workflow_names_no_outputs() {
     let scene = Scene::with("name: w\nstages: { s: { run: 'true' } }\n");
     scene.run(&[]).expect(0);
     let told = scene.sunward(&["show", "x"]).expect(2);
-    told.says(&["'x' is neither STAGE.PORT nor an output", "which has no outputs of its own"]);
+    told.says(&[
+        "'x' is neither STAGE.PORT nor an output",
+        "which has no outputs of its own",
+    ]);
 }
 
 #[test]

@@ -65,6 +65,7 @@ fn sunny_and_windy(hours: usize) -> Trace {
         }
     });
     Trace {
+        basis: sunward_core::ledger::Basis::default(),
         zone: "XX".into(),
         first: Timestamp(1_700_000_000_000 / HOUR_MS * HOUR_MS),
         step_ms: HOUR_MS,

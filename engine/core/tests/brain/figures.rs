@@ -20,7 +20,7 @@ fn actuals(first: u32, values: Values) -> Actuals {
 fn look(state: &mut State, at: u64, provider: &str, measured: Actuals) -> Vec<Fact> {
     let signal = Signal {
         provider: provider.into(),
-        ..Signal::recorded("DE")
+        ..Signal::recorded("DE", sunward_core::ledger::Basis::default())
     };
     let input = Input::Figures {
         signals: vec![signal],
@@ -91,7 +91,7 @@ proptest! {
     fn learning_the_news_is_learning_all(
         looks in prop::collection::vec((0_u32..6, values()), 1..6),
     ) {
-        let signal = Signal::recorded("DE");
+        let signal = Signal::recorded("DE", sunward_core::ledger::Basis::default());
         let (mut all, mut few) = (Intensities::default(), Intensities::default());
         for (at, (first, values)) in (1..).zip(looks) {
             let measured = actuals(first, values);
