@@ -3,6 +3,7 @@
 use super::interpreter::{self, MARK, Verdict};
 use super::place::Place;
 use super::refusal::Refusal;
+use super::sources::WORLD;
 use super::{is_input, is_number, nested, put_allowed};
 use crate::expr::{Compiled, CompiledTemplate, Fragment, RenderError, Scope};
 use crate::model::Template;
@@ -51,7 +52,10 @@ impl CompiledArgv {
     pub(crate) fn evaluates_variable(&self, name: &str) -> bool {
         let words: Vec<String> = self.words.iter().map(|(word, _)| literal(word)).collect();
         let mut programs = interpreter::programs(&words).into_iter();
-        programs.any(|program| nested::evaluated(program).contains(name))
+        programs.any(|program| {
+            let evaluated = nested::evaluated(program);
+            evaluated.contains(name) || evaluated.contains(WORLD)
+        })
     }
 
     /// Every expression with its place, in order.

@@ -26,6 +26,7 @@ mod program;
 mod quote;
 mod refusal;
 mod shell;
+mod sources;
 mod tree;
 mod written;
 
@@ -93,7 +94,7 @@ impl CompiledScript {
     /// True if the script may evaluate the text of this environment variable as code. Nothing is
     /// known of the languages of other shells, in which a variable is data.
     pub(crate) fn evaluates_variable(&self, name: &str) -> bool {
-        self.evaluated.contains(name)
+        self.evaluated.contains(name) || self.evaluated.contains(sources::WORLD)
     }
 
     /// Every expression with its place, in order.

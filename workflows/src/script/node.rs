@@ -16,6 +16,10 @@ pub(super) const FIRST: &str = "@1";
 /// words.
 pub(super) const DIVIDED: &str = "divided:";
 
+/// What precedes the name of a variable or file that may come from outside the script: the name of a
+/// command, or the file of a program.
+pub(super) const LOOSE: &str = "loose:";
+
 /// The name used here for the standard input.
 pub(super) const INPUT: &str = "<";
 
@@ -93,6 +97,11 @@ pub(super) fn read_name(node: Node<'_>, text: &str) -> Option<String> {
         return Some(POSITIONAL.to_owned());
     }
     (!name.is_empty()).then(|| name.to_owned())
+}
+
+/// True for a part of `${#x}`, which is a number.
+pub(super) fn is_length(node: Node<'_>, text: &str) -> bool {
+    text[node.byte_range()].starts_with("${#") || text[..node.start_byte()].ends_with("${#")
 }
 
 /// Whether a node is a here-document or a here-string.

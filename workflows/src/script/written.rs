@@ -11,6 +11,17 @@ pub(super) fn file(word: &str) -> String {
     format!("file:{}", word.rsplit('/').next().unwrap_or_default())
 }
 
+/// True for the name of a file's content.
+pub(super) fn is_file(name: &str) -> bool {
+    name.starts_with("file:")
+}
+
+/// True for the name of the content of files that a pattern finds.
+pub(super) fn is_any(name: &str) -> bool {
+    let pattern = name.strip_prefix("file:");
+    pattern.is_some_and(|pattern| !pattern.contains('$') && pattern.contains(['*', '?']))
+}
+
 /// The files that a node's statements write.
 pub(super) fn files_within(node: Node<'_>, text: &str) -> Vec<String> {
     let nodes = descendants(node, |_| true).into_iter();

@@ -78,14 +78,32 @@ pub(in crate::script) fn program_files(words: &[String]) -> Vec<usize> {
     for at in 1..words.len() {
         let named = matches!(
             words[at - 1].as_str(),
-            "-f" | "--file" | "-P" | "--makefile"
+            "-f" | "--file" | "--makefile" | "--from-file"
         );
-        if named || all && !words[at].starts_with('-') {
+        if named && runs_file(words) || all && !words[at].starts_with('-') {
             files.push(at);
         }
     }
     if words.first().is_some_and(|word| word.contains('/')) {
         files.push(0);
+    }
+    files
+}
+
+/// True for a command whose `-f` names a program, and not a list or a pattern.
+fn runs_file(words: &[String]) -> bool {
+    let language = |kind| matches!(kind, Kind::Filter(_) | Kind::All | Kind::Named);
+    interpreters(words).any(|(_, kind)| language(kind))
+}
+
+/// The files of programs that a command finds without being told: the Makefile, and if the script
+/// sets `PATH`, the file of its own name.
+pub(in crate::script) fn found_files(words: &[String], sets_path: bool) -> Vec<String> {
+    let own = words.first().filter(|_| sets_path);
+    let mut files: Vec<String> = own.cloned().into_iter().collect();
+    let make = |word: &String| matches!(base_name(word), "make" | "gmake");
+    if words.iter().any(make) {
+        files.extend(["Makefile", "makefile", "GNUmakefile"].map(str::to_owned));
     }
     files
 }
@@ -117,8 +135,13 @@ pub(in crate::script) fn programs(words: &[String]) -> Vec<&str> {
             Program::Input | Program::File(_) => None,
         })
         .collect();
-    if matches!(words.first().map(String::as_str), Some("eval" | "trap")) {
-        programs.extend(words[1..].iter().map(String::as_str));
+    match words.first().map(String::as_str) {
+        Some("eval" | "trap") => programs.extend(words[1..].iter().map(String::as_str)),
+        Some("alias") => {
+            let values = words[1..].iter().filter_map(|word| word.split_once('='));
+            programs.extend(values.map(|(_, value)| value));
+        }
+        _ => {}
     }
     programs
 }
