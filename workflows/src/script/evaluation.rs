@@ -8,9 +8,9 @@ use tree_sitter::Node;
 use super::interpreter::{self, MARK, Verdict};
 use super::nested;
 use super::node::{
-    DIVIDED, FIRST, INPUT, LOOSE, POSITIONAL, dequoted, descendants, hidden_dash, is_document,
-    is_expansion, is_length, is_list, is_word, outside_numbers, outside_substitutions, own_text,
-    read_name, spreads,
+    DIVIDED, FIRST, INPUT, LOOSE, POSITIONAL, dequoted, descendants, hidden_dash, is_descriptor,
+    is_document, is_expansion, is_length, is_list, is_word, outside_numbers, outside_substitutions,
+    own_text, read_name, spreads,
 };
 use super::output;
 use super::sources::{self, WORLD, is_fed};
@@ -134,7 +134,7 @@ fn of_command(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
     let mut cursor = node.walk();
     let parts: Vec<Node<'_>> = node
         .children(&mut cursor)
-        .filter(|part| is_word(*part))
+        .filter(|part| is_word(*part) && !is_descriptor(*part, text))
         .collect();
     let mut words: Vec<String> = parts
         .iter()
@@ -156,7 +156,10 @@ fn of_command(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
             .for_each(|part| identifiers(*part, text, found));
     }
     for (at, part) in parts.iter().enumerate() {
-        let marked = with_marks(*part, text, true);
+        let marked = match part.kind() {
+            "process_substitution" => format!("<({MARK})"),
+            _ => with_marks(*part, text, true),
+        };
         if !marked.contains(MARK) {
             continue;
         }
@@ -165,6 +168,10 @@ fn of_command(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
         words[at] = plain;
         if matches!(verdict, Verdict::Refused(_)) {
             read(*part, text, found);
+        } else if interpreter::runs_argument(&words, at) {
+            for node in outside_numbers(*part, text) {
+                divided(node, text, found);
+            }
         } else if spreads(*part, text) && interpreter::takes_options(&words, at) {
             for node in outside_numbers(*part, text) {
                 divided(node, text, found);
@@ -179,6 +186,9 @@ fn of_command(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
     }
     for file in interpreter::found_files(&words, text.contains("PATH=")) {
         found.insert(format!("{LOOSE}{}", written::file(&file)));
+    }
+    if interpreter::runs_environment(&words) {
+        found.insert(WORLD.to_owned());
     }
     of_subscripts(&parts, text, found);
     of_input(node, &words, text, found);
@@ -273,6 +283,10 @@ fn of_document(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
                 "file_redirect" if !text[part.byte_range()].contains("<(") => {
                     loosely(found, |found| read(part, text, found));
                 }
+                "herestring_redirect" => {
+                    read(part, text, found);
+                    identifiers(part, text, found);
+                }
                 _ => read(part, text, found),
             }
             let body = descendants(part, |_| true)
@@ -298,7 +312,11 @@ fn of_pipeline(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
     for part in parts.iter().take(last.unwrap_or(0)) {
         match output::is_content(*part, text) {
             true => loosely(found, |found| read(*part, text, found)),
-            false => read(*part, text, found),
+            false => {
+                read(*part, text, found);
+                // What is written may itself name variables.
+                identifiers(*part, text, found);
+            }
         }
     }
 }
@@ -311,7 +329,7 @@ fn any_command(node: Node<'_>, text: &str, holds: fn(&[String]) -> bool) -> bool
         let mut cursor = command.walk();
         let parts = command.children(&mut cursor);
         let words = parts
-            .filter(|part| is_word(*part))
+            .filter(|part| is_word(*part) && !is_descriptor(*part, text))
             .map(|part| with_marks(part, text, false));
         let words: Vec<String> = words.chain(hidden_dash(command, text)).collect();
         holds(&words)

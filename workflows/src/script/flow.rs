@@ -158,19 +158,14 @@ impl<'f> Graph<'f> {
             if name == "BASH_ARGV" {
                 sources.insert(POSITIONAL.to_owned());
             }
-            // A pattern may stand for any file.
-            let any = written::is_any(&name);
-            let files = self
-                .into
-                .iter()
-                .filter(|(target, _)| any && written::is_file(target));
-            let own = self.into.get(name.as_str()).into_iter();
-            for flow in own.chain(files.map(|(_, flows)| flows)).flatten() {
+            let own = self.into.get(name.as_str()).into_iter().flatten();
+            for flow in own {
                 sources.extend(flow.evaluates(self.text));
             }
-            if any {
+            // A pattern may stand for any file.
+            if written::is_any(&name) {
                 let targets = self.into.keys().filter(|target| written::is_file(target));
-                evaluated.extend(targets.map(|target| (*target).to_owned()));
+                sources.extend(targets.map(|target| (*target).to_owned()));
             }
             for source in sources {
                 if evaluated.insert(source.clone()) {
@@ -230,7 +225,15 @@ impl Script<'_> {
             "redirected_statement" => {
                 let mut flows = self.of_input(node);
                 let files = written::files(node, text);
-                flows.extend(files.into_iter().map(|file| from(file, [node], text)));
+                match is_exec(node, text) {
+                    // From then on, all commands write there.
+                    true => flows.extend(files.into_iter().map(|target| Flow {
+                        target,
+                        sources: BTreeSet::new(),
+                        ranges: vec![0..text.len()],
+                    })),
+                    false => flows.extend(files.into_iter().map(|file| from(file, [node], text))),
+                }
                 flows
             }
             "pipeline" => self.of_pipeline(node),
@@ -248,7 +251,10 @@ impl Script<'_> {
         if redirects.is_empty() {
             return Vec::new();
         }
-        let targets = self.readers_in(node);
+        let mut targets = self.readers_in(node);
+        if is_exec(node, self.text) {
+            targets.push(INPUT.to_owned());
+        }
         let flow = |target| from(target, redirects.iter().copied(), self.text);
         targets.into_iter().map(flow).collect()
     }
@@ -295,6 +301,13 @@ impl Script<'_> {
         }
         read_targets(node, self.text)
     }
+}
+
+/// True for `exec` without a command, which redirects the input and output of all later commands.
+fn is_exec(node: Node<'_>, text: &str) -> bool {
+    let command = node.child_by_field_name("body").unwrap_or(node);
+    let name = command.child_by_field_name("name");
+    name.is_some_and(|name| &text[name.byte_range()] == "exec")
 }
 
 fn is_not_substitution(node: Node<'_>) -> bool {

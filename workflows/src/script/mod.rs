@@ -225,6 +225,16 @@ fn is_input(one: &Compiled) -> bool {
     !names.is_empty() && roots.into_iter().all(|root| root == Some("inputs"))
 }
 
+/// True for the path of an input or an output. Its characters are those of the workflow.
+fn is_port(one: &Compiled) -> bool {
+    let names = one.names();
+    let roots = names.iter().map(|name| name.first().map(String::as_str));
+    !names.is_empty()
+        && roots
+            .into_iter()
+            .all(|root| matches!(root, Some("inputs" | "outputs")))
+}
+
 /// True for a value that may be written literally anywhere.
 pub(crate) fn is_number(value: &Value) -> bool {
     match value {

@@ -7,7 +7,7 @@ use tree_sitter::Parser;
 use super::agreement::is_plain;
 use super::evaluation::words;
 use super::flow::Flows;
-use super::node::{FIRST, INPUT, POSITIONAL};
+use super::node::{FIRST, INPUT, POSITIONAL, is_too_deep};
 use super::shell::Dialect;
 use super::sources::WORLD;
 
@@ -41,7 +41,7 @@ fn parsed(program: &str) -> Option<BTreeSet<String>> {
         .ok()?;
     let tree = parser.parse(program, None)?;
     let root = tree.root_node();
-    if root.has_error() || !is_plain(root, program, Dialect::Bash) {
+    if root.has_error() || is_too_deep(root) || !is_plain(root, program, Dialect::Bash) {
         return None;
     }
     Some(Flows::of(root, program).into_evaluated())

@@ -137,6 +137,42 @@ pub(super) fn is_word(node: Node<'_>) -> bool {
     node.kind() != "variable_assignment" && !node.kind().ends_with("redirect")
 }
 
+/// True if the tree has more levels of substitutions, or of anything, than the rules follow.
+pub(super) fn is_too_deep(root: Node<'_>) -> bool {
+    const SUBSTITUTIONS: usize = 30;
+    const LEVELS: usize = 2000;
+    let substitutes =
+        |node: Node<'_>| matches!(node.kind(), "command_substitution" | "process_substitution");
+    let mut cursor = root.walk();
+    let (mut substitutions, mut levels) = (0, 0);
+    loop {
+        if substitutions > SUBSTITUTIONS || levels > LEVELS {
+            return true;
+        }
+        if cursor.goto_first_child() {
+            levels += 1;
+            substitutions += usize::from(substitutes(cursor.node()));
+            continue;
+        }
+        loop {
+            substitutions -= usize::from(substitutes(cursor.node()));
+            if cursor.goto_next_sibling() {
+                substitutions += usize::from(substitutes(cursor.node()));
+                break;
+            }
+            if !cursor.goto_parent() {
+                return false;
+            }
+            levels -= 1;
+        }
+    }
+}
+
+/// Whether a node is the number of a descriptor, which the parser takes as a word: `0< <(f)`.
+pub(super) fn is_descriptor(node: Node<'_>, text: &str) -> bool {
+    node.kind() == "number" && text[node.end_byte()..].starts_with(['<', '>'])
+}
+
 /// A word of a script as its command receives it, if it holds no expansion.
 pub(super) fn literal(node: Node<'_>, text: &str) -> String {
     dequoted(node.kind(), text[node.byte_range()].to_owned())

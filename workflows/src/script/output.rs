@@ -127,6 +127,9 @@ const SPREAD: &str = "$@";
 
 /// True if the script may give a command's name to a function or an alias.
 fn is_redefined(name: &str, text: &str) -> bool {
+    if !text.contains("function") && !text.contains("alias") && !text.contains("()") {
+        return false;
+    }
     let part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '/');
     text.match_indices(name).any(|(at, _)| {
         let (before, after) = (&text[..at], &text[at + name.len()..]);

@@ -42,7 +42,15 @@ pub(super) fn inputs(statement: Node<'_>, text: &str) -> Vec<String> {
 fn redirects(statement: Node<'_>, text: &str, sign: char) -> Vec<String> {
     let mut cursor = statement.walk();
     let mut files = Vec::new();
-    for part in statement.children(&mut cursor) {
+    let mut parts: Vec<Node<'_>> = statement.children(&mut cursor).collect();
+    // In `cat <<EOF > f` the parser puts the second redirection inside the first.
+    for document in parts.clone() {
+        if document.kind() == "heredoc_redirect" {
+            let mut cursor = document.walk();
+            parts.extend(document.children(&mut cursor));
+        }
+    }
+    for part in parts {
         let operator = text[part.byte_range()].trim_start_matches(|c: char| c.is_ascii_digit());
         let names = operator.trim_start_matches('&').starts_with(sign);
         let destination = part.child_by_field_name("destination");
