@@ -19,8 +19,14 @@ use super::written;
 /// The names of all variables whose content the script evaluates anywhere.
 pub(super) fn names(root: Node<'_>, text: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
+    // A command without a folder may be a file that the script wrote.
+    let sets_path = text.contains("PATH=");
     for node in descendants(root, |_| true) {
         of_node(node, text, &mut found);
+        if sets_path && node.kind() == "command_name" {
+            let file = written::file(&text[node.byte_range()]);
+            found.insert(format!("{LOOSE}{file}"));
+        }
     }
     old_arithmetic(text, &mut found);
     // The shell itself evaluates these, and programs the others.
@@ -184,8 +190,8 @@ fn of_command(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
     for at in interpreter::program_files(&words) {
         found.insert(format!("{LOOSE}{}", written::file(&words[at])));
     }
-    for file in interpreter::found_files(&words, text.contains("PATH=")) {
-        found.insert(format!("{LOOSE}{}", written::file(&file)));
+    for file in interpreter::found_files(&words) {
+        found.insert(format!("{LOOSE}{}", written::file(file)));
     }
     if interpreter::runs_environment(&words) {
         found.insert(WORLD.to_owned());
@@ -264,7 +270,7 @@ fn subscript_words(source: &str, found: &mut BTreeSet<String>) {
 /// The standard input of a command that reads its program from there, if nothing feeds it: `exec`
 /// may have redirected it.
 fn of_input(node: Node<'_>, words: &[String], text: &str, found: &mut BTreeSet<String>) {
-    if text.contains("exec") && interpreter::interprets_pipe(words) && !is_fed(node) {
+    if interpreter::interprets_pipe(words) && text.contains("exec") && !is_fed(node) {
         found.insert(INPUT.to_owned());
     }
 }

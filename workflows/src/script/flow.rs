@@ -333,15 +333,17 @@ fn of_assignment(node: Node<'_>, text: &str) -> Vec<Flow> {
         return Vec::new();
     };
     let first = format!("{target}[0]");
-    let filled = format!("{target}=(");
     let appends = text[name.end_byte()..].starts_with('+');
-    let filled = text.match_indices(&filled).any(|(at, _)| {
-        let rest = text[at + filled.len()..].trim_start();
-        !rest.starts_with(')')
-    });
+    let filled = || {
+        let filled = format!("{target}=(");
+        text.match_indices(&filled).any(|(at, _)| {
+            let rest = text[at + filled.len()..].trim_start();
+            !rest.starts_with(')')
+        })
+    };
     let mut flows = Vec::new();
     match value.kind() {
-        "array" if appends && filled => {
+        "array" if appends && filled() => {
             flows.push(with_patterns(from(target, [value], text), text));
             return flows;
         }

@@ -82,11 +82,11 @@ fn prints_number(command: Node<'_>, text: &str) -> bool {
     let Some((name, words)) = words.split_first() else {
         return false;
     };
-    if is_redefined(name, text) || name != "date" && words.iter().any(|word| word == SPREAD) {
+    if name != "date" && words.iter().any(|word| word == SPREAD) {
         return false;
     }
     let is_option = |word: &&String| word.starts_with('-');
-    match name.as_str() {
+    let number = match name.as_str() {
         // With a file among its words, `wc` also prints its name.
         "wc" => words
             .iter()
@@ -119,7 +119,8 @@ fn prints_number(command: Node<'_>, text: &str) -> bool {
             })
         }),
         _ => false,
-    }
+    };
+    number && !is_redefined(name, text)
 }
 
 /// Stands for a word that may become several words.

@@ -96,16 +96,13 @@ fn runs_file(words: &[String]) -> bool {
     interpreters(words).any(|(_, kind)| language(kind))
 }
 
-/// The files of programs that a command finds without being told: the Makefile, and if the script
-/// sets `PATH`, the file of its own name.
-pub(in crate::script) fn found_files(words: &[String], sets_path: bool) -> Vec<String> {
-    let own = words.first().filter(|_| sets_path);
-    let mut files: Vec<String> = own.cloned().into_iter().collect();
+/// The files of programs that a command finds without being told.
+pub(in crate::script) fn found_files(words: &[String]) -> &'static [&'static str] {
     let make = |word: &String| matches!(base_name(word), "make" | "gmake");
-    if words.iter().any(make) {
-        files.extend(["Makefile", "makefile", "GNUmakefile"].map(str::to_owned));
+    match words.iter().any(make) {
+        true => &["Makefile", "makefile", "GNUmakefile"],
+        false => &[],
     }
-    files
 }
 
 /// The index of the word that names the script of a shell or interpreter, if the command is one
