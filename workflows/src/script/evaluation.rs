@@ -174,11 +174,9 @@ fn of_command(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
         words[at] = plain;
         if matches!(verdict, Verdict::Refused(_)) {
             read(*part, text, found);
-        } else if interpreter::runs_argument(&words, at) {
-            for node in outside_numbers(*part, text) {
-                divided(node, text, found);
-            }
-        } else if spreads(*part, text) && interpreter::takes_options(&words, at) {
+        } else if interpreter::runs_argument(&words, at)
+            || spreads(*part, text) && interpreter::takes_options(&words, at)
+        {
             for node in outside_numbers(*part, text) {
                 divided(node, text, found);
             }

@@ -230,7 +230,7 @@ impl Script<'_> {
                     true => flows.extend(files.into_iter().map(|target| Flow {
                         target,
                         sources: BTreeSet::new(),
-                        ranges: vec![0..text.len()],
+                        ranges: std::iter::once(0..text.len()).collect(),
                     })),
                     false => flows.extend(files.into_iter().map(|file| from(file, [node], text))),
                 }
@@ -305,7 +305,15 @@ impl Script<'_> {
 
 /// True for `exec` without a command, which redirects the input and output of all later commands.
 fn is_exec(node: Node<'_>, text: &str) -> bool {
-    let command = node.child_by_field_name("body").unwrap_or(node);
+    let mut command = node.child_by_field_name("body").unwrap_or(node);
+    // In `f || exec > log` the parser gives the redirection to the list.
+    while matches!(command.kind(), "list" | "negated_command") {
+        let last = command.named_child_count().saturating_sub(1);
+        match command.named_child(last) {
+            Some(last) => command = last,
+            None => return false,
+        }
+    }
     let name = command.child_by_field_name("name");
     name.is_some_and(|name| &text[name.byte_range()] == "exec")
 }

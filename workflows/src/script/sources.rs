@@ -121,12 +121,23 @@ pub(super) fn of_node(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) 
             found.insert(written::file(&literal(node, text)));
         }
         "command" => of_command(node, text, found),
+        "declaration_command" if prints_variables(node, text) => {
+            found.insert(WORLD.to_owned());
+        }
         "file_redirect" if reads_file(node, text) => {
             found.insert(WORLD.to_owned());
         }
         _ if is_expansion(node) => found.extend(read_name(node, text)),
         _ => {}
     }
+}
+
+/// Whether a declaration prints variables: `declare -p`, or `export` alone.
+fn prints_variables(node: Node<'_>, text: &str) -> bool {
+    let mut cursor = node.walk();
+    let mut parts = node.named_children(&mut cursor);
+    let declares = parts.any(|part| matches!(part.kind(), "variable_assignment" | "variable_name"));
+    !declares || text[node.byte_range()].contains(" -p")
 }
 
 /// Whether a redirection reads a file or a descriptor. Its content is not known.
@@ -153,6 +164,11 @@ fn of_command(command: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
     let name = literal(name, text);
     if name == "pwd" {
         found.insert("PWD".to_owned());
+    }
+    // Without a word, `set` prints all variables.
+    let prints = name == "set" && command.child_by_field_name("argument").is_none();
+    if prints {
+        found.insert(WORLD.to_owned());
     }
     let closed = PLAIN.contains(&name.as_str()) || is_filter(&name, command, text);
     let kind = if closed { CLOSED } else { CALL };

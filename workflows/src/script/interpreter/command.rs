@@ -190,10 +190,10 @@ fn of_optioned(words: &[String], at: usize, mark: char) -> Verdict {
 /// several letters.
 fn names_program(name: &str, option: &str) -> bool {
     if option.starts_with("--") {
-        let begins = |one: &&str| option.len() >= 4 && one.starts_with(option);
+        let begins = |one: &str| option.len() >= 4 && one.starts_with(option);
         return PROGRAM_OPTIONS
             .iter()
-            .any(|one| *one == option || begins(&one));
+            .any(|one| *one == option || begins(one));
     }
     let Some(letters) = option.strip_prefix('-') else {
         return false;

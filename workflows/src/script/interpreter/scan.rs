@@ -78,7 +78,7 @@ fn awk_runs_text(program: &str) -> bool {
 /// True if the only bars of a program are in regular expressions: `/a|b/`.
 fn is_pattern(program: &str) -> bool {
     let outside = program.split('/').step_by(2);
-    program.matches('/').count() % 2 == 0
+    program.matches('/').count().is_multiple_of(2)
         && outside
             .into_iter()
             .all(|part| !part.replace("||", "").contains('|'))
