@@ -130,7 +130,6 @@ const REFUSED: &[&str] = &[
     "ssh host ls ${{ item }}",
     "parallel echo ${{ item }} ::: a",
     "make x=${{ item }}",
-    "mytool -c ${{ item }}",
     "mytool --eval=${{ item }}",
     "BASH_ENV=${{ item }} bash x.sh",
     "PS4=${{ item }}",

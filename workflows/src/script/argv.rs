@@ -3,7 +3,8 @@
 use super::interpreter::{self, MARK, Verdict};
 use super::place::Place;
 use super::refusal::Refusal;
-use super::{is_input, is_number, nested, put_allowed};
+use super::sources::WORLD;
+use super::{is_input, is_number, is_port, nested, put_allowed};
 use crate::expr::{Compiled, CompiledTemplate, Fragment, RenderError, Scope};
 use crate::model::Template;
 use crate::value::Value;
@@ -44,14 +45,26 @@ impl CompiledArgv {
                 *place = Place::Refused(Refusal::CommandName);
             }
         }
+        for (at, (program, place)) in words.iter_mut().enumerate() {
+            let runs = literal[at].contains(MARK) && interpreter::runs_argument(&literal, at);
+            if runs && !program.expressions().all(is_port) && !matches!(place, Place::Refused(_)) {
+                *place = Place::Refused(Refusal::RunArgument);
+            }
+        }
         Ok(Self { words })
     }
 
     /// True if a program among the words may evaluate the text of this environment variable.
     pub(crate) fn evaluates_variable(&self, name: &str) -> bool {
         let words: Vec<String> = self.words.iter().map(|(word, _)| literal(word)).collect();
+        if interpreter::runs_environment(&words) {
+            return true;
+        }
         let mut programs = interpreter::programs(&words).into_iter();
-        programs.any(|program| nested::evaluated(program).contains(name))
+        programs.any(|program| {
+            let evaluated = nested::evaluated(program);
+            evaluated.contains(name) || evaluated.contains(WORLD)
+        })
     }
 
     /// Every expression with its place, in order.

@@ -8,18 +8,31 @@ use tree_sitter::Node;
 use super::interpreter::{self, MARK, Verdict};
 use super::nested;
 use super::node::{
-    DIVIDED, FIRST, POSITIONAL, dequoted, descendants, hidden_dash, is_document, is_expansion,
-    is_list, is_word, outside_numbers, outside_substitutions, own_text, read_name, spreads,
+    DIVIDED, FIRST, INPUT, LOOSE, POSITIONAL, dequoted, descendants, hidden_dash, is_descriptor,
+    is_document, is_expansion, is_length, is_list, is_word, outside_numbers, outside_substitutions,
+    own_text, read_name, spreads,
 };
+use super::output;
+use super::sources::{self, WORLD, is_fed};
 use super::written;
 
 /// The names of all variables whose content the script evaluates anywhere.
 pub(super) fn names(root: Node<'_>, text: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
+    // A command without a folder may be a file that the script wrote.
+    let sets_path = text.contains("PATH=");
     for node in descendants(root, |_| true) {
         of_node(node, text, &mut found);
+        if sets_path && node.kind() == "command_name" {
+            let file = written::file(&text[node.byte_range()]);
+            found.insert(format!("{LOOSE}{file}"));
+        }
     }
     old_arithmetic(text, &mut found);
+    // The shell itself evaluates these, and programs the others.
+    found.extend(interpreter::NUMBERS.iter().map(|name| (*name).to_owned()));
+    let programs = interpreter::EVALUATED.iter();
+    found.extend(programs.map(|name| format!("{LOOSE}{name}")));
     found
 }
 
@@ -58,12 +71,11 @@ fn of_node(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
         }
         "expansion" => of_expansion(node, text, found),
         "declaration_command" => of_declaration(node, text, found),
-        "unset_command" => expansions(node, text, found),
-        "variable_assignment" => {
-            let name = node.child_by_field_name("name");
-            if name.is_some_and(|name| interpreter::is_evaluated(&text[name.byte_range()])) {
-                expansions(node, text, found);
-            }
+        "unset_command" => {
+            expansions(node, text, found);
+            let mut cursor = node.walk();
+            let names = node.named_children(&mut cursor);
+            names.for_each(|name| subscript_words(&text[name.byte_range()], found));
         }
         "command" => {
             of_command(node, text, found);
@@ -107,7 +119,12 @@ fn of_declaration(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
     let computed = node
         .children(&mut cursor)
         .filter(|part| part.kind() != "variable_assignment");
-    computed.for_each(|part| expansions(part, text, found));
+    for part in computed {
+        expansions(part, text, found);
+        if matches!(part.kind(), "raw_string" | "string" | "concatenation") {
+            subscript_words(&text[part.byte_range()], found);
+        }
+    }
 }
 
 /// True if a declaration makes its variables numbers or references.
@@ -123,20 +140,20 @@ fn of_command(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
     let mut cursor = node.walk();
     let parts: Vec<Node<'_>> = node
         .children(&mut cursor)
-        .filter(|part| is_word(*part))
+        .filter(|part| is_word(*part) && !is_descriptor(*part, text))
         .collect();
     let mut words: Vec<String> = parts
         .iter()
         .map(|part| with_marks(*part, text, false))
         .collect();
     if let Some(name) = node.child_by_field_name("name") {
-        of_name(name, text, found);
+        loosely(found, |found| of_name(name, text, found));
     }
     for program in interpreter::programs(&words) {
         found.extend(
             nested::evaluated(program)
                 .into_iter()
-                .filter(|name| is_variable(name)),
+                .filter(|name| is_variable(name) || name == WORLD),
         );
     }
     if words.first().is_some_and(|name| name == "let") {
@@ -145,7 +162,10 @@ fn of_command(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
             .for_each(|part| identifiers(*part, text, found));
     }
     for (at, part) in parts.iter().enumerate() {
-        let marked = with_marks(*part, text, true);
+        let marked = match part.kind() {
+            "process_substitution" => format!("<({MARK})"),
+            _ => with_marks(*part, text, true),
+        };
         if !marked.contains(MARK) {
             continue;
         }
@@ -154,18 +174,28 @@ fn of_command(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
         words[at] = plain;
         if matches!(verdict, Verdict::Refused(_)) {
             read(*part, text, found);
-        } else if spreads(*part, text) && interpreter::takes_options(&words, at) {
+        } else if interpreter::runs_argument(&words, at)
+            || spreads(*part, text) && interpreter::takes_options(&words, at)
+        {
             for node in outside_numbers(*part, text) {
                 divided(node, text, found);
             }
         }
     }
     if let Some(program) = interpreter::started(&words).and_then(|at| parts.get(at)) {
-        of_name(*program, text, found);
+        loosely(found, |found| of_name(*program, text, found));
     }
     for at in interpreter::program_files(&words) {
-        found.insert(written::file(&words[at]));
+        found.insert(format!("{LOOSE}{}", written::file(&words[at])));
     }
+    for file in interpreter::found_files(&words) {
+        found.insert(format!("{LOOSE}{}", written::file(file)));
+    }
+    if interpreter::runs_environment(&words) {
+        found.insert(WORLD.to_owned());
+    }
+    of_subscripts(&parts, text, found);
+    of_input(node, &words, text, found);
 }
 
 /// Variables whose text becomes the name of a command.
@@ -200,6 +230,49 @@ fn is_variable(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
 }
 
+/// Variables in the subscripts of names that a command is given: `unset 'a[n]'`.
+fn of_subscripts(parts: &[Node<'_>], text: &str, found: &mut BTreeSet<String>) {
+    let Some((name, parts)) = parts.split_first() else {
+        return;
+    };
+    let takes_names = [
+        "read",
+        "printf",
+        "test",
+        "wait",
+        "getopts",
+        "mapfile",
+        "readarray",
+        "let",
+    ];
+    if !takes_names.contains(&&text[name.byte_range()]) {
+        return;
+    }
+    for part in parts {
+        subscript_words(&text[part.byte_range()], found);
+    }
+}
+
+/// Adds every word between the first `[` of a text and the last `]`.
+fn subscript_words(source: &str, found: &mut BTreeSet<String>) {
+    let first = source.find('[').map(|at| at + 1);
+    let last = source.rfind(']');
+    if let Some(inner) = first
+        .zip(last)
+        .and_then(|(first, last)| source.get(first..last))
+    {
+        words(inner, found);
+    }
+}
+
+/// The standard input of a command that reads its program from there, if nothing feeds it: `exec`
+/// may have redirected it.
+fn of_input(node: Node<'_>, words: &[String], text: &str, found: &mut BTreeSet<String>) {
+    if interpreter::interprets_pipe(words) && text.contains("exec") && !is_fed(node) {
+        found.insert(INPUT.to_owned());
+    }
+}
+
 /// Variables in a here-document or here-string that an interpreter reads as its program.
 fn of_document(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
     let mut cursor = node.walk();
@@ -208,10 +281,28 @@ fn of_document(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
         .filter(|part| is_document(*part) || part.kind() == "file_redirect")
         .collect();
     if !documents.is_empty() && any_command(node, text, interpreter::interprets) {
-        documents
-            .into_iter()
-            .for_each(|part| read(part, text, found));
-        found.extend(written::inputs(node, text));
+        for part in documents {
+            // A file that is fed to an interpreter is a program that the script runs.
+            match part.kind() {
+                "file_redirect" if !text[part.byte_range()].contains("<(") => {
+                    loosely(found, |found| read(part, text, found));
+                }
+                "herestring_redirect" => {
+                    read(part, text, found);
+                    identifiers(part, text, found);
+                }
+                _ => read(part, text, found),
+            }
+            let body = descendants(part, |_| true)
+                .into_iter()
+                .find(|one| one.kind() == "heredoc_body");
+            if let Some(body) = body {
+                let program = nested::evaluated(&text[body.byte_range()]);
+                found.extend(program.into_iter().filter(|name| is_variable(name)));
+            }
+        }
+        let files = written::inputs(node, text).into_iter();
+        found.extend(files.map(|file| format!("{LOOSE}{file}")));
     }
 }
 
@@ -223,7 +314,14 @@ fn of_pipeline(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
         .iter()
         .rposition(|part| any_command(*part, text, interpreter::interprets_pipe));
     for part in parts.iter().take(last.unwrap_or(0)) {
-        read(*part, text, found);
+        match output::is_content(*part, text) {
+            true => loosely(found, |found| read(*part, text, found)),
+            false => {
+                read(*part, text, found);
+                // What is written may itself name variables.
+                identifiers(*part, text, found);
+            }
+        }
     }
 }
 
@@ -235,7 +333,7 @@ fn any_command(node: Node<'_>, text: &str, holds: fn(&[String]) -> bool) -> bool
         let mut cursor = command.walk();
         let parts = command.children(&mut cursor);
         let words = parts
-            .filter(|part| is_word(*part))
+            .filter(|part| is_word(*part) && !is_descriptor(*part, text))
             .map(|part| with_marks(part, text, false));
         let words: Vec<String> = words.chain(hidden_dash(command, text)).collect();
         holds(&words)
@@ -273,6 +371,10 @@ fn tested_names(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
         .any(|word| matches!(word, "-v" | "-R"))
     {
         expansions(node, text, found);
+        source
+            .split_whitespace()
+            .filter(|word| word.contains(['\'', '"']))
+            .for_each(|word| subscript_words(word, found));
     }
 }
 
@@ -310,21 +412,22 @@ pub(super) fn evaluates_test(source: &str) -> bool {
     source.split_whitespace().any(|word| SIGNS.contains(&word))
 }
 
-/// Adds the variables that are expanded in a node's subtree.
+/// Adds everything that the expansions in a node's subtree take text from.
 fn expansions(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
-    for node in outside_numbers(node, text) {
-        if is_expansion(node) {
-            found.extend(read_name(node, text));
-        }
-    }
+    let sources = sources::sources(node, text);
+    found.extend(sources.into_iter().filter(|name| !written::is_file(name)));
 }
 
 /// Adds the variables that are expanded in a node's subtree, and the files that it names.
 fn read(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
-    expansions(node, text, found);
-    let nodes = outside_numbers(node, text).into_iter();
-    let words = nodes.filter(|node| node.kind() == "word");
-    found.extend(words.map(|word| written::file(&text[word.byte_range()])));
+    found.extend(sources::sources(node, text));
+}
+
+/// Adds names that are evaluated even if their text comes from outside the script.
+fn loosely(found: &mut BTreeSet<String>, add: impl FnOnce(&mut BTreeSet<String>)) {
+    let mut names = BTreeSet::new();
+    add(&mut names);
+    found.extend(names.into_iter().map(|name| format!("{LOOSE}{name}")));
 }
 
 /// Like [`identifiers`], for the children of a node that the parser itself reads as a substitution.
@@ -345,12 +448,6 @@ fn identifiers(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
                 .for_each(|range| words(&text[range], found));
         }
     }
-}
-
-/// True for the parts of `${#x}`, which is a number.
-fn is_length(node: Node<'_>, text: &str) -> bool {
-    let around = node.parent().map(|parent| &text[parent.byte_range()]);
-    around.is_some_and(|source| source.starts_with("${#"))
 }
 
 /// Adds every word of a text that could be a variable's name.

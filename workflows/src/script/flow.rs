@@ -4,18 +4,24 @@
 //! So text must not be assigned to a variable that the script evaluates anywhere. What a command
 //! prints may hold the text of its words (`x=$(tool ${{ item }})`), unless it is a number by nature
 //! (`output`). Files that the script writes are followed like variables (`written`).
+//!
+//! What comes from outside the script, such as the content of a file or the output of a program, may
+//! hold any value (`sources`). If the script evaluates that, it may have no text at all. Commands'
+//! names and the files of programs are excepted, because `tool=$(./find_tool)` is how scripts work.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use tree_sitter::Node;
 
 use super::evaluation::{self, words};
+use super::interpreter;
 use super::node::{
-    DIVIDED, FIRST, INPUT, POSITIONAL, descendants, is_document, is_expansion, literal,
+    DIVIDED, FIRST, INPUT, LOOSE, POSITIONAL, descendants, is_document, is_length, literal,
     outside_numbers, own_text, read_name,
 };
 use super::output;
+use super::sources::{self, CALL, CLOSED, WORLD};
 use super::written;
 
 /// One assignment of values to a variable, in whatever form.
@@ -53,86 +59,121 @@ pub(super) struct Flows {
     evaluated: BTreeSet<String>,
     /// Also the variables that are evaluated only if their text divides into several words.
     divided: BTreeSet<String>,
+    /// Whether the script evaluates text of unknown origin.
+    world: bool,
 }
 
 impl Flows {
     /// Finds them in a parsed script.
     pub(super) fn of(root: Node<'_>, text: &str) -> Self {
         let names = evaluation::names(root, text);
-        let mut flows = Vec::new();
-        if !names.is_empty() {
-            let all = descendants(root, |_| true);
-            let functions: BTreeSet<&str> = all
-                .iter()
-                .filter(|node| node.kind() == "function_definition")
-                .filter_map(|node| node.child_by_field_name("name"))
-                .map(|name| &text[name.byte_range()])
-                .collect();
-            let script = Script {
-                text,
-                readers: read_targets(root, text),
-                functions,
-            };
-            for node in all {
-                flows.extend(script.flow(node));
-            }
-        }
-        let strip = |name: &String| name.strip_prefix(DIVIDED).map(str::to_owned);
-        let divided: BTreeSet<String> = names.iter().filter_map(strip).collect();
-        let evaluated: BTreeSet<String> = names
-            .into_iter()
-            .filter(|name| strip(name).is_none())
+        let all = descendants(root, |_| true);
+        let functions: BTreeSet<&str> = all
+            .iter()
+            .filter(|node| node.kind() == "function_definition")
+            .filter_map(|node| node.child_by_field_name("name"))
+            .map(|name| &text[name.byte_range()])
             .collect();
-        let divided = match divided.is_empty() {
-            true => BTreeSet::new(),
-            false => closed(evaluated.union(&divided).cloned().collect(), &flows, text),
+        let script = Script {
+            text,
+            readers: read_targets(root, text),
+            functions,
         };
-        let evaluated = closed(evaluated, &flows, text);
+        let flows: Vec<Flow> = all.into_iter().flat_map(|node| script.flow(node)).collect();
+        let marked = |mark: &str| {
+            let names = names.iter().filter_map(|name| name.strip_prefix(mark));
+            names.map(str::to_owned).collect::<BTreeSet<_>>()
+        };
+        let (loose, divided) = (marked(LOOSE), marked(DIVIDED));
+        let strict: BTreeSet<String> = names
+            .iter()
+            .filter(|name| !name.starts_with(LOOSE) && !name.starts_with(DIVIDED))
+            .cloned()
+            .collect();
+        let graph = Graph::of(&flows, text);
+        let strict = graph.closed(strict);
+        let world = strict.iter().any(|name| {
+            let unknown = |name: &str| !script.functions.contains(name);
+            name == WORLD || name.strip_prefix(CALL).is_some_and(unknown)
+        });
+        let evaluated = graph.closed(strict.union(&loose).cloned().collect());
+        let divided = graph.closed(evaluated.union(&divided).cloned().collect());
+        drop(graph);
         Self {
             flows,
             evaluated,
             divided,
+            world,
         }
     }
 
-    /// Everything whose text the script evaluates, possibly through other variables.
+    /// Everything whose text the script evaluates, possibly through other variables, apart from
+    /// the variables that every shell evaluates.
     pub(super) fn into_evaluated(self) -> BTreeSet<String> {
-        self.evaluated
+        let mut evaluated = self.evaluated;
+        evaluated.retain(|name| name != WORLD && !interpreter::is_evaluated(name));
+        if self.world {
+            evaluated.insert(WORLD.to_owned());
+        }
+        evaluated
     }
 
     /// True if the value at these bytes reaches a variable that is evaluated, possibly through
-    /// other variables. The `path` of an input does not divide into words.
+    /// other variables, or through the world outside. The `path` of an input does not divide into
+    /// words.
     pub(super) fn reaches_evaluation(&self, value: &Range<usize>, path: bool) -> bool {
         let holds = |flow: &&Flow| {
             let mut ranges = flow.ranges.iter();
             ranges.any(|range| range.start < value.end && value.start < range.end)
         };
-        self.flows.iter().filter(holds).any(|flow| {
-            let divides = !path && self.divided.contains(&flow.target);
-            divides || self.evaluated.contains(&flow.target)
-        })
+        self.world
+            || self.flows.iter().filter(holds).any(|flow| {
+                let divides = !path && self.divided.contains(&flow.target);
+                divides || self.evaluated.contains(&flow.target)
+            })
     }
 }
 
-/// Adds everything that flows into what is evaluated.
-fn closed(mut evaluated: BTreeSet<String>, flows: &[Flow], text: &str) -> BTreeSet<String> {
-    let mut left: Vec<&Flow> = flows.iter().collect();
-    loop {
-        let before = left.len();
-        left.retain(|flow| {
-            let reaches = evaluated.contains(&flow.target);
-            if reaches {
-                evaluated.extend(flow.evaluates(text));
+/// The assignments by their targets.
+struct Graph<'f> {
+    into: BTreeMap<&'f str, Vec<&'f Flow>>,
+    text: &'f str,
+}
+
+impl<'f> Graph<'f> {
+    fn of(flows: &'f [Flow], text: &'f str) -> Self {
+        let mut into: BTreeMap<&str, Vec<&Flow>> = BTreeMap::new();
+        for flow in flows {
+            into.entry(flow.target.as_str()).or_default().push(flow);
+        }
+        Self { into, text }
+    }
+
+    /// Adds everything that flows into what is evaluated.
+    fn closed(&self, mut evaluated: BTreeSet<String>) -> BTreeSet<String> {
+        let mut left: Vec<String> = evaluated.iter().cloned().collect();
+        while let Some(name) = left.pop() {
+            let mut sources = BTreeSet::new();
+            // Bash keeps the arguments of all functions there.
+            if name == "BASH_ARGV" {
+                sources.insert(POSITIONAL.to_owned());
             }
-            !reaches
-        });
-        // Bash keeps the arguments of all functions there.
-        if evaluated.contains("BASH_ARGV") && evaluated.insert(POSITIONAL.to_owned()) {
-            continue;
+            let own = self.into.get(name.as_str()).into_iter().flatten();
+            for flow in own {
+                sources.extend(flow.evaluates(self.text));
+            }
+            // A pattern may stand for any file.
+            if written::is_any(&name) {
+                let targets = self.into.keys().filter(|target| written::is_file(target));
+                sources.extend(targets.map(|target| (*target).to_owned()));
+            }
+            for source in sources {
+                if evaluated.insert(source.clone()) {
+                    left.push(source);
+                }
+            }
         }
-        if left.len() == before {
-            return evaluated;
-        }
+        evaluated
     }
 }
 
@@ -159,8 +200,22 @@ impl Script<'_> {
                 if values.is_empty() {
                     return vec![of_source(target, POSITIONAL)];
                 }
-                vec![from(target, values, text)]
+                vec![with_patterns(from(target, values, text), text)]
             }
+            "function_definition" => {
+                let (name, body) = (
+                    node.child_by_field_name("name"),
+                    node.child_by_field_name("body"),
+                );
+                let Some((name, body)) = name.zip(body) else {
+                    return Vec::new();
+                };
+                let name = &text[name.byte_range()];
+                [CALL, CLOSED]
+                    .map(|kind| from(format!("{kind}{name}"), [body], text))
+                    .into()
+            }
+            "expansion" => of_default(node, text),
             "test_command" => vec![from("BASH_REMATCH".to_owned(), [node], text)],
             "command" => {
                 let mut flows = of_command(node, text, &self.functions);
@@ -170,7 +225,15 @@ impl Script<'_> {
             "redirected_statement" => {
                 let mut flows = self.of_input(node);
                 let files = written::files(node, text);
-                flows.extend(files.into_iter().map(|file| from(file, [node], text)));
+                match is_exec(node, text) {
+                    // From then on, all commands write there.
+                    true => flows.extend(files.into_iter().map(|target| Flow {
+                        target,
+                        sources: BTreeSet::new(),
+                        ranges: std::iter::once(0..text.len()).collect(),
+                    })),
+                    false => flows.extend(files.into_iter().map(|file| from(file, [node], text))),
+                }
                 flows
             }
             "pipeline" => self.of_pipeline(node),
@@ -188,7 +251,10 @@ impl Script<'_> {
         if redirects.is_empty() {
             return Vec::new();
         }
-        let targets = self.readers_in(node);
+        let mut targets = self.readers_in(node);
+        if is_exec(node, self.text) {
+            targets.push(INPUT.to_owned());
+        }
         let flow = |target| from(target, redirects.iter().copied(), self.text);
         targets.into_iter().map(flow).collect()
     }
@@ -199,9 +265,6 @@ impl Script<'_> {
         let parts: Vec<_> = node.named_children(&mut cursor).collect();
         let mut flows = Vec::new();
         for (at, part) in parts.iter().enumerate() {
-            if output::is_content(*part, self.text) {
-                continue;
-            }
             // The parser may place the rest of a pipeline inside the node of a here-document.
             let documents = descendants(*part, is_not_substitution)
                 .into_iter()
@@ -212,7 +275,12 @@ impl Script<'_> {
                 targets.extend(written::files_within(*part, self.text));
                 targets
             });
-            flows.extend(readers.map(|target| from(target, [*part], self.text)));
+            // A command that prints the content of its files does not print their names.
+            let content = output::is_content(*part, self.text);
+            flows.extend(readers.map(|target| match content {
+                true => of_files(target, *part, self.text),
+                false => from(target, [*part], self.text),
+            }));
         }
         flows
     }
@@ -235,8 +303,32 @@ impl Script<'_> {
     }
 }
 
+/// True for `exec` without a command, which redirects the input and output of all later commands.
+fn is_exec(node: Node<'_>, text: &str) -> bool {
+    let mut command = node.child_by_field_name("body").unwrap_or(node);
+    // In `f || exec > log` the parser gives the redirection to the list.
+    while matches!(command.kind(), "list" | "negated_command") {
+        let last = command.named_child_count().saturating_sub(1);
+        match command.named_child(last) {
+            Some(last) => command = last,
+            None => return false,
+        }
+    }
+    let name = command.child_by_field_name("name");
+    name.is_some_and(|name| &text[name.byte_range()] == "exec")
+}
+
 fn is_not_substitution(node: Node<'_>) -> bool {
     !matches!(node.kind(), "command_substitution" | "process_substitution")
+}
+
+/// Assignments by `${NAME:=VALUE}` and `${NAME=VALUE}`.
+fn of_default(node: Node<'_>, text: &str) -> Vec<Flow> {
+    let source = &text[node.byte_range()];
+    match read_name(node, text) {
+        Some(target) if source.contains('=') => vec![from(target, [node], text)],
+        _ => Vec::new(),
+    }
 }
 
 /// Assignments by `NAME=VALUE`.
@@ -249,19 +341,26 @@ fn of_assignment(node: Node<'_>, text: &str) -> Vec<Flow> {
         return Vec::new();
     };
     let first = format!("{target}[0]");
-    let filled = format!("{target}=(");
     let appends = text[name.end_byte()..].starts_with('+');
-    let filled = text.match_indices(&filled).any(|(at, _)| {
-        let rest = text[at + filled.len()..].trim_start();
-        !rest.starts_with(')')
-    });
+    let filled = || {
+        let filled = format!("{target}=(");
+        text.match_indices(&filled).any(|(at, _)| {
+            let rest = text[at + filled.len()..].trim_start();
+            !rest.starts_with(')')
+        })
+    };
     let mut flows = Vec::new();
     match value.kind() {
-        "array" if appends && filled => {}
+        "array" if appends && filled() => {
+            flows.push(with_patterns(from(target, [value], text), text));
+            return flows;
+        }
         "array" => {
             let mut cursor = value.walk();
             let words = leading(value.named_children(&mut cursor));
-            flows.push(from(first, words, text));
+            flows.push(with_patterns(from(first, words, text), text));
+            flows.push(with_patterns(from(target, [value], text), text));
+            return flows;
         }
         _ => flows.push(from(first, [value], text)),
     }
@@ -292,6 +391,14 @@ fn of_source(target: String, source: &str) -> Flow {
     }
 }
 
+/// The content of the files that a command names.
+fn of_files(target: String, command: Node<'_>, text: &str) -> Flow {
+    let mut flow = from(target, [command], text);
+    flow.sources.retain(|name| written::is_file(name));
+    flow.ranges.clear();
+    flow
+}
+
 /// Assignments by a command: `set -- V`, `printf -v NAME V`, and a call of a function that the
 /// script defines.
 fn of_command(node: Node<'_>, text: &str, functions: &BTreeSet<&str>) -> Vec<Flow> {
@@ -308,13 +415,25 @@ fn of_command(node: Node<'_>, text: &str, functions: &BTreeSet<&str>) -> Vec<Flo
         let words =
             words.skip_while(|arg| name == "set" && text[arg.byte_range()].starts_with('-'));
         flows.push(from(FIRST.to_owned(), leading(words), text));
-        flows.push(from(POSITIONAL.to_owned(), args, text));
+        flows.push(with_patterns(from(POSITIONAL.to_owned(), args, text), text));
         return flows;
     }
     if matches!(name, "read" | "mapfile" | "readarray") {
         let targets = read_targets(node, text);
         flows.extend(targets.into_iter().map(|target| of_source(target, INPUT)));
         return flows;
+    }
+    match name {
+        "getopts" => {
+            let mut optarg = from("OPTARG".to_owned(), args.iter().copied().skip(2), text);
+            optarg.sources.insert(POSITIONAL.to_owned());
+            flows.push(optarg);
+        }
+        "cd" | "pushd" => {
+            let folder = |name: &str| from(name.to_owned(), args.iter().copied(), text);
+            flows.extend(["PWD", "OLDPWD", "DIRSTACK"].map(folder));
+        }
+        _ => {}
     }
     if matches!(name, "cp" | "mv" | "ln" | "install")
         && let Some((to, from)) = args.split_last()
@@ -362,13 +481,10 @@ fn from<'t>(target: String, values: impl IntoIterator<Item = Node<'t>>, text: &s
     let mut ranges = Vec::new();
     for value in values {
         for node in outside_numbers(value, text) {
-            if is_expansion(node) {
-                sources.extend(read_name(node, text));
+            sources::of_node(node, text, &mut sources);
+            if !is_length(node, text) {
+                ranges.extend(own_text(node));
             }
-            if node.kind() == "word" {
-                sources.insert(written::file(&text[node.byte_range()]));
-            }
-            ranges.extend(own_text(node));
         }
     }
     Flow {
@@ -376,6 +492,15 @@ fn from<'t>(target: String, values: impl IntoIterator<Item = Node<'t>>, text: &s
         sources,
         ranges,
     }
+}
+
+/// Adds the world to the sources of a list of words if a pattern in it stands for names of files.
+fn with_patterns(mut flow: Flow, text: &str) -> Flow {
+    let mut parts = flow.ranges.iter().map(|range| &text[range.clone()]);
+    if parts.any(|part| part.contains(['*', '?'])) {
+        flow.sources.insert(WORLD.to_owned());
+    }
+    flow
 }
 
 /// The name of an assigned variable without its subscript.

@@ -36,10 +36,27 @@ pub(super) fn mark(template: &CompiledTemplate) -> Marked {
     Marked { text, ranges }
 }
 
+/// Replaces the `#` of `10#$x` with `+`, because the grammar does not know a base before a variable.
+/// The `#` begins no comment there, and both characters leave `$x` in the same place.
+fn without_bases(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("#$") {
+        plain.push_str(&rest[..at]);
+        let base = plain.ends_with(|c: char| c.is_ascii_digit());
+        plain.push_str(if base { "+$" } else { "#$" });
+        rest = &rest[at + 2..];
+    }
+    plain.push_str(rest);
+    plain
+}
+
 /// Replaces the operator `>|` with `> `, because the grammar does not know it. Both divide words in
 /// the same way. The two characters are the operator unless they are quoted, or follow one of the
 /// characters checked here.
 pub(super) fn without_clobbering(text: &str) -> String {
+    let text = without_bases(text);
+    let text = text.as_str();
     let mut plain = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find(">|") {

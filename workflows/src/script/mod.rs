@@ -26,6 +26,7 @@ mod program;
 mod quote;
 mod refusal;
 mod shell;
+mod sources;
 mod tree;
 mod written;
 
@@ -93,7 +94,7 @@ impl CompiledScript {
     /// True if the script may evaluate the text of this environment variable as code. Nothing is
     /// known of the languages of other shells, in which a variable is data.
     pub(crate) fn evaluates_variable(&self, name: &str) -> bool {
-        self.evaluated.contains(name)
+        self.evaluated.contains(name) || self.evaluated.contains(sources::WORLD)
     }
 
     /// Every expression with its place, in order.
@@ -222,6 +223,16 @@ fn is_input(one: &Compiled) -> bool {
     let names = one.names();
     let roots = names.iter().map(|name| name.first().map(String::as_str));
     !names.is_empty() && roots.into_iter().all(|root| root == Some("inputs"))
+}
+
+/// True for the path of an input or an output. Its characters are those of the workflow.
+fn is_port(one: &Compiled) -> bool {
+    let names = one.names();
+    let roots = names.iter().map(|name| name.first().map(String::as_str));
+    !names.is_empty()
+        && roots
+            .into_iter()
+            .all(|root| matches!(root, Some("inputs" | "outputs")))
 }
 
 /// True for a value that may be written literally anywhere.

@@ -7,14 +7,15 @@ use tree_sitter::Parser;
 use super::agreement::is_plain;
 use super::evaluation::words;
 use super::flow::Flows;
-use super::node::{FIRST, INPUT, POSITIONAL};
+use super::node::{FIRST, INPUT, POSITIONAL, is_too_deep};
 use super::shell::Dialect;
+use super::sources::WORLD;
 
 /// Everything whose text this program evaluates: variables, positional parameters and standard
 /// input. A program that does not parse evaluates everything that it mentions.
 pub(super) fn evaluated(program: &str) -> BTreeSet<String> {
     parsed(program).unwrap_or_else(|| {
-        let mut all = BTreeSet::from([POSITIONAL, FIRST, INPUT].map(str::to_owned));
+        let mut all = BTreeSet::from([POSITIONAL, FIRST, INPUT, WORLD].map(str::to_owned));
         words(program, &mut all);
         all
     })
@@ -23,7 +24,9 @@ pub(super) fn evaluated(program: &str) -> BTreeSet<String> {
 /// True if the program evaluates its positional parameters.
 pub(super) fn evaluates_arguments(program: &str) -> bool {
     let names = evaluated(program);
-    names.contains(POSITIONAL) || names.contains(FIRST)
+    [POSITIONAL, FIRST, WORLD]
+        .iter()
+        .any(|name| names.contains(*name))
 }
 
 /// True if the program evaluates what it reads from its standard input.
@@ -38,7 +41,7 @@ fn parsed(program: &str) -> Option<BTreeSet<String>> {
         .ok()?;
     let tree = parser.parse(program, None)?;
     let root = tree.root_node();
-    if root.has_error() || !is_plain(root, program, Dialect::Bash) {
+    if root.has_error() || is_too_deep(root) || !is_plain(root, program, Dialect::Bash) {
         return None;
     }
     Some(Flows::of(root, program).into_evaluated())

@@ -16,6 +16,10 @@ pub(super) const FIRST: &str = "@1";
 /// words.
 pub(super) const DIVIDED: &str = "divided:";
 
+/// What precedes the name of a variable or file that may come from outside the script: the name of a
+/// command, or the file of a program.
+pub(super) const LOOSE: &str = "loose:";
+
 /// The name used here for the standard input.
 pub(super) const INPUT: &str = "<";
 
@@ -95,6 +99,11 @@ pub(super) fn read_name(node: Node<'_>, text: &str) -> Option<String> {
     (!name.is_empty()).then(|| name.to_owned())
 }
 
+/// True for a part of `${#x}`, which is a number.
+pub(super) fn is_length(node: Node<'_>, text: &str) -> bool {
+    text[node.byte_range()].starts_with("${#") || text[..node.start_byte()].ends_with("${#")
+}
+
 /// Whether a node is a here-document or a here-string.
 pub(super) fn is_document(node: Node<'_>) -> bool {
     matches!(node.kind(), "heredoc_redirect" | "herestring_redirect")
@@ -126,6 +135,42 @@ pub(super) fn is_list(expansion: Node<'_>, text: &str) -> bool {
 /// Whether a part of a command is one of its words.
 pub(super) fn is_word(node: Node<'_>) -> bool {
     node.kind() != "variable_assignment" && !node.kind().ends_with("redirect")
+}
+
+/// True if the tree has more levels of substitutions, or of anything, than the rules follow.
+pub(super) fn is_too_deep(root: Node<'_>) -> bool {
+    const SUBSTITUTIONS: usize = 30;
+    const LEVELS: usize = 2000;
+    let substitutes =
+        |node: Node<'_>| matches!(node.kind(), "command_substitution" | "process_substitution");
+    let mut cursor = root.walk();
+    let (mut substitutions, mut levels) = (0, 0);
+    loop {
+        if substitutions > SUBSTITUTIONS || levels > LEVELS {
+            return true;
+        }
+        if cursor.goto_first_child() {
+            levels += 1;
+            substitutions += usize::from(substitutes(cursor.node()));
+            continue;
+        }
+        loop {
+            substitutions -= usize::from(substitutes(cursor.node()));
+            if cursor.goto_next_sibling() {
+                substitutions += usize::from(substitutes(cursor.node()));
+                break;
+            }
+            if !cursor.goto_parent() {
+                return false;
+            }
+            levels -= 1;
+        }
+    }
+}
+
+/// Whether a node is the number of a descriptor, which the parser takes as a word: `0< <(f)`.
+pub(super) fn is_descriptor(node: Node<'_>, text: &str) -> bool {
+    node.kind() == "number" && text[node.end_byte()..].starts_with(['<', '>'])
 }
 
 /// A word of a script as its command receives it, if it holds no expansion.

@@ -82,11 +82,11 @@ fn prints_number(command: Node<'_>, text: &str) -> bool {
     let Some((name, words)) = words.split_first() else {
         return false;
     };
-    if is_redefined(name, text) || name != "date" && words.iter().any(|word| word == SPREAD) {
+    if name != "date" && words.iter().any(|word| word == SPREAD) {
         return false;
     }
     let is_option = |word: &&String| word.starts_with('-');
-    match name.as_str() {
+    let number = match name.as_str() {
         // With a file among its words, `wc` also prints its name.
         "wc" => words
             .iter()
@@ -119,7 +119,8 @@ fn prints_number(command: Node<'_>, text: &str) -> bool {
             })
         }),
         _ => false,
-    }
+    };
+    number && !is_redefined(name, text)
 }
 
 /// Stands for a word that may become several words.
@@ -127,6 +128,9 @@ const SPREAD: &str = "$@";
 
 /// True if the script may give a command's name to a function or an alias.
 fn is_redefined(name: &str, text: &str) -> bool {
+    if !text.contains("function") && !text.contains("alias") && !text.contains("()") {
+        return false;
+    }
     let part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '/');
     text.match_indices(name).any(|(at, _)| {
         let (before, after) = (&text[..at], &text[at + name.len()..]);

@@ -47,6 +47,10 @@ pub(crate) enum Refusal {
     EvaluatedVariable,
     /// In a variable that the same script evaluates.
     EvaluatedLater,
+    /// In an argument that a program of awk or perl may run.
+    RunArgument,
+    /// In a script with substitutions within each other, too deep to follow.
+    TooDeep,
     /// In a script with two here-documents on one line.
     TwoDocuments,
     /// The shell is not one whose rules are known.
@@ -87,6 +91,8 @@ impl Refusal {
             }
             Self::EvaluatedVariable => "in a variable that programs evaluate",
             Self::EvaluatedLater => "in a variable that the script evaluates elsewhere",
+            Self::RunArgument => "in an argument that this program of awk or perl may run",
+            Self::TooDeep => "in a script with more than 30 levels of `$( … )` within each other",
             Self::TwoDocuments => "in a script with two here-documents on one line",
             Self::UnknownShell => "in a script for a program whose quoting rules are not known",
             Self::Unparsed => "in a script that does not parse as shell",
@@ -137,6 +143,8 @@ impl Refusal {
                 "arithmetic, subscripts, `eval`, `${{!x}}` and the like run code that a variable's text holds; {}, or quote the variable, as in [ \"$x\" = word ]",
                 as_number(source)
             ),
+            Self::RunArgument => "give a program of awk that calls `system`, or pipes to a command, only literal text; in perl, open a file with `open(my $f, '<', $name)`, because `-n`, `-p` and `<>` run a name that ends with `|`; the path of an input or output is allowed here".to_owned(),
+            Self::TooDeep => "write the inner commands before, each with a variable for its output".to_owned(),
             Self::TwoDocuments => "write each command with its here-document on a separate line".to_owned(),
             Self::UnknownShell => format!(
                 "use `env: {{ V: \"{value}\" }}` and read V from the environment, or $SUNWARD_INPUT_PORT and $SUNWARD_OUTPUT_PORT for paths; `shell: bash` and `shell: sh` take text; for a number, {}",

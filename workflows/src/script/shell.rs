@@ -18,7 +18,22 @@ impl Dialect {
         if words.peek() == Some(&"env") {
             words.next();
         }
-        match words.next() {
+        let program = words.next();
+        // Further words would be arguments, or a program of their own that gets the script.
+        let mut value = false;
+        let mut plain = shell
+            .iter()
+            .skip_while(|word| Some(base_name(word)) != program);
+        let options = plain.by_ref().skip(1).all(|word| {
+            let option = word.starts_with(['-', '+']) && word.len() > 1;
+            let allowed = option || value || matches!(word.as_str(), "sh" | "ash");
+            value = option && word.ends_with(['o', 'O']);
+            allowed
+        });
+        if !options {
+            return Self::Unknown;
+        }
+        match program {
             Some("bash") => Self::Bash,
             Some("sh" | "dash" | "ash") => Self::Posix,
             Some("busybox") if matches!(words.next(), Some("sh" | "ash")) => Self::Posix,

@@ -13,13 +13,13 @@ use super::document;
 use super::evaluation;
 use super::flow::Flows;
 use super::interpreter::{self, MARK, Verdict};
-use super::is_input;
 use super::marked::{Marked, mark, without_clobbering};
-use super::node::{dequoted, hidden_dash, is_document, is_word};
+use super::node::{dequoted, hidden_dash, is_descriptor, is_document, is_too_deep, is_word};
 use super::output;
 use super::place::Place;
 use super::refusal::Refusal;
 use super::shell::Dialect;
+use super::{is_input, is_port};
 use crate::expr::CompiledTemplate;
 
 /// The place of every expression, in order.
@@ -54,6 +54,9 @@ pub(super) fn places(template: &CompiledTemplate, dialect: Dialect) -> Vec<Place
         return all(Refusal::Unparsed);
     };
     let root = tree.root_node();
+    if is_too_deep(root) {
+        return all(Refusal::TooDeep);
+    }
     if document::shares_line(root, text) {
         return all(Refusal::TwoDocuments);
     }
@@ -66,13 +69,16 @@ pub(super) fn places(template: &CompiledTemplate, dialect: Dialect) -> Vec<Place
         text,
         marked: &marked,
     };
-    let expressions = template.expressions().map(is_input);
+    let expressions = template
+        .expressions()
+        .map(|one| (is_input(one), is_port(one)));
     marked
         .ranges
         .iter()
         .zip(expressions)
-        .map(|(range, input)| match finder.place(range) {
+        .map(|(range, (input, port))| match finder.place(range) {
             Ok(_) if !input && finder.names_command(range) => Place::Refused(Refusal::CommandName),
+            Ok(_) if !port && finder.may_be_run(range) => Place::Refused(Refusal::RunArgument),
             Ok(_) if flows.reaches_evaluation(range, input) => {
                 Place::Refused(Refusal::EvaluatedLater)
             }
@@ -174,6 +180,24 @@ impl<'t> Finder<'t> {
             }
             child = Some(one);
             node = one.parent();
+        }
+        false
+    }
+
+    /// True if a value is an argument of an awk or perl program that may run it.
+    fn may_be_run(&self, range: &Range<usize>) -> bool {
+        let mut child = self.root.descendant_for_byte_range(range.start, range.end);
+        while let Some((one, around)) = child.and_then(|one| Some((one, one.parent()?))) {
+            if around.kind() == "command" {
+                let (words, at) = self.words(around, one);
+                if at.is_some_and(|at| interpreter::runs_argument(&words, at)) {
+                    return true;
+                }
+            }
+            if output::is_number(around, self.text) {
+                return false;
+            }
+            child = Some(around);
         }
         false
     }
@@ -401,7 +425,7 @@ impl<'t> Finder<'t> {
         let mut words = Vec::new();
         let mut at = None;
         for node in command.children(&mut cursor) {
-            if !is_word(node) {
+            if !is_word(node) || is_descriptor(node, self.text) {
                 continue;
             }
             if node.id() == child.id() {

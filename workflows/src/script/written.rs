@@ -11,6 +11,17 @@ pub(super) fn file(word: &str) -> String {
     format!("file:{}", word.rsplit('/').next().unwrap_or_default())
 }
 
+/// True for the name of a file's content.
+pub(super) fn is_file(name: &str) -> bool {
+    name.starts_with("file:")
+}
+
+/// True for the name of the content of files that a pattern finds.
+pub(super) fn is_any(name: &str) -> bool {
+    let pattern = name.strip_prefix("file:");
+    pattern.is_some_and(|pattern| !pattern.contains('$') && pattern.contains(['*', '?']))
+}
+
 /// The files that a node's statements write.
 pub(super) fn files_within(node: Node<'_>, text: &str) -> Vec<String> {
     let nodes = descendants(node, |_| true).into_iter();
@@ -31,7 +42,15 @@ pub(super) fn inputs(statement: Node<'_>, text: &str) -> Vec<String> {
 fn redirects(statement: Node<'_>, text: &str, sign: char) -> Vec<String> {
     let mut cursor = statement.walk();
     let mut files = Vec::new();
-    for part in statement.children(&mut cursor) {
+    let mut parts: Vec<Node<'_>> = statement.children(&mut cursor).collect();
+    // In `cat <<EOF > f` the parser puts the second redirection inside the first.
+    for document in parts.clone() {
+        if document.kind() == "heredoc_redirect" {
+            let mut cursor = document.walk();
+            parts.extend(document.children(&mut cursor));
+        }
+    }
+    for part in parts {
         let operator = text[part.byte_range()].trim_start_matches(|c: char| c.is_ascii_digit());
         let names = operator.trim_start_matches('&').starts_with(sign);
         let destination = part.child_by_field_name("destination");

@@ -1,10 +1,12 @@
 //! The words of any command.
 
-use super::super::nested::evaluates_arguments;
+use super::super::nested::{evaluated, evaluates_arguments};
 use super::super::refusal::Refusal;
 use super::super::shell::base_name;
+use super::super::sources::WORLD;
 use super::condition::of_test;
 use super::filter::of_filter;
+use super::input::programs;
 use super::language::{Program, of_language, options, program};
 use super::table::{Kind, PLAIN_OPTIONS, PROGRAM_OPTIONS, interpreters};
 use super::variable::is_evaluated;
@@ -86,8 +88,7 @@ fn of_word(words: &[String], at: usize, mark: char) -> Verdict {
     let program = |word: &str| {
         matches!(
             word,
-            "-c" | "-e"
-                | "-ex"
+            "-ex"
                 | "-iex"
                 | "-batch"
                 | "--command"
@@ -107,8 +108,6 @@ fn of_word(words: &[String], at: usize, mark: char) -> Verdict {
         "--command=",
         "--eval=",
         "--exec=",
-        "-c",
-        "-e",
         "--wrap=",
         "--pager=",
         "--eval-command=",
@@ -135,11 +134,13 @@ fn of_kind(kind: Kind, words: &[String], at: usize, mark: char) -> Verdict {
     match kind {
         Kind::All | Kind::Builtin => Verdict::Refused(Refusal::Evaluated),
         Kind::Named => of_named(words, at, mark),
-        Kind::Optioned => of_optioned(words, at),
+        Kind::Optioned => of_optioned(words, at, mark),
         Kind::Shell | Kind::Language(_) => {
             let (flags, valued) = options(kind);
             let verdict = of_language(words, at, mark, flags, valued);
             match program(words, kind) {
+                // The program that comes from the standard input may evaluate its arguments.
+                Program::Input if kind == Kind::Shell => Verdict::Refused(Refusal::Program),
                 Program::Word(program)
                     if kind == Kind::Shell
                         && !matches!(verdict, Verdict::Refused(_))
@@ -155,20 +156,62 @@ fn of_kind(kind: Kind, words: &[String], at: usize, mark: char) -> Verdict {
 }
 
 /// For a command with options that name a program: any text after `--`, and otherwise an operand.
-/// An option's program is always refused.
-fn of_optioned(words: &[String], at: usize) -> Verdict {
-    let before = words[at - 1].as_str();
-    let option = words[at].split_once('=').map_or("", |(option, _)| option);
-    let named = PROGRAM_OPTIONS
-        .iter()
-        .any(|one| *one == before || *one == option);
-    let ssh = words[0].ends_with("scp") || words[0].ends_with("sftp");
-    if named || ssh && before == "-o" {
-        return Verdict::Refused(Refusal::Program);
+/// An option's program is always refused, also where the option is shortened or one of several
+/// letters.
+fn of_optioned(words: &[String], at: usize, mark: char) -> Verdict {
+    let refused = Verdict::Refused(Refusal::Program);
+    let name = base_name(&words[0]);
+    let (word, before) = (words[at].as_str(), words[at - 1].as_str());
+    let option = word.split_once('=').map_or(word, |(option, _)| option);
+    if word.starts_with('-') && option.contains(mark) && word.starts_with("--") {
+        return Verdict::Refused(Refusal::Option);
+    }
+    let own = word.split(mark).next().unwrap_or_default();
+    if names_program(name, own.split('=').next().unwrap_or_default())
+        || word.starts_with('-') && names_program(name, option)
+        || names_program(name, before)
+        || word.starts_with("ext::")
+    {
+        return refused;
+    }
+    // The letters of `tar cIf PROGRAM FILE` need no `-`.
+    let letters = words[1].as_str();
+    let bundle = name.ends_with("tar") && !letters.starts_with('-');
+    if bundle && letters.contains(['I', 'F']) && (2..=1 + letters.len()).contains(&at) {
+        return refused;
     }
     match words[1..at].iter().any(|word| word == "--") {
         true => Verdict::Any,
         false => Verdict::Operand,
+    }
+}
+
+/// True if this option of a command names a program: a long option or its beginning, or one of
+/// several letters.
+fn names_program(name: &str, option: &str) -> bool {
+    if option.starts_with("--") {
+        let begins = |one: &str| option.len() >= 4 && one.starts_with(option);
+        return PROGRAM_OPTIONS
+            .iter()
+            .any(|one| *one == option || begins(one));
+    }
+    let Some(letters) = option.strip_prefix('-') else {
+        return false;
+    };
+    match name.trim_end_matches(|c: char| c.is_ascii_digit() || matches!(c, '.' | '-')) {
+        "tar" | "gtar" | "bsdtar" => letters.contains(['I', 'F']),
+        "rsync" | "wget" => letters.contains('e'),
+        "git" => matches!(letters, "c" | "x" | "u") || letters.starts_with('O'),
+        "zip" => letters.contains("TT"),
+        "scp" => letters.contains(['o', 'S', 'F', 'J', 'D']),
+        "sftp" => letters.contains(['o', 'S', 'F', 'J', 'D', 'b', 's']),
+        "gcc" | "g++" | "cc" | "c++" | "clang" | "clang++" | "gfortran" | "nvcc" => {
+            letters.starts_with('B')
+                || ["wrapper", "specs", "fplugin", "Xclang", "ccbin"]
+                    .iter()
+                    .any(|one| letters.starts_with(one))
+        }
+        _ => false,
     }
 }
 
@@ -177,7 +220,18 @@ fn of_named(words: &[String], at: usize, mark: char) -> Verdict {
     let make = words[0].ends_with("make");
     let word = &words[at];
     let name = word.split_once('=').map(|(name, _)| name);
+    let before = words[at - 1].as_str();
+    let evals = |word: &str| {
+        word.starts_with("--ev")
+            || word.starts_with('-') && !word.starts_with("--") && word.contains('E')
+    };
+    if make && (evals(before) || evals(word)) {
+        return Verdict::Refused(Refusal::Program);
+    }
     match name {
+        Some(name) if !make && read_by_program(words, name) => {
+            Verdict::Refused(Refusal::EvaluatedLater)
+        }
         Some(_) if make => Verdict::Refused(Refusal::Evaluated),
         Some(name) if is_evaluated(name) => Verdict::Refused(Refusal::EvaluatedVariable),
         Some(name) if !name.contains(mark) => Verdict::Any,
@@ -197,4 +251,12 @@ fn of_named(words: &[String], at: usize, mark: char) -> Verdict {
         }
         None => Verdict::Refused(Refusal::Evaluated),
     }
+}
+
+/// True if a program among these words evaluates a variable, as in `env X=V bash -c 'eval "$X"'`.
+fn read_by_program(words: &[String], name: &str) -> bool {
+    programs(words).into_iter().any(|program| {
+        let names = evaluated(program);
+        names.contains(name) || names.contains(WORLD)
+    })
 }

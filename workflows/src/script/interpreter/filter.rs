@@ -10,6 +10,8 @@ pub(super) fn of_filter(words: &[String], at: usize, mark: char, valued: &str) -
         word == "-f" || word == "--file" || word.starts_with("--file=") || word == "--from-file"
     });
     let mut program = file;
+    // True after a long option that may take the next word.
+    let mut uncertain = false;
     let mut i = 1;
     while i <= at {
         let word = words[i].as_str();
@@ -51,13 +53,61 @@ pub(super) fn of_filter(words: &[String], at: usize, mark: char, valued: &str) -
             if i + step > at {
                 return Verdict::Any;
             }
+            uncertain = word.starts_with("--") && step == 1 && !is_flag(word);
             i += step;
             continue;
         }
-        program = program || word != "--";
+        program = program || word != "--" && !uncertain;
+        uncertain = false;
         i += 1;
     }
     Verdict::Any
+}
+
+/// True for a long option that takes no word, or has its own after `=`.
+fn is_flag(word: &str) -> bool {
+    const FLAGS: &[&str] = &[
+        "--quiet",
+        "--silent",
+        "--debug",
+        "--in-place",
+        "--follow-symlinks",
+        "--posix",
+        "--regexp-extended",
+        "--separate",
+        "--sandbox",
+        "--unbuffered",
+        "--null-data",
+        "--zero-terminated",
+        "--raw-output",
+        "--raw-output0",
+        "--join-output",
+        "--compact-output",
+        "--null-input",
+        "--raw-input",
+        "--slurp",
+        "--exit-status",
+        "--sort-keys",
+        "--tab",
+        "--color-output",
+        "--monochrome-output",
+        "--ascii-output",
+        "--seq",
+        "--stream",
+        "--args",
+        "--jsonargs",
+        "--binary",
+        "--csv",
+        "--non-decimal-data",
+        "--re-interval",
+        "--traditional",
+        "--lint",
+        "--bignum",
+        "--characters-as-bytes",
+        "--prettyPrint",
+        "--no-colors",
+    ];
+    word.contains('=') || FLAGS.contains(&word)
 }
 
 /// For an option with an attached value: `-vx=V` and `-FV` are data. Any other may be a program.

@@ -78,9 +78,9 @@ pub(in crate::script) fn program_files(words: &[String]) -> Vec<usize> {
     for at in 1..words.len() {
         let named = matches!(
             words[at - 1].as_str(),
-            "-f" | "--file" | "-P" | "--makefile"
+            "-f" | "--file" | "--makefile" | "--from-file"
         );
-        if named || all && !words[at].starts_with('-') {
+        if named && runs_file(words) || all && !words[at].starts_with('-') {
             files.push(at);
         }
     }
@@ -88,6 +88,21 @@ pub(in crate::script) fn program_files(words: &[String]) -> Vec<usize> {
         files.push(0);
     }
     files
+}
+
+/// True for a command whose `-f` names a program, and not a list or a pattern.
+fn runs_file(words: &[String]) -> bool {
+    let language = |kind| matches!(kind, Kind::Filter(_) | Kind::All | Kind::Named);
+    interpreters(words).any(|(_, kind)| language(kind))
+}
+
+/// The files of programs that a command finds without being told.
+pub(in crate::script) fn found_files(words: &[String]) -> &'static [&'static str] {
+    let make = |word: &String| matches!(base_name(word), "make" | "gmake");
+    match words.iter().any(make) {
+        true => &["Makefile", "makefile", "GNUmakefile"],
+        false => &[],
+    }
 }
 
 /// The index of the word that names the script of a shell or interpreter, if the command is one
@@ -117,8 +132,13 @@ pub(in crate::script) fn programs(words: &[String]) -> Vec<&str> {
             Program::Input | Program::File(_) => None,
         })
         .collect();
-    if matches!(words.first().map(String::as_str), Some("eval" | "trap")) {
-        programs.extend(words[1..].iter().map(String::as_str));
+    match words.first().map(String::as_str) {
+        Some("eval" | "trap") => programs.extend(words[1..].iter().map(String::as_str)),
+        Some("alias") => {
+            let values = words[1..].iter().filter_map(|word| word.split_once('='));
+            programs.extend(values.map(|(_, value)| value));
+        }
+        _ => {}
     }
     programs
 }

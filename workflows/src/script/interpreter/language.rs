@@ -38,12 +38,22 @@ pub(super) fn of_language(
             return after_program_flag(words, i, at);
         }
         let takes_word = takes_word(word, valued);
+        if flags == "c" && takes_word && words.get(i + 1).is_some_and(|word| runs_words(word))
+            || ["-mtimeit", "-mpdb", "-mcode"].contains(&word)
+        {
+            return Verdict::Refused(Refusal::Program);
+        }
         if takes_word && i + 1 == at {
             return Verdict::Refused(Refusal::Option);
         }
         i += if takes_word { 2 } else { 1 };
     }
     Verdict::Any
+}
+
+/// True for a module of Python that runs its words as a program.
+fn runs_words(module: &str) -> bool {
+    matches!(module, "timeit" | "pdb" | "code")
 }
 
 /// What a word after `-c` may contain. Further options may stand before the program.
@@ -75,9 +85,19 @@ pub(super) fn has_program_flag(word: &str, flags: &str) -> bool {
     if word == "-batch" {
         return true;
     }
-    word.strip_prefix('-').is_some_and(|letters| {
-        !letters.is_empty() && letters.contains(|c: char| flags.contains(c)) && letters.len() <= 6
-    })
+    let Some(letters) = word.strip_prefix('-') else {
+        return false;
+    };
+    // The rest of the word is the value of such a letter: `-MData::Dumper`, `-Wignore`.
+    let valued: &[char] = match flags {
+        "c" => &['W', 'X'],
+        "eE" => &['M', 'm', 'I', 'F', 'x', 'C', 'D', 'r'],
+        // Others have long options after one `-`, such as `-nodesktop`.
+        _ if letters.len() > 6 => return false,
+        _ => &[],
+    };
+    let own = letters.split(valued).next().unwrap_or_default();
+    own.contains(|c: char| flags.contains(c))
 }
 
 /// Where a shell or an interpreter finds its program.

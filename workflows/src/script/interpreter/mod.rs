@@ -10,13 +10,16 @@ mod filter;
 mod input;
 mod language;
 mod runner;
+mod scan;
 mod table;
 mod variable;
 mod verdict;
 
 pub(super) use command::{takes_lists, verdict};
 pub(super) use condition::of_test;
-pub(super) use input::{interprets, interprets_pipe, program_files, programs, script};
+pub(super) use input::{found_files, interprets, interprets_pipe, program_files, programs, script};
 pub(super) use runner::{started, takes_options};
+pub(super) use scan::{runs_argument, runs_environment};
 pub(crate) use variable::is_evaluated;
+pub(super) use variable::{EVALUATED, NUMBERS};
 pub(super) use verdict::{MARK, Verdict};

@@ -70,6 +70,20 @@ const RUNNERS: &[&str] = &[
     "setpriv",
     "systemd-run",
     "script",
+    "ltrace",
+    "prlimit",
+    "setarch",
+    "linux32",
+    "linux64",
+    "i386",
+    "x86_64",
+    "unbuffer",
+    "fakeroot",
+    "catchsegv",
+    "eatmydata",
+    "chronic",
+    "xvfb-run",
+    "dbus-run-session",
 ];
 
 /// Commands whose `-c` or `-e` is not a program.
@@ -115,7 +129,6 @@ pub(super) const PLAIN_OPTIONS: &[&str] = &[
 
 /// Options that name a program to run.
 pub(super) const PROGRAM_OPTIONS: &[&str] = &[
-    "-I",
     "--use-compress-program",
     "--to-command",
     "--checkpoint-action",
@@ -128,6 +141,15 @@ pub(super) const PROGRAM_OPTIONS: &[&str] = &[
     "--receive-pack",
     "--use-askpass",
     "--unzip-command",
+    "--exec",
+    "--execute",
+    "--config-env",
+    "--open-files-in-pager",
+    "--new-volume-script",
+    "--rmt-command",
+    "--rsh-command",
+    "--strip-program",
+    "--specs",
 ];
 
 fn kind(word: &str) -> Option<Kind> {
@@ -138,7 +160,8 @@ fn kind(word: &str) -> Option<Kind> {
         "" if name == "." => Kind::Language(""),
         "source" => Kind::Language(""),
         "tar" | "gtar" | "bsdtar" | "rsync" | "sort" | "split" | "find" | "git" | "zip"
-        | "wget" | "scp" | "sftp" => Kind::Optioned,
+        | "wget" | "scp" | "sftp" | "install" | "gcc" | "g++" | "cc" | "c++" | "clang"
+        | "clang++" | "gfortran" | "nvcc" => Kind::Optioned,
         "sh" | "bash" | "dash" | "ash" | "zsh" | "ksh" | "mksh" | "rbash" | "fish" | "csh"
         | "tcsh" => Kind::Shell,
         "python" | "pypy" | "ipython" => Kind::Language("c"),
@@ -148,17 +171,24 @@ fn kind(word: &str) -> Option<Kind> {
         "R" | "Rscript" | "julia" | "octave" | "matlab" | "ghc" | "gnuplot" => {
             Kind::Language("eErE")
         }
+        "raku" | "guile" | "racket" | "sbcl" | "clisp" | "elixir" | "erl" | "pwsh"
+        | "powershell" | "nu" | "xonsh" | "elvish" | "osascript" | "ghci" | "runghc"
+        | "clojure" | "clj" | "bb" | "maxima" | "gap" | "sage" | "ncl" | "idl" | "gdl"
+        | "scilab" | "wolframscript" | "ocaml" | "swift" | "jshell" | "root" => {
+            Kind::Language("ce")
+        }
         "php" => Kind::Language("rBRE"),
         "awk" | "gawk" | "mawk" | "nawk" => Kind::Filter("Fvfile"),
         "sed" | "gsed" => Kind::Filter("efl"),
         "jq" | "yq" | "gojq" => Kind::Filter("fL"),
         "sqlite" | "duckdb" | "mysql" | "psql" => Kind::All,
         "ssh" | "rsh" | "pdsh" | "parallel" | "at" | "batch" | "su" | "expect" | "tclsh" | "dc"
-        | "ed" | "ex" | "crontab" | "watch" => Kind::All,
+        | "ed" | "ex" | "crontab" | "watch" | "vi" | "vim" | "nvim" | "view" | "vimdiff"
+        | "emacs" | "nano" => Kind::All,
         "m" if name == "m4" => Kind::All,
         "eval" | "trap" | "let" | "declare" | "typeset" | "local" | "readonly" | "read"
         | "unset" | "alias" | "mapfile" | "readarray" | "getopts" | "enable" | "bind"
-        | "complete" | "compgen" | "fc" => Kind::Builtin,
+        | "complete" | "compgen" | "fc" | "hash" => Kind::Builtin,
         "export" | "make" | "gmake" | "env" => Kind::Named,
         _ => return None,
     })

@@ -1,54 +1,216 @@
 //! Variables of the environment that shells and programs evaluate.
 
+/// Variables of bash to which it assigns numbers, so it evaluates what is assigned.
+pub(in crate::script) const NUMBERS: &[&str] = &[
+    "RANDOM",
+    "SRANDOM",
+    "SECONDS",
+    "OPTIND",
+    "OPTERR",
+    "LINENO",
+    "HISTCMD",
+    "BASHPID",
+    "PPID",
+    "UID",
+    "EUID",
+    "EPOCHSECONDS",
+    "EPOCHREALTIME",
+    "BASH_SUBSHELL",
+    "SHLVL",
+    "HISTSIZE",
+    "HISTFILESIZE",
+    "TMOUT",
+    "FUNCNEST",
+    "BASH_COMPAT",
+    "IGNOREEOF",
+];
+
+/// Variables that decide what a shell or a program runs.
+pub(in crate::script) const EVALUATED: &[&str] = &[
+    // Shells.
+    "BASH_ENV",
+    "ENV",
+    "PS0",
+    "PS1",
+    "PS2",
+    "PS3",
+    "PS4",
+    "PROMPT_COMMAND",
+    "PROMPT_DIRTRIM",
+    "SHELLOPTS",
+    "BASHOPTS",
+    "IFS",
+    "PATH",
+    "SHELL",
+    "CDPATH",
+    "EXECIGNORE",
+    "ZDOTDIR",
+    "INPUTRC",
+    "BASH_LOADABLES_PATH",
+    // The loader.
+    "LD_PRELOAD",
+    "LD_AUDIT",
+    "LD_LIBRARY_PATH",
+    "LD_CONFIG",
+    "GCONV_PATH",
+    "LOCPATH",
+    "DYLD_INSERT_LIBRARIES",
+    "DYLD_LIBRARY_PATH",
+    // Languages.
+    "PERL5OPT",
+    "PERL5DB",
+    "PERL5LIB",
+    "PERLLIB",
+    "PERL5SHELL",
+    "RUBYOPT",
+    "RUBYLIB",
+    "RUBYSHELL",
+    "GEM_PATH",
+    "NODE_OPTIONS",
+    "NODE_PATH",
+    "PYTHONSTARTUP",
+    "PYTHONPATH",
+    "PYTHONHOME",
+    "PYTHONBREAKPOINT",
+    "PYTHONWARNINGS",
+    "PYTHONINSPECT",
+    "PYTHONUSERBASE",
+    "PYTHONEXECUTABLE",
+    "JAVA_TOOL_OPTIONS",
+    "_JAVA_OPTIONS",
+    "JDK_JAVA_OPTIONS",
+    "CLASSPATH",
+    "R_PROFILE",
+    "R_PROFILE_USER",
+    "R_ENVIRON",
+    "R_ENVIRON_USER",
+    "R_LIBS",
+    "R_LIBS_USER",
+    "R_LIBS_SITE",
+    "R_HOME",
+    "R_DEFAULT_PACKAGES",
+    "JULIA_LOAD_PATH",
+    "JULIA_DEPOT_PATH",
+    "JULIA_PROJECT",
+    "LUA_INIT",
+    "LUA_PATH",
+    "LUA_CPATH",
+    "AWKPATH",
+    "AWKLIBPATH",
+    "PHPRC",
+    "PHP_INI_SCAN_DIR",
+    "MATLABPATH",
+    "OCTAVE_PATH",
+    "TCLLIBPATH",
+    "GUILE_LOAD_PATH",
+    "GNUPLOT_LIB",
+    // Compilers and make.
+    "CC",
+    "CXX",
+    "CPP",
+    "FC",
+    "F77",
+    "LD",
+    "AR",
+    "AS",
+    "NVCC",
+    "CFLAGS",
+    "CXXFLAGS",
+    "CPPFLAGS",
+    "LDFLAGS",
+    "COMPILER_PATH",
+    "GCC_EXEC_PREFIX",
+    "MAKE",
+    "MAKEFLAGS",
+    "MAKEFILES",
+    "MFLAGS",
+    "GNUMAKEFLAGS",
+    "NVCC_PREPEND_FLAGS",
+    "NVCC_APPEND_FLAGS",
+    "RUSTC",
+    "RUSTC_WRAPPER",
+    "RUSTFLAGS",
+    "CMAKE_TOOLCHAIN_FILE",
+    // Editors, pagers and browsers.
+    "EDITOR",
+    "VISUAL",
+    "FCEDIT",
+    "PAGER",
+    "MANPAGER",
+    "BROWSER",
+    "LESS",
+    "LESSOPEN",
+    "LESSCLOSE",
+    "LESSKEY",
+    "VIMINIT",
+    "EXINIT",
+    "VIM",
+    "VIMRUNTIME",
+    "SYSTEMD_PAGER",
+    "SUDO_EDITOR",
+    "SUDO_ASKPASS",
+    "SSH_ASKPASS",
+    "EMACSLOADPATH",
+    // Tools that start others.
+    "GIT_SSH",
+    "GIT_SSH_COMMAND",
+    "GIT_PAGER",
+    "GIT_EDITOR",
+    "GIT_SEQUENCE_EDITOR",
+    "GIT_ASKPASS",
+    "GIT_EXTERNAL_DIFF",
+    "GIT_PROXY_COMMAND",
+    "GIT_EXEC_PATH",
+    "GIT_TEMPLATE_DIR",
+    "GIT_DIR",
+    "GIT_CONFIG",
+    "GIT_CONFIG_GLOBAL",
+    "GIT_CONFIG_SYSTEM",
+    "GIT_CONFIG_COUNT",
+    "GIT_CONFIG_PARAMETERS",
+    "GIT_ALLOW_PROTOCOL",
+    "HGEDITOR",
+    "HGPLUGIN",
+    "SVN_SSH",
+    "SVN_EDITOR",
+    "CVS_RSH",
+    "RSH",
+    "RSYNC_RSH",
+    "RSYNC_CONNECT_PROG",
+    "TAR_OPTIONS",
+    "TAPE",
+    "GZIP",
+    "BZIP2",
+    "XZ_OPT",
+    "XZ_DEFAULTS",
+    "ZIPOPT",
+    "UNZIPOPT",
+    "WGETRC",
+    "CURL_HOME",
+    "GREP_OPTIONS",
+    "PARALLEL",
+    "PARALLEL_SHELL",
+    "OPENSSL_CONF",
+    "OPENSSL_ENGINES",
+    "PSQLRC",
+    "PSQL_EDITOR",
+    "SQLITE_HISTORY",
+    "JQ_LIBRARY_PATH",
+    "GDBHISTFILE",
+    "PIP_CONFIG_FILE",
+    "CONDARC",
+];
+
 /// True for a variable whose value a shell or program evaluates.
 pub(crate) fn is_evaluated(name: &str) -> bool {
-    matches!(
-        name,
-        "BASH_ENV"
-            | "ENV"
-            | "PS0"
-            | "PS1"
-            | "PS2"
-            | "PS4"
-            | "PROMPT_COMMAND"
-            | "SHELLOPTS"
-            | "BASHOPTS"
-            | "PERL5OPT"
-            | "RUBYOPT"
-            | "NODE_OPTIONS"
-            | "PYTHONSTARTUP"
-            | "LESSOPEN"
-            | "GIT_SSH_COMMAND"
-            | "MAKEFLAGS"
-            | "PERL5DB"
-            | "PAGER"
-            | "GIT_PAGER"
-            | "EDITOR"
-            | "VISUAL"
-            | "GIT_EDITOR"
-            | "RSYNC_RSH"
-            | "TAR_OPTIONS"
-            | "JAVA_TOOL_OPTIONS"
-            | "_JAVA_OPTIONS"
-            | "JDK_JAVA_OPTIONS"
-            | "IFS"
-            | "PATH"
-            | "LD_PRELOAD"
-            | "LD_AUDIT"
-            | "LD_LIBRARY_PATH"
-            | "PYTHONPATH"
-            | "PYTHONHOME"
-            | "PERL5LIB"
-            | "RUBYLIB"
-            | "NODE_PATH"
-            | "R_PROFILE"
-            | "R_PROFILE_USER"
-            | "R_LIBS"
-            | "R_LIBS_USER"
-            | "JULIA_LOAD_PATH"
-            | "MANPAGER"
-            | "LESSCLOSE"
-            | "GIT_SSH"
-            | "MAKEFILES"
-    ) || name.starts_with("BASH_FUNC_")
+    NUMBERS.contains(&name)
+        || EVALUATED.contains(&name)
+        || [
+            "BASH_FUNC_",
+            "GIT_CONFIG_KEY_",
+            "GIT_CONFIG_VALUE_",
+            "GUIX_",
+        ]
+        .iter()
+        .any(|prefix| name.starts_with(prefix))
 }
