@@ -93,7 +93,8 @@ fn expected(output: &Output) -> &'static str {
 
 fn refused(port: &str, place: &Path, output: &Output, error: &DataError) -> Fault {
     // An unreadable output is the command's fault.
-    if let DataError::Io { path, .. } = error
+    if let DataError::Io { what, path, .. } = error
+        && matches!(*what, "read" | "open" | "list" | "set permissions of")
         && path.starts_with(place)
         && error.blame() == Blame::Permanent
     {

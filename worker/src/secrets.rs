@@ -7,6 +7,7 @@ use std::sync::Arc;
 mod encodings;
 mod forms;
 
+use self::forms::{Form, Found};
 use crate::fault::Fault;
 use crate::host::Host;
 
@@ -62,20 +63,20 @@ pub fn secret_problem(host: &Host, name: &str) -> Option<String> {
 pub(crate) struct Redactor {
     /// Every form of every secret, by its first byte. The longest is first, so that a secret which
     /// begins like a shorter one is masked whole.
-    forms: Arc<BTreeMap<u8, Vec<Vec<u8>>>>,
+    forms: Arc<BTreeMap<u8, Vec<Form>>>,
     held: Vec<u8>,
 }
 
 impl Redactor {
     pub(crate) fn new<'a>(values: impl Iterator<Item = &'a str>) -> Self {
-        let mut forms = BTreeMap::<u8, Vec<Vec<u8>>>::new();
+        let mut forms = BTreeMap::<u8, Vec<Form>>::new();
         for form in values.flat_map(forms::of) {
-            if let Some(first) = form.first() {
+            if let Some(first) = form.bytes.first() {
                 forms.entry(*first).or_default().push(form);
             }
         }
         for same_begin in forms.values_mut() {
-            same_begin.sort_by(|a, b| b.len().cmp(&a.len()).then(a.cmp(b)));
+            same_begin.sort_by(|a, b| b.bytes.len().cmp(&a.bytes.len()).then(a.cmp(b)));
             same_begin.dedup();
         }
         Self {
@@ -122,16 +123,18 @@ impl Redactor {
         while at < bytes.len() {
             let rest = &bytes[at..];
             let forms = self.forms.get(&bytes[at]).map_or(&[][..], Vec::as_slice);
-            if forms
-                .iter()
-                .any(|s| s.len() > rest.len() && s.starts_with(rest))
-            {
+            let found: Vec<Found> = forms.iter().map(|form| form.at_begin_of(rest)).collect();
+            if found.contains(&Found::Perhaps) {
                 break;
             }
-            match forms.iter().find(|s| rest.starts_with(s)) {
-                Some(secret) => {
+            let longest = found.iter().filter_map(|found| match found {
+                Found::Yes(bytes) => Some(*bytes),
+                Found::No | Found::Perhaps => None,
+            });
+            match longest.max() {
+                Some(bytes) => {
                     out.extend_from_slice(MASK);
-                    at += secret.len();
+                    at += bytes;
                 }
                 None => {
                     out.push(bytes[at]);
@@ -314,6 +317,83 @@ mod tests {
         }
     }
 
+    /// The letters in lines, with this at the end of each.
+    fn wrapped(text: &str, columns: usize, end: &str) -> String {
+        let letters: Vec<char> = text.chars().collect();
+        let lines = letters.chunks(columns).map(String::from_iter);
+        lines.collect::<Vec<String>>().join(end)
+    }
+
+    #[test]
+    fn base64_in_lines_is_masked_wherever_the_secret_is_in_it() {
+        let secret = "wJalrXUtnFEMI/K7MDENG+bPx";
+        let redactor = Redactor::new([secret].into_iter());
+        let plain: Vec<String> = (0..3).map(|offset| b64(&secret[offset..])).collect();
+        for before in 0..80 {
+            let text = format!("{}{secret}{}", "x".repeat(before), "y".repeat(90));
+            for columns in [64, 76] {
+                for end in ["\n", "\r\n", "\\n", "\n    "] {
+                    let told = wrapped(&b64(&text), columns, end);
+                    let clean = redactor.text(&told);
+                    assert!(clean.contains("***"), "{told}");
+                    let joined: String = clean.split_whitespace().collect();
+                    let middle = plain.iter().map(|plain| &plain[4..12]);
+                    for left in middle {
+                        assert!(!joined.contains(left), "{before} {columns}: {clean}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_bash_and_libraries_print_of_a_secret_is_masked() {
+        let secret = "it's a \"$key\"\nand `more`, \\ it's\t\u{1b}p\u{e4}ss";
+        let redactor = Redactor::new([secret].into_iter());
+        let told = [
+            // `printf %q`, `declare -p` and `set` of bash 5, in UTF-8 and in the locale C.
+            "it\\'s a \"$key\"\\nand `more`, \\\\ it\\'s\\t\\Ep\u{e4}ss".to_owned(),
+            "it\\'s a \"$key\"\\nand `more`, \\\\ it\\'s\\t\\Ep\\303\\244ss".to_owned(),
+            // One line of it: `printf %q`, `declare -p`.
+            "it\\'s\\ a\\ \\\"\\$key\\\"".to_owned(),
+            "it's a \\\"\\$key\\\"".to_owned(),
+            "it'\\''s a \"$key\"".to_owned(),
+            serde_json::json!(serde_json::json!(secret).to_string())
+                .to_string()
+                .strip_prefix("\"\\\"")
+                .and_then(|text| text.strip_suffix("\\\"\""))
+                .unwrap()
+                .to_owned(),
+        ];
+        for text in told {
+            let clean = redactor.text(&format!("<{text}>"));
+            assert_eq!(clean, "<***>", "{text}");
+        }
+    }
+
+    #[test]
+    fn hexadecimal_digits_are_masked_whatever_is_between_them() {
+        let secret = "hunter-2!";
+        let redactor = Redactor::new([secret].into_iter());
+        let bytes: Vec<String> = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+        for between in ["", " ", ":", "-", ", 0x", "\\x", "\n", "  "] {
+            for text in [bytes.join(between), bytes.join(between).to_uppercase()] {
+                let text = text.replace("0X", "0x").replace("\\X", "\\x");
+                assert_eq!(redactor.text(&format!("<{text}>")), "<***>", "{text}");
+                // Also where reads cut it.
+                let mut cut = Redactor::new([secret].into_iter());
+                let mut clean = Vec::new();
+                for byte in text.bytes() {
+                    clean.extend(cut.pass(&[byte]));
+                }
+                clean.extend(cut.finish());
+                assert_eq!(String::from_utf8(clean).unwrap(), "***", "{text}");
+            }
+        }
+        let pairs = bytes.chunks(2).map(|two| two.concat()).collect::<Vec<_>>();
+        assert_eq!(redactor.text(&pairs.join(" ")), "***");
+    }
+
     fn lower_percents(text: &str) -> String {
         let mut out = String::new();
         let mut left = 0;
@@ -333,7 +413,7 @@ mod tests {
     fn no_form_of_a_secret_is_so_short_that_other_words_hold_it() {
         for secret in ["abcd", "a\nb\nc", "ab\ncdef", "/+&<", "\u{e9}\u{e9}"] {
             for form in forms::of(secret) {
-                assert!(form.len() >= forms::SHORTEST, "{secret}: {form:?}");
+                assert!(form.bytes.len() >= forms::SHORTEST, "{secret}: {form:?}");
             }
         }
     }

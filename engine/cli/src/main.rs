@@ -52,5 +52,6 @@ mod workflow_file;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    signals::let_large_writes_fail();
     panics::guarded(program::main)
 }

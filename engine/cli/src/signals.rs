@@ -1,5 +1,8 @@
 //! Ctrl-C, SIGTERM, SIGQUIT and SIGHUP. The first signal stops cleanly, the second at once. Both
 //! leave the run resumable. If SIGHUP was ignored at the start, as by `nohup`, it stays ignored.
+//!
+//! SIGXFSZ has a handler, so that a write beyond `ulimit -f` fails instead of ending the process
+//! without a word. Commands start with its default, because a handler does not outlive `exec`.
 
 use std::path::Path;
 
@@ -58,6 +61,20 @@ pub(crate) fn listen(line: Line) -> anyhow::Result<()> {
         })
         .context("a thread for signals cannot be started")?;
     Ok(())
+}
+
+/// Lets writes beyond `ulimit -f` fail, instead of ending the process by SIGXFSZ. If that is
+/// impossible, the system's default stays.
+pub(crate) fn let_large_writes_fail() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build();
+    if let Ok(runtime) = runtime {
+        let _inside = runtime.enter();
+        let kind = SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw());
+        // The handler stays for the life of the process, even if nobody listens.
+        drop(signal(kind));
+    }
 }
 
 /// Waits for the next signal; for ever if this signal is ignored.

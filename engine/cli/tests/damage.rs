@@ -96,3 +96,35 @@ fn whatever_happens_to_parts_after_a_kill_the_answer_is_right() {
         assert_eq!(scene.text("again/all.txt"), EXPECTED, "{what}");
     }
 }
+
+/// Damage of the same size after the engine ended as it should.
+#[test]
+fn whatever_happens_to_parts_after_a_clean_stop_the_answer_is_right() {
+    type Harm = fn(&Path);
+    let folder = |path: &Path| {
+        delete(path);
+        fs::create_dir(path).unwrap();
+    };
+    let harms: [(&str, Harm); 4] = [
+        ("flip", flip),
+        ("cut", cut),
+        ("delete", delete),
+        ("folder", folder),
+    ];
+    for (what, harm) in harms {
+        for until in [&["--until", "a"][..], &[]] {
+            let scene = Scene::new();
+            let here = scene.path().display().to_string();
+            scene.file("workflow.yaml", WORKFLOW.replace("HERE_FOLDER", &here));
+            scene.file("go", "");
+            scene.run(&[&["--out", "first"], until].concat()).expect(0);
+            let all = parts(&scene.path().join(".sunward/store/default/cas"));
+            assert!(all.len() >= 3, "{all:?}");
+            all.iter().for_each(|path| harm(path));
+            scene.run(&["--out", "out"]).expect(0);
+            assert_eq!(scene.text("out/all.txt"), EXPECTED, "{what}");
+            assert_eq!(scene.text("out/o.txt"), "plain\n", "{what}");
+            scene.sunward(&["cache", "verify"]).expect(0);
+        }
+    }
+}

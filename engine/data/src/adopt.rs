@@ -244,7 +244,7 @@ fn format_name(format: OutputFormat) -> &'static str {
 /// checks it.
 fn digests(path: &Path, part: &Part, halt: &Halt) -> Result<(Digest, Digest), DataError> {
     std::thread::scope(|scope| {
-        let bytes = scope.spawn(|| halt.digest(part.buffer()));
+        let bytes = scope.spawn(|| part.digest(halt));
         let rows = (0..part.batches()).map(|index| readable(path, part.batch(index)));
         let rows = rows.flat_map(|batch| pieces(batch, halt));
         let content = content_digest(part.schema(), rows)?;

@@ -10,9 +10,9 @@ use sunward_workflows::units::size_text;
 
 use crate::behind::WriteBehind;
 use crate::error::DataError;
+use crate::file_bytes::digest_of;
 use crate::incoming::Incoming;
 use crate::mode::is_ours_alone;
-use crate::part::map;
 use crate::store::{Durable, Store};
 
 /// Bytes copied at a time.
@@ -118,10 +118,10 @@ impl Store {
 
     /// The part that a file becomes.
     fn part_at(&self, path: &Path) -> Result<PartRef, DataError> {
-        let bytes = map(path)?;
+        let (digest, bytes) = digest_of(path, self.halt())?;
         Ok(PartRef {
-            digest: self.halt().digest(&bytes)?,
-            bytes: u64::try_from(bytes.len()).unwrap_or(0),
+            digest,
+            bytes,
             rows: 0,
         })
     }

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, RecordBatch, StringArray};
+use arrow::compute::cast;
 use arrow::csv::WriterBuilder;
 use arrow::ipc::writer::FileWriter;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
@@ -20,6 +21,7 @@ use sunward_workflows::Form;
 use crate::behind::WriteBehind;
 use crate::error::DataError;
 use crate::foreign::caught;
+use crate::instants::{self, is_named};
 use crate::items::value_at;
 use crate::nearest;
 use crate::netcdf::{self, NetcdfError};
@@ -219,14 +221,19 @@ pub(crate) fn unbuffer(
         .map_err(|error| DataError::io("write", path)(error.into_error()))
 }
 
-/// CSV cannot express nested types; such columns become JSON text.
+/// CSV cannot express nested types; such columns become JSON text. Instants in a named zone become
+/// text here, because the writer drops seconds of an offset. Half precision is written as single
+/// precision, which keeps the fraction of whole numbers.
 fn flat_schema(schema: &Schema) -> Schema {
     let fields: Vec<Field> = schema
         .fields()
         .iter()
         .map(|field| {
-            if field.data_type().is_nested() {
+            let data_type = field.data_type();
+            if data_type.is_nested() || is_named(data_type) {
                 Field::new(field.name(), DataType::Utf8, true)
+            } else if *data_type == DataType::Float16 {
+                field.as_ref().clone().with_data_type(DataType::Float32)
             } else {
                 field.as_ref().clone()
             }
@@ -242,6 +249,10 @@ fn flatten(batch: &RecordBatch, flat: &SchemaRef) -> Result<RecordBatch, DataErr
         .map(|array| {
             if array.data_type().is_nested() {
                 json_texts(array)
+            } else if is_named(array.data_type()) {
+                instants::texts(array).map_err(DataError::arrow("cannot write instants as text"))
+            } else if *array.data_type() == DataType::Float16 {
+                cast(array, &DataType::Float32).map_err(DataError::arrow("cannot write numbers"))
             } else {
                 Ok(array.clone())
             }

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use arrow::error::ArrowError;
+use rustix::io::Errno;
 use sunward_core::{Blame, Digest};
 use sunward_files::shown;
 
@@ -89,7 +90,7 @@ pub enum DataError {
         source: ArrowError,
     },
     /// The remote store refused or could not be reached.
-    #[error("cannot {what} in {place}: {why}; {hint}")]
+    #[error("{}", remote_told(what, place, why, hint, *refused))]
     Remote {
         /// What was attempted.
         what: &'static str,
@@ -181,8 +182,9 @@ impl DataError {
     }
 }
 
-/// Classifies an I/O error of the engine's own files. A full disk, a busy device or an unreachable
-/// network file system may recover. Missing permissions do not.
+/// Classifies an I/O error of the engine's own files. Only errors in this list may go away by
+/// themselves: a full disk, a device that fails now and then, a network file system that is out of
+/// reach. All others are permanent, and are told at once.
 #[must_use]
 pub fn io_blame(error: &io::Error) -> Blame {
     use io::ErrorKind as Kind;
@@ -192,31 +194,46 @@ pub fn io_blame(error: &io::Error) -> Blame {
         | Kind::Interrupted
         | Kind::TimedOut
         | Kind::WouldBlock
-        | Kind::ResourceBusy
         | Kind::OutOfMemory
+        | Kind::Deadlock
+        | Kind::ExecutableFileBusy
         | Kind::StaleNetworkFileHandle
         | Kind::HostUnreachable
         | Kind::NetworkUnreachable
         | Kind::NetworkDown
+        | Kind::NotConnected
+        | Kind::ConnectionRefused
         | Kind::ConnectionReset
         | Kind::ConnectionAborted
         | Kind::BrokenPipe
+        // Another process made or filled the same folder.
         | Kind::AlreadyExists
         | Kind::DirectoryNotEmpty => Blame::Passing,
-        Kind::PermissionDenied
-        | Kind::ReadOnlyFilesystem
-        | Kind::NotFound
-        | Kind::NotADirectory
-        | Kind::IsADirectory
-        | Kind::InvalidInput
-        | Kind::InvalidFilename
-        | Kind::FileTooLarge
-        | Kind::TooManyLinks
-        | Kind::CrossesDevices
-        | Kind::Unsupported => Blame::Permanent,
-        // Too many open files (24, 23) do not recover by waiting. An error of the device (5) may.
-        _ if matches!(error.raw_os_error(), Some(23 | 24)) => Blame::Permanent,
-        _ => Blame::Passing,
+        _ if error.raw_os_error().is_some_and(is_passing) => Blame::Passing,
+        _ => Blame::Permanent,
+    }
+}
+
+/// Errors without a kind that may go away.
+fn is_passing(code: i32) -> bool {
+    let codes = [
+        Errno::IO,
+        Errno::NOLCK,
+        Errno::NOBUFS,
+        Errno::NOLINK,
+        Errno::REMOTEIO,
+        Errno::HOSTDOWN,
+        Errno::SHUTDOWN,
+    ];
+    codes.iter().any(|errno| errno.raw_os_error() == code)
+}
+
+/// Leads with what the user can do something about: the answer to a request that was refused is
+/// known, and the hint says it in plain words.
+fn remote_told(what: &str, place: &str, why: &str, hint: &str, refused: bool) -> String {
+    match refused {
+        true => format!("cannot {what} in {place}: {hint} (the answer: {why})"),
+        false => format!("cannot {what} in {place}: {why}; {hint}"),
     }
 }
 
@@ -232,6 +249,13 @@ pub fn io_remedy(error: &io::Error) -> &'static str {
             "; the file system is read-only: keep the state elsewhere with `--home`"
         }
         io::ErrorKind::NotFound => "; check the path",
+        io::ErrorKind::ResourceBusy => "; something is mounted there: unmount it",
+        io::ErrorKind::IsADirectory | io::ErrorKind::NotADirectory => {
+            "; another kind of file is in the way: move it away"
+        }
+        io::ErrorKind::FileTooLarge => {
+            "; files of this size are not allowed here: raise the limit (`ulimit -f unlimited`), or use a file system for large files"
+        }
         _ if matches!(error.raw_os_error(), Some(23 | 24)) => {
             "; too few files may be open at once: raise the limit (`ulimit -n 4096`), or lower `-j`"
         }
@@ -284,6 +308,17 @@ mod tests {
             (io(30), Blame::Permanent, "--home"),      // EROFS
             (io(2), Blame::Permanent, "path"),         // ENOENT
             (io(20), Blame::Permanent, ""),            // ENOTDIR
+            (io(18), Blame::Permanent, ""),            // EXDEV
+            (io(16), Blame::Permanent, "unmount"),     // EBUSY
+            (io(21), Blame::Permanent, "move it"),     // EISDIR
+            (io(27), Blame::Permanent, "ulimit -f"),   // EFBIG
+            (io(40), Blame::Permanent, ""),            // ELOOP
+            (io(75), Blame::Permanent, ""),            // EOVERFLOW
+            (io(95), Blame::Permanent, ""),            // EOPNOTSUPP
+            (io(121), Blame::Passing, ""),             // EREMOTEIO
+            (io(112), Blame::Passing, ""),             // EHOSTDOWN
+            (io(4), Blame::Passing, ""),               // EINTR
+            (io(12), Blame::Passing, ""),              // ENOMEM
             (io(24), Blame::Permanent, "ulimit -n"),   // EMFILE
             (io(23), Blame::Permanent, "ulimit -n"),   // ENFILE
             (io(36), Blame::Permanent, ""),            // ENAMETOOLONG

@@ -1,6 +1,7 @@
 //! Files on their way into the store: written under a temporary name, then renamed.
 
 use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
@@ -38,7 +39,7 @@ impl Incoming {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create_new(true);
         let file = match private::open(&path, &mut options) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
                 let made = private::create_folders(folder);
                 made.map_err(DataError::io("create folder", folder))?;
                 private::open(&path, &mut options)
@@ -93,10 +94,40 @@ impl Incoming {
 
     /// Renames it to `target`, whose folder must exist. An existing target stays: names in the
     /// store determine their bytes.
+    ///
+    /// A file of a command that cannot be moved because it is on another mount is copied. That it is
+    /// a mount point itself is the command's fault.
     pub(crate) fn rename(mut self, target: &Path) -> Result<(), DataError> {
-        fs::rename(&self.path, target).map_err(DataError::io("rename", &self.path))?;
+        let moved = match fs::rename(&self.path, target) {
+            Err(error) if error.kind() == ErrorKind::CrossesDevices && self.file.is_none() => {
+                self.copied_to(target)
+            }
+            moved => moved,
+        };
+        moved.map_err(|error| match error.kind() {
+            ErrorKind::ResourceBusy if self.file.is_none() => DataError::Format {
+                path: self.path.clone(),
+                expected: "file",
+                found: "something is mounted there, so it cannot be moved into the store".into(),
+                hint: "unmount it before the command ends, or write a file there".into(),
+            },
+            _ => DataError::io("move into the store", &self.path)(error),
+        })?;
         self.kept = true;
         Ok(())
+    }
+
+    /// Copies the file beside the target, then renames the copy. The original stays.
+    fn copied_to(&self, target: &Path) -> io::Result<()> {
+        let copy = fresh_path(target.parent().unwrap_or(target), "-copy");
+        let whole = fs::copy(&self.path, &copy)
+            .and_then(|_| File::open(&copy))
+            .and_then(|file| file.sync_all())
+            .and_then(|()| fs::rename(&copy, target));
+        if whole.is_err() {
+            let _ = fs::remove_file(&copy);
+        }
+        whole
     }
 }
 

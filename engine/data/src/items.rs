@@ -8,12 +8,12 @@ use arrow::datatypes::{
     Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type,
     UInt16Type, UInt32Type, UInt64Type,
 };
-use arrow::util::display::{ArrayFormatter, FormatOptions};
 use arrow_schema::DataType;
 use sunward_core::Dataset;
 use sunward_workflows::Value;
 
 use crate::error::DataError;
+use crate::instants;
 use crate::store::Store;
 use crate::written::TextRows;
 
@@ -202,11 +202,5 @@ fn shortest(number: f32) -> Value {
 }
 
 fn text_at(array: &ArrayRef, row: usize) -> Result<String, DataError> {
-    let options = FormatOptions::default();
-    let formatter = ArrayFormatter::try_new(array.as_ref(), &options)
-        .map_err(DataError::arrow("cannot write a value as text"))?;
-    formatter
-        .value(row)
-        .try_to_string()
-        .map_err(DataError::arrow("cannot write a value as text"))
+    instants::text(array, row).map_err(DataError::arrow("cannot write a value as text"))
 }

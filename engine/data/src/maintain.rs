@@ -9,8 +9,9 @@ use std::time::{Duration, SystemTime};
 use sunward_core::{Digest, PartRef};
 
 use crate::error::DataError;
+use crate::file_bytes::digest_of;
 use crate::folder::{self, HEADER};
-use crate::part::map;
+use crate::halt::Halt;
 use crate::store::Store;
 
 /// Younger files are never deleted, because their fact may not be in the journal yet.
@@ -130,8 +131,8 @@ impl Store {
         let mut damaged = Vec::new();
         for part in self.parts()? {
             let path = self.part_path(&part.digest);
-            let why = match map(&path) {
-                Ok(bytes) if Digest::of(&bytes) == part.digest => continue,
+            let why = match digest_of(&path, &Halt::default()) {
+                Ok((found, _)) if found == part.digest => continue,
                 Ok(_) => "its bytes have changed since it was written".to_owned(),
                 Err(error) => error.to_string(),
             };
@@ -151,7 +152,11 @@ impl Store {
     /// Fails if it cannot be deleted.
     pub fn remove(&self, digest: &Digest) -> Result<(), DataError> {
         let path = self.part_path(digest);
-        fs::remove_file(&path).map_err(DataError::io("delete", &path))
+        let gone = match fs::symlink_metadata(&path) {
+            Ok(found) if found.is_dir() => fs::remove_dir_all(&path),
+            _ => fs::remove_file(&path),
+        };
+        gone.map_err(DataError::io("delete", &path))
     }
 
     /// Deletes what may be deleted, oldest first, and joined files before parts, because they are

@@ -11,10 +11,11 @@ use sunward_core::{Digest, PartRef};
 
 use crate::blob::link;
 use crate::error::DataError;
+use crate::file_bytes::{self, digest_of};
+use crate::halt::Halt;
 use crate::incoming::fresh_path;
 use crate::materialise::{Recipe, remove_joined};
 use crate::mode::is_executable;
-use crate::part::map;
 use crate::store::Store;
 
 /// A joined file or folder that did not match its parts.
@@ -82,7 +83,7 @@ impl Store {
         let is_part = |part: Metadata| (part.dev(), part.ino()) == (found.dev(), found.ino());
         found.is_file()
             && (part.is_ok_and(is_part)
-                || map(path).is_ok_and(|bytes| Digest::of(&bytes) == digest))
+                || digest_of(path, &Halt::default()).is_ok_and(|(found, _)| found == digest))
     }
 
     /// Makes a fresh copy of what is named by a part's digest, with or without a suffix: the part
@@ -166,5 +167,5 @@ fn are_equal(found: &Path, is: &Metadata, expected: &Path, should: &Metadata) ->
     }
     is.len() == should.len()
         && is_executable(is) == is_executable(should)
-        && matches!((map(found), map(expected)), (Ok(is), Ok(should)) if is[..] == should[..])
+        && file_bytes::are_equal(found, expected).is_ok_and(|are| are)
 }

@@ -12,9 +12,7 @@ use arrow::datatypes::Date64Type;
 use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
 
 use crate::error::DataError;
-
-/// The milliseconds of a day.
-const DAY_MS: i64 = 86_400_000;
+use crate::instants::{DAY_MS, with_known_zone};
 
 /// Replaces every type in a schema by the nearest one.
 pub(crate) fn schema(schema: &Schema) -> Schema {
@@ -31,6 +29,9 @@ fn nearest_field(field: &FieldRef) -> Field {
 
 fn nearest(data_type: &DataType) -> DataType {
     let inner = |field: &FieldRef| Arc::new(nearest_field(field));
+    if let Some(known) = with_known_zone(data_type) {
+        return nearest(&known);
+    }
     match data_type {
         DataType::Timestamp(TimeUnit::Second, zone) => {
             DataType::Timestamp(TimeUnit::Millisecond, zone.clone())

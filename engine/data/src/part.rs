@@ -1,4 +1,5 @@
-//! One part on disk: mapped into memory, with batches decoded without a copy.
+//! One Arrow file: a part of the store is mapped into memory, and its batches are decoded without a
+//! copy. A file of others is read in pieces.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -13,14 +14,17 @@ use arrow::ipc::reader::{FileDecoder, read_footer_length};
 use arrow::ipc::{Block, Message, root_as_footer, root_as_message};
 use arrow_schema::SchemaRef;
 use bytes::Bytes;
+use sunward_core::Digest;
 
 use crate::error::DataError;
+use crate::file_bytes::{self, FileBytes};
 use crate::foreign::{self, caught};
+use crate::halt::Halt;
 
 /// The largest size of a part, which is uploaded with one PUT.
 pub(crate) const PART_BYTES: usize = 256 << 20;
 /// The smallest Arrow file: magic, footer length, and magic again.
-const SMALLEST: usize = 8 + 10;
+const SMALLEST: u64 = 8 + 10;
 /// Smaller files are read, because mapping costs more than it saves.
 const MAP_FROM: u64 = 64 * 1024;
 
@@ -30,7 +34,7 @@ const MAP_FROM: u64 = 64 * 1024;
 #[derive(Debug)]
 pub struct Part {
     path: PathBuf,
-    buffer: Buffer,
+    source: Source,
     decoder: FileDecoder,
     schema: SchemaRef,
     blocks: Vec<Block>,
@@ -42,25 +46,72 @@ pub struct Part {
 /// What is wrong with the bytes of an Arrow file.
 type Fault = String;
 
+/// Where the bytes of a file come from.
+#[derive(Debug)]
+enum Source {
+    /// A part of the store, which nobody changes.
+    Mapped(Buffer),
+    /// A file of others, who may change it now.
+    Read(FileBytes),
+}
+
+impl Source {
+    fn length(&self) -> u64 {
+        match self {
+            Self::Mapped(buffer) => u64::try_from(buffer.len()).unwrap_or(u64::MAX),
+            Self::Read(file) => file.length(),
+        }
+    }
+
+    fn slice(&self, at: u64, length: usize) -> Result<Buffer, Fault> {
+        let end = u64::try_from(length).ok().and_then(|n| at.checked_add(n));
+        if end.is_none_or(|end| end > self.length()) {
+            return Err("a block of it is outside the file".to_owned());
+        }
+        match self {
+            Self::Mapped(buffer) => {
+                let at = usize::try_from(at).unwrap_or(usize::MAX);
+                Ok(buffer.slice_with_length(at, length))
+            }
+            Self::Read(file) => file
+                .read(at, length)
+                .map_err(|error| file_bytes::fault(&error)),
+        }
+    }
+
+    /// The number at byte `at`.
+    fn number(&self, at: u64) -> Option<[u8; 8]> {
+        match self {
+            Self::Mapped(buffer) => number_in(buffer, usize::try_from(at).ok()?),
+            Self::Read(file) => file.word(at),
+        }
+    }
+}
+
+fn number_in(bytes: &[u8], at: usize) -> Option<[u8; 8]> {
+    bytes.get(at..at.checked_add(8)?)?.try_into().ok()
+}
+
 impl Part {
-    /// Opens a file.
+    /// Opens a part of the store. Nobody may change the file while it is open.
     ///
     /// # Errors
     ///
     /// Fails if it cannot be read or is not a whole Arrow IPC file.
     pub fn open(path: &Path) -> Result<Self, DataError> {
-        let buffer = map(path)?;
-        Self::parse(path, buffer).map_err(|why| DataError::Damaged {
+        let source = Source::Mapped(map(path)?);
+        Self::parse(path, source).map_err(|why| DataError::Damaged {
             path: path.to_owned(),
             why,
         })
     }
 
-    /// Opens a file that a user's command wrote, whose mistakes are its author's.
+    /// Opens a file of a user or of a user's command, whose mistakes are its author's. It may be
+    /// changed while it is read.
     pub(crate) fn open_foreign(path: &Path) -> Result<Self, DataError> {
-        let buffer = map(path)?;
-        let bytes = buffer.len();
-        Self::parse(path, buffer).map_err(|why| DataError::Format {
+        let source = Source::Read(FileBytes::open(path)?);
+        let bytes = source.length();
+        Self::parse(path, source).map_err(|why| DataError::Format {
             path: path.to_owned(),
             expected: "Arrow IPC file",
             found: format!("{bytes} bytes, {why}"),
@@ -68,27 +119,29 @@ impl Part {
         })
     }
 
-    fn parse(path: &Path, buffer: Buffer) -> Result<Self, Fault> {
-        caught(|| Self::parse_unguarded(path, buffer))?
+    fn parse(path: &Path, source: Source) -> Result<Self, Fault> {
+        caught(|| Self::parse_unguarded(path, source))?
     }
 
-    fn parse_unguarded(path: &Path, buffer: Buffer) -> Result<Self, Fault> {
-        if buffer.len() < SMALLEST {
+    fn parse_unguarded(path: &Path, source: Source) -> Result<Self, Fault> {
+        if source.length() < SMALLEST {
             return Err("too short for an Arrow file".into());
         }
-        if !buffer.starts_with(b"ARROW1") {
+        if !source.slice(0, 6)?.starts_with(b"ARROW1") {
             return Err("it does not begin with the magic bytes ARROW1".into());
         }
-        let trailer_at = buffer.len() - 10;
+        let trailer_at = source.length() - 10;
         let mut trailer = [0; 10];
-        trailer.copy_from_slice(&buffer[trailer_at..]);
+        trailer.copy_from_slice(&source.slice(trailer_at, 10)?);
         let length = read_footer_length(trailer)
             .map_err(|_| "its end is missing: it was cut off while being written".to_string())?;
-        let footer_at = trailer_at
-            .checked_sub(length)
+        let footer_at = u64::try_from(length)
+            .ok()
+            .and_then(|length| trailer_at.checked_sub(length))
             .ok_or("its footer does not fit in it")?;
-        let footer = root_as_footer(&buffer[footer_at..trailer_at])
-            .map_err(|error| format!("its footer is invalid ({error})"))?;
+        let footer = source.slice(footer_at, length)?;
+        let footer =
+            root_as_footer(&footer).map_err(|error| format!("its footer is invalid ({error})"))?;
         let schema = footer.schema().ok_or("its footer has no schema")?;
         if !schema.endianness().equals_to_target_endianness() {
             return Err(
@@ -99,8 +152,8 @@ impl Part {
             Arc::new(try_fb_to_schema(schema).map_err(|e| format!("its schema is invalid ({e})"))?);
         let mut decoder = FileDecoder::new(schema.clone(), footer.version());
         for block in footer.dictionaries().iter().flatten() {
-            let bytes = block_bytes(&buffer, block)?;
-            dictionary_header(&bytes, block, buffer.len())?;
+            header(&source, block, |_| Ok(()))?;
+            let bytes = block_bytes(&source, block)?;
             decoder
                 .read_dictionary(block, &bytes)
                 .map_err(|e| format!("one of its dictionaries is invalid ({e})"))?;
@@ -113,14 +166,14 @@ impl Part {
         let (mut row, mut compressed) = (0_u64, false);
         for block in &blocks {
             starts.push(row);
-            let (rows, packed) = batch_header(&buffer, block)?;
+            let (rows, packed) = batch_header(&source, block)?;
             row = row.checked_add(rows).ok_or("it claims too many rows")?;
             compressed |= packed;
         }
         starts.push(row);
         Ok(Self {
             path: path.to_owned(),
-            buffer,
+            source,
             decoder,
             schema,
             blocks,
@@ -150,12 +203,15 @@ impl Part {
     /// Its size in bytes.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        u64::try_from(self.buffer.len()).unwrap_or(u64::MAX)
+        self.source.length()
     }
 
-    /// Its bytes.
-    pub(crate) fn buffer(&self) -> &Buffer {
-        &self.buffer
+    /// The digest of its bytes.
+    pub(crate) fn digest(&self, halt: &Halt) -> Result<Digest, DataError> {
+        match &self.source {
+            Source::Mapped(buffer) => halt.digest(buffer),
+            Source::Read(file) => file.digest(&self.path, halt),
+        }
     }
 
     /// The number of batches.
@@ -193,7 +249,11 @@ impl Part {
 
     fn decode(&self, index: usize) -> Result<RecordBatch, Fault> {
         let block = self.blocks.get(index).ok_or("there is no such batch")?;
-        let bytes = block_bytes(&self.buffer, block)?;
+        if matches!(self.source, Source::Read(_)) {
+            // The lengths in it may be others now than they were at the opening.
+            header(&self.source, block, |_| Ok(()))?;
+        }
+        let bytes = block_bytes(&self.source, block)?;
         let batch = caught(|| self.decoder.read_record_batch(block, &bytes))?
             .map_err(|e| arrow_fault(&e))?
             .ok_or("it is empty")?;
@@ -209,56 +269,62 @@ fn arrow_fault(error: &ArrowError) -> Fault {
     format!("no valid Arrow data ({error})")
 }
 
-fn block_bytes(buffer: &Buffer, block: &Block) -> Result<Buffer, Fault> {
+/// The offset of a block, and the lengths of its metadata and its body.
+fn place(source: &Source, block: &Block) -> Result<(u64, usize, usize), Fault> {
     let fault = || "a block of it is outside the file".to_string();
-    let offset = usize::try_from(block.offset()).map_err(|_| fault())?;
+    let offset = u64::try_from(block.offset()).map_err(|_| fault())?;
     let meta = usize::try_from(block.metaDataLength()).map_err(|_| fault())?;
     let body = usize::try_from(block.bodyLength()).map_err(|_| fault())?;
     let length = meta.checked_add(body).ok_or_else(fault)?;
-    let end = offset.checked_add(length).ok_or_else(fault)?;
-    if end > buffer.len() || meta < 8 {
+    let end = u64::try_from(length)
+        .ok()
+        .and_then(|length| offset.checked_add(length));
+    if end.is_none_or(|end| end > source.length()) || meta < 8 {
         return Err(fault());
     }
-    Ok(buffer.slice_with_length(offset, length))
+    Ok((offset, meta, body))
 }
 
-/// The metadata of a block's message, and the message's body.
-fn message_of<'b>(bytes: &'b [u8], block: &Block) -> (&'b [u8], &'b [u8]) {
+fn block_bytes(source: &Source, block: &Block) -> Result<Buffer, Fault> {
+    let (offset, meta, body) = place(source, block)?;
+    source.slice(offset, meta + body)
+}
+
+/// Reads the metadata of a block's message. Refuses a block that claims too many bytes.
+fn header<T>(
+    source: &Source,
+    block: &Block,
+    read: impl FnOnce(&Message<'_>) -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    let (offset, meta, _) = place(source, block)?;
+    let bytes = source.slice(offset, meta)?;
     // A message begins with a continuation marker (absent in files older than 0.15) and a length.
     let skip = if bytes.starts_with(&[0xff; 4]) { 8 } else { 4 };
-    let meta = usize::try_from(block.metaDataLength()).unwrap_or(0);
-    (&bytes[skip..meta], &bytes[meta..])
+    let message = root_as_message(&bytes[skip..])
+        .map_err(|error| format!("the header of a block is invalid ({error})"))?;
+    let body_at = offset + u64::try_from(meta).unwrap_or(0);
+    let number = |at: u64| source.number(body_at.checked_add(at)?);
+    refuse_expansion(&message, number, source.length())?;
+    read(&message)
 }
 
-/// The number of rows of a batch and whether it is compressed, from its header alone. Refuses a
-/// batch that claims too many bytes.
-fn batch_header(buffer: &Buffer, block: &Block) -> Result<(u64, bool), Fault> {
-    let bytes = block_bytes(buffer, block)?;
-    let (metadata, body) = message_of(&bytes, block);
-    let message = root_as_message(metadata)
-        .map_err(|error| format!("a batch's header is invalid ({error})"))?;
-    let header = message
-        .header_as_record_batch()
-        .ok_or("a batch's header is of another kind")?;
-    let rows = u64::try_from(header.length()).map_err(|_| "a batch has a negative length")?;
-    refuse_expansion(&message, body, buffer.len())?;
-    Ok((rows, header.compression().is_some()))
-}
-
-/// Refuses a dictionary that claims too many bytes.
-fn dictionary_header(bytes: &[u8], block: &Block, file_bytes: usize) -> Result<(), Fault> {
-    let (metadata, body) = message_of(bytes, block);
-    let message =
-        root_as_message(metadata).map_err(|error| format!("a header is invalid ({error})"))?;
-    refuse_expansion(&message, body, file_bytes)
+/// The number of rows of a batch and whether it is compressed, from its header alone.
+fn batch_header(source: &Source, block: &Block) -> Result<(u64, bool), Fault> {
+    header(source, block, |message| {
+        let header = message
+            .header_as_record_batch()
+            .ok_or("a batch's header is of another kind")?;
+        let rows = u64::try_from(header.length()).map_err(|_| "a batch has a negative length")?;
+        Ok((rows, header.compression().is_some()))
+    })
 }
 
 /// Refuses a message whose packed buffers claim more than a file of this size may expand to: each
-/// begins with the length that the decoder asks memory for.
+/// begins with the length that the decoder asks memory for. `number` reads at an offset of the body.
 pub(crate) fn refuse_expansion(
     message: &Message<'_>,
-    body: &[u8],
-    file_bytes: usize,
+    number: impl Fn(u64) -> Option<[u8; 8]>,
+    file_bytes: u64,
 ) -> Result<(), Fault> {
     let header = message.header_as_record_batch().or_else(|| {
         message
@@ -268,15 +334,14 @@ pub(crate) fn refuse_expansion(
     let Some(header) = header.filter(|header| header.compression().is_some()) else {
         return Ok(());
     };
-    let file_bytes = u64::try_from(file_bytes).unwrap_or(u64::MAX);
     let mut total = 0_u64;
     for packed in header.buffers().iter().flatten() {
-        let start = usize::try_from(packed.offset()).ok();
-        let prefix = start.and_then(|at| body.get(at..at.checked_add(8)?));
-        let Some(prefix) = prefix.filter(|_| packed.length() >= 8) else {
+        let start = u64::try_from(packed.offset()).ok();
+        let prefix = start.filter(|_| packed.length() >= 8).and_then(&number);
+        let Some(prefix) = prefix else {
             continue;
         };
-        let length = i64::from_le_bytes(prefix.try_into().unwrap_or_default());
+        let length = i64::from_le_bytes(prefix);
         total = total.saturating_add(u64::try_from(length).unwrap_or(0));
     }
     if total > foreign::limit(file_bytes) {
@@ -287,7 +352,8 @@ pub(crate) fn refuse_expansion(
     Ok(())
 }
 
-/// The bytes of a file, mapped unless it is small.
+/// The bytes of a part of the store, mapped unless it is small. Files that others may change are
+/// never mapped.
 pub(crate) fn map(path: &Path) -> Result<Buffer, DataError> {
     map_bytes(path).map(Buffer::from)
 }
@@ -310,11 +376,9 @@ pub(crate) fn map_bytes(path: &Path) -> Result<Bytes, DataError> {
     reason = "mapping a file is unsafe because others may change it; parts are written once"
 )]
 fn map_file(file: &File) -> std::io::Result<Bytes> {
-    // SAFETY: the mapped file is in the store, where files are complete before they get their name,
-    // are never written again and are read-only; or it is an output that its command has finished
-    // and that will be renamed into the store, or a user's source file during its conversion. The
-    // map keeps the file alive when `prune` unlinks it. A user who truncates a source file during
-    // its conversion ends the process by a signal; no memory is corrupted.
+    // SAFETY: the mapped file is a part of the store: it was complete before it got its name, is
+    // never written again and is read-only. The map keeps it alive when `prune` unlinks it. All that
+    // others may change is read by [`FileBytes`] instead.
     let map = unsafe { memmap2::Mmap::map(file)? };
     Ok(Bytes::from_owner(map))
 }

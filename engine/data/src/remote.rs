@@ -1,6 +1,9 @@
 //! The remote store: a bucket in which each part is one object. A part is written with one PUT and
 //! fetched by parallel range requests.
 
+mod answer;
+mod environment;
+
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
@@ -22,7 +25,9 @@ use sunward_core::{Digest, PartRef};
 use tokio::runtime::Runtime;
 
 use crate::error::DataError;
-use crate::part::{map, map_bytes};
+use crate::file_bytes::digest_of;
+use crate::halt::Halt;
+use crate::part::map_bytes;
 use crate::patience::{Patience, Tell};
 
 /// The bytes of one range request.
@@ -71,22 +76,16 @@ impl Remote {
             ))
         })?;
         let (bucket, prefix) = address.split_once('/').unwrap_or((address, ""));
-        if bucket.is_empty() {
-            return Err(DataError::Unsupported(format!(
-                "'{url}' names no bucket; write s3://bucket/prefix"
-            )));
-        }
-        PROVIDER.call_once(|| {
-            // This fails if another provider is already installed, which works as well.
-            let _ = rustls::crypto::ring::default_provider().install_default();
-        });
+        environment::check_bucket(url, bucket)?;
+        install_provider();
+        let settings = environment::settings(std::env::vars_os())?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("sunward-store")
             .enable_all()
             .build()
             .map_err(DataError::io("start threads for", FilePath::new(url)))?;
-        let store = client(AmazonS3Builder::from_env().with_bucket_name(bucket))
+        let store = client(settings.with_bucket_name(bucket))
             .map_err(|error| remote_error("use the store", url, &error))?;
         let prefix = Path::from(format!("{}/{project}", prefix.trim_matches('/')));
         Ok(Self::over(store, prefix, url.to_owned(), runtime, patience))
@@ -132,6 +131,15 @@ impl Remote {
         let look = || async { self.store.list(Some(&probe)).next().await.transpose() };
         let found = self.ask(WHAT, ASK_FOR, look);
         found.map_or_else(|e| Err(remote_error(WHAT, &self.place, &e)), |_| Ok(()))
+    }
+
+    /// The address of an object. Its key begins with the prefix that the place ends with.
+    fn address(&self, key: &Path) -> String {
+        let bucket = self.place.strip_prefix("s3://").map_or_else(
+            || self.place.clone(),
+            |rest| format!("s3://{}", rest.split('/').next().unwrap_or(rest)),
+        );
+        format!("{bucket}/{key}")
     }
 
     fn key(&self, digest: &Digest) -> Path {
@@ -266,7 +274,7 @@ impl Remote {
             self.place
         ));
         DataError::Damaged {
-            path: format!("{}/{key}", self.place).into(),
+            path: self.address(&key).into(),
             why: why.to_owned(),
         }
     }
@@ -312,13 +320,21 @@ impl Remote {
             Err(error) => return Err(remote_error("fetch a part", &self.place, &error)),
         }
         file.sync_all().map_err(DataError::io("sync", path))?;
-        let found = map(path)?;
-        if Digest::of(&found) != part.digest {
+        let (found, _) = digest_of(path, &Halt::default())?;
+        if found != part.digest {
             let why = "its bytes do not have the digest that it is named by";
             return Err(self.call_damaged(part, why));
         }
         Ok(())
     }
+}
+
+/// Installs what encrypts connections. Clients cannot be made without it.
+fn install_provider() {
+    PROVIDER.call_once(|| {
+        // This fails if another provider is already installed, which works as well.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    });
 }
 
 fn ranges(bytes: u64) -> impl Iterator<Item = Range<u64>> {
@@ -391,7 +407,7 @@ fn remote_error(what: &'static str, place: &str, error: &StoreError) -> DataErro
     DataError::Remote {
         what,
         place: place.to_owned(),
-        why,
+        why: answer::in_short(&why),
         hint,
         refused,
     }
@@ -542,6 +558,18 @@ mod tests {
         assert!(matches!(error, DataError::MissingPart { .. }), "{error}");
         put(&remote, &part, b"who");
         assert!(fetched(&remote, &part).is_err());
+    }
+
+    #[test]
+    fn the_address_of_a_part_holds_its_prefix_once() {
+        for place in ["s3://test/p", "s3://test/p/", "s3://test"] {
+            let remote = Remote {
+                place: place.to_owned(),
+                ..remote()
+            };
+            let address = remote.address(&Path::from("p/default/cas/00/00ff"));
+            assert_eq!(address, "s3://test/p/default/cas/00/00ff");
+        }
     }
 
     #[test]

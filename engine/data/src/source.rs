@@ -13,7 +13,6 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
-use arrow::error::ArrowError;
 use arrow_schema::{Schema, SchemaRef};
 use sunward_core::{Dataset, Digest, Hasher, PartRef, Written};
 use sunward_files::open_regular;
@@ -26,13 +25,13 @@ use crate::foreign;
 use crate::gather::column_indices;
 use crate::halt::Halt;
 use crate::memory::{FileMemory, FileStamp};
-use crate::netcdf::GridReader;
+use crate::netcdf;
 use crate::part::Part;
 use crate::store::Store;
 
 /// The version of the readers. Increase it when the same file would give different rows, so that
 /// remembered files are read again.
-pub(crate) const READING_VERSION: u8 = 5;
+pub(crate) const READING_VERSION: u8 = 6;
 
 /// File formats from which a table can be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -500,27 +499,21 @@ fn open_stream(path: &Path) -> Result<Opened, DataError> {
     let reader = stream::open(path)?;
     let schema = reader.schema();
     let path = path.to_owned();
-    let rows = reader
-        .map(move |batch| batch.map_err(|error: ArrowError| no_arrow(&path, error.to_string())));
+    let rows = reader.map(move |batch| batch.map_err(|why| no_arrow(&path, why)));
     Ok(Opened {
         schema,
         rows: Box::new(rows),
     })
 }
 
-/// Opens a variable of a NetCDF file.
+/// Opens a variable of a NetCDF file, or all variables along one dimension.
 fn open_netcdf(path: &Path, options: &SourceOptions) -> Result<Opened, DataError> {
     let file = open_regular(path).map_err(DataError::io("open", path))?;
-    let reader = GridReader::new(
-        file,
-        &sunward_files::shown(path),
-        options.variable.as_deref(),
-        options.rows,
-    )?;
-    let schema = reader.schema();
+    let name = sunward_files::shown(path);
+    let table = netcdf::open(file, &name, options.variable.as_deref(), options.rows)?;
     Ok(Opened {
-        schema,
-        rows: Box::new(reader.map(|batch| batch.map_err(DataError::from))),
+        schema: table.schema,
+        rows: Box::new(table.batches.map(|batch| batch.map_err(DataError::from))),
     })
 }
 

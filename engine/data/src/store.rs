@@ -1,8 +1,8 @@
 //! The content-addressed store. It keeps parts by the digest of their bytes, on this host and
 //! optionally in a bucket.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::fs::{self, Metadata};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
@@ -12,14 +12,17 @@ use sunward_core::{Dataset, DatasetKind, Digest, PartRef};
 use sunward_files::private;
 
 use crate::error::DataError;
+use crate::file_bytes::digest_of;
 use crate::folder;
 use crate::halt::Halt;
 use crate::incoming::{self, Incoming};
 use crate::linked::Linked;
-use crate::part::{PART_BYTES, map};
+use crate::materialise::remove_joined;
+use crate::part::PART_BYTES;
 use crate::patience::{Patience, Tell};
 use crate::remote::Remote;
 use crate::reserve;
+use crate::seal::{Unsealed, is_sealed, seal};
 use crate::trust::Trust;
 
 /// The project name in every store path. Only one project is supported so far.
@@ -67,6 +70,7 @@ struct Inner {
     root: PathBuf,
     remote: Option<Remote>,
     trust: Trust,
+    unsealed: Unsealed,
     linked: Linked,
     can_clone: OnceLock<bool>,
     only_looks: bool,
@@ -135,6 +139,7 @@ impl Store {
         Self {
             inner: Arc::new(Inner {
                 trust: Trust::open(&root),
+                unsealed: Unsealed::default(),
                 root,
                 remote,
                 linked: Linked::default(),
@@ -292,31 +297,93 @@ impl Store {
     /// damaged part is deleted, so that it is fetched or made again.
     pub(crate) fn has_part(&self, part: &PartRef) -> bool {
         let path = self.part_path(&part.digest);
-        let Ok(found) = fs::metadata(&path) else {
+        let Ok(found) = fs::symlink_metadata(&path) else {
             return false;
         };
-        if found.len() != part.bytes {
+        if !found.is_file() || found.len() != part.bytes {
             return false;
         }
         let written = found.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-        !self.inner.trust.doubts(&part.digest, written) || self.is_whole(&part.digest)
+        let is_untouched =
+            is_sealed(&found, &part.digest) || self.inner.unsealed.knows(&part.digest, &found);
+        let is_trusted = is_untouched && !self.inner.trust.doubts(&part.digest, written);
+        is_trusted || self.is_whole(&part.digest)
     }
 
-    /// Verifies a part against its digest. A damaged part is deleted.
+    /// Verifies a part against its digest. A damaged part is deleted, with all its other names.
     pub(crate) fn is_whole(&self, digest: &Digest) -> bool {
         let path = self.part_path(digest);
-        match map(&path) {
-            Ok(bytes) if Digest::of(&bytes) == *digest => {
+        match digest_of(&path, &Halt::default()) {
+            Ok((found, _)) if found == *digest => {
                 self.inner.trust.believe(*digest);
+                self.seal(&path, digest);
                 true
             }
             Ok(_) => {
                 tracing::warn!(path = %sunward_files::shown(&path), "a part is damaged; it is made again");
-                let _ = fs::remove_file(&path);
+                self.drop_damaged(&path);
                 false
             }
             Err(_) => false,
         }
+    }
+
+    /// Seals a part whose bytes are right. If that is impossible, it is remembered.
+    fn seal(&self, path: &Path, digest: &Digest) {
+        let sealed = match self.inner.only_looks {
+            true => Ok(()),
+            false => seal(path, digest),
+        };
+        if let Ok(found) = fs::symlink_metadata(path)
+            && (sealed.is_err() || !is_sealed(&found, digest))
+        {
+            self.inner.unsealed.add(*digest, &found);
+        }
+    }
+
+    /// Deletes a damaged part, and the names that it has in joined files and folders.
+    fn drop_damaged(&self, path: &Path) {
+        if self.inner.only_looks {
+            return;
+        }
+        let Ok(found) = fs::symlink_metadata(path) else {
+            return;
+        };
+        if fs::remove_file(path).is_ok() {
+            self.drop_joined((found.dev(), found.ino()));
+        }
+    }
+
+    fn drop_joined(&self, file: (u64, u64)) {
+        let is_it = |path: &Path| {
+            fs::symlink_metadata(path).is_ok_and(|found| (found.dev(), found.ino()) == file)
+        };
+        let entries = |folder: &Path| {
+            let list = fs::read_dir(folder).into_iter().flatten().flatten();
+            list.map(|entry| entry.path())
+        };
+        for joined in entries(&self.folder("joined")) {
+            if is_it(&joined) || entries(&joined).any(|inner| is_it(&inner)) {
+                remove_joined(&joined);
+            }
+        }
+    }
+
+    /// Moves away what stands in the place of a part or of a folder of parts and is none.
+    fn make_room(
+        &self,
+        path: &Path,
+        is_right: impl Fn(&Metadata) -> bool,
+    ) -> Result<(), DataError> {
+        match fs::symlink_metadata(path) {
+            Ok(found) if !is_right(&found) => {}
+            _ => return Ok(()),
+        }
+        let stray = incoming::fresh_path(&self.incoming_folder(), "-stray");
+        fs::rename(path, &stray).map_err(DataError::io("move away", path))?;
+        tracing::warn!(path = %sunward_files::shown(path), "something else was in the place of a part; it is deleted");
+        remove_joined(&stray);
+        Ok(())
     }
 
     /// The parts of a dataset that are available neither here nor in the remote. If the remote does
@@ -456,6 +523,7 @@ impl Store {
     ) -> Result<(), DataError> {
         let target = self.part_path(digest);
         let folder = target.parent().unwrap_or(&self.inner.root);
+        self.make_room(folder, Metadata::is_dir)?;
         if !folder.exists() {
             private::create_folders(folder).map_err(DataError::io("create folder", folder))?;
             incoming::sync_folder(&self.inner.root.join("cas"))?;
@@ -467,6 +535,10 @@ impl Store {
         let mode = found.permissions().mode() & 0o555 | 0o444;
         fs::set_permissions(incoming.path(), fs::Permissions::from_mode(mode))
             .map_err(DataError::io("protect", incoming.path()))?;
+        if seal(incoming.path(), digest).is_err() {
+            tracing::debug!(path = %sunward_files::shown(&target), "a part cannot be sealed");
+        }
+        self.make_room(&target, Metadata::is_file)?;
         incoming.rename(&target)?;
         match durable {
             Durable::Now => incoming::sync_folder(folder),
@@ -479,3 +551,6 @@ impl Store {
 fn lists_files(dataset: &Dataset) -> bool {
     dataset.kind.of_part() == DatasetKind::Dir
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use sunward_core::Digest;
 use sunward_files::private;
@@ -68,6 +68,8 @@ impl Trust {
 
     /// Whether a part of that age must be read before it is trusted.
     pub(crate) fn doubts(&self, digest: &Digest, written: SystemTime) -> bool {
+        // The fraction of the time is the seal of the part.
+        let written = whole_seconds(written);
         self.lock()
             .as_ref()
             .is_some_and(|doubt| written <= doubt.before && !doubt.read.contains(digest))
@@ -87,6 +89,13 @@ impl Trust {
     fn lock(&self) -> MutexGuard<'_, Option<Doubt>> {
         self.doubt.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn whole_seconds(time: SystemTime) -> SystemTime {
+    let fraction = time
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |since| since.subsec_nanos());
+    time - Duration::from_nanos(fraction.into())
 }
 
 /// The doubt that a mark records. The mark's time is that of its creation.
@@ -118,7 +127,6 @@ fn recall(path: &Path) -> Option<Doubt> {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
-    use std::time::Duration;
 
     use super::*;
 

@@ -2,8 +2,8 @@
 //! permission bits of its outputs.
 //!
 //! Files that are usually of no use afterwards are not mentioned: those below `$TMPDIR`, beside
-//! inputs, in hidden folders, `__pycache__` and folders named `tmp`, and files with names of
-//! temporary files.
+//! inputs, in hidden folders, `__pycache__` and folders named `tmp`, files with names of temporary
+//! files, histories of interpreters, and links into the task's own folder.
 
 use std::collections::BTreeSet;
 use std::fs::{self, Metadata};
@@ -61,7 +61,9 @@ fn of_strays(
     staged: Option<&Staged>,
     outputs: &OutputPaths,
 ) -> Option<String> {
+    let home = task_folder.path();
     let mut search = Search {
+        home: fs::canonicalize(home).unwrap_or_else(|_| home.to_owned()),
         skipped: outputs
             .iter()
             .filter_map(|(_, path)| identity(path))
@@ -142,6 +144,8 @@ fn identity(path: &Path) -> Option<(u64, u64)> {
 }
 
 struct Search {
+    /// The task's own folder.
+    home: PathBuf,
     skipped: BTreeSet<(u64, u64)>,
     left: usize,
     found: Vec<String>,
@@ -163,7 +167,10 @@ impl Search {
                 if !is_usual_folder(&name) {
                     self.below(root, &path, is_given);
                 }
-            } else if meta.is_file() && !is_usual_file(&name) && !is_given(&path) {
+            } else if is_worth_telling(&meta, &path, &self.skipped, &self.home)
+                && !is_usual_file(&name)
+                && !is_given(&path)
+            {
                 let name = path.strip_prefix(root).unwrap_or(&path);
                 self.found.push(sunward_files::shown(name));
             }
@@ -171,18 +178,46 @@ impl Search {
     }
 }
 
+/// Whether something other than a folder holds or leads to data of its own. A link to an output or
+/// into the task's own folder does not: its target is kept, told on its own, or was given.
+fn is_worth_telling(
+    meta: &Metadata,
+    path: &Path,
+    skipped: &BTreeSet<(u64, u64)>,
+    home: &Path,
+) -> bool {
+    if !meta.is_symlink() {
+        return meta.is_file();
+    }
+    let leads_home = fs::canonicalize(path).is_ok_and(|target| target.starts_with(home));
+    !leads_home && identity(path).is_none_or(|target| !skipped.contains(&target))
+}
+
 fn is_usual_folder(name: &str) -> bool {
     name.starts_with('.') || matches!(name, "__pycache__" | "tmp" | "temp")
 }
 
-/// Whether a file is hidden, compiled Python, a plot that R writes by default, or named as
+/// Whether a file is compiled Python, written by a program on its own account, or named as
 /// temporary.
 fn is_usual_file(name: &str) -> bool {
     let ends = [".pyc", ".tmp", ".temp", "~"];
-    name.starts_with('.')
-        || name.starts_with("tmp.")
-        || name == "Rplots.pdf"
+    let ends_of_hidden = [".swp", ".lock", "_history"];
+    let own = [
+        "Rplots.pdf",
+        ".Rhistory",
+        ".RData",
+        ".DS_Store",
+        ".coverage",
+        ".lesshst",
+        ".viminfo",
+        ".wget-hsts",
+    ];
+    name.starts_with("tmp.")
+        || name.starts_with(".nfs")
+        || name.starts_with(".fuse_hidden")
+        || own.contains(&name)
         || ends.iter().any(|end| name.ends_with(end))
+        || name.starts_with('.') && ends_of_hidden.iter().any(|end| name.ends_with(end))
 }
 
 /// Lists the first few names, which are ready to be shown, and the number of the others. Returns
@@ -278,6 +313,27 @@ mod tests {
             }
             folders.leave(task_folder, false);
         }
+    }
+
+    #[test]
+    fn hidden_files_and_links_are_told_unless_they_lead_into_the_task_s_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut folders = TaskFolders::new(folder.path().join("slot"));
+        let task_folder = folders.enter().unwrap();
+        let out = task_folder.outputs().unwrap().to_owned();
+        let work = task_folder.work();
+        fs::write(work.join(".hidden"), "x").unwrap();
+        fs::write(out.join("o"), "x").unwrap();
+        let link = |to: &Path, name: &str| {
+            std::os::unix::fs::symlink(to, work.join(name)).unwrap();
+        };
+        link("/etc/hosts".as_ref(), "lnk");
+        link("/nowhere".as_ref(), "dangling");
+        link(&out.join("o"), "kept");
+        link(&work.join(".hidden"), "alias");
+        let outputs = vec![("o".to_owned(), out.join("o"))];
+        let told = of_strays("s", &task_folder, None, &outputs).unwrap();
+        assert!(told.contains(": .hidden, dangling, lnk;"), "{told}");
     }
 
     #[test]

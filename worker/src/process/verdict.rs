@@ -103,6 +103,8 @@ fn signalled(signal: i32, exit: &CommandExit, limit: Option<u64>, log: &Path) ->
         11 => " (SIGSEGV)",
         13 => " (SIGPIPE)",
         15 => " (SIGTERM)",
+        24 => " (SIGXCPU: it ran longer than `ulimit -t` allows)",
+        25 => " (SIGXFSZ: it wrote a larger file than `ulimit -f` allows)",
         _ => "",
     };
     Fault::new(

@@ -30,6 +30,12 @@ const HTML_QUOTES: [(&str, &str); 7] = [
 /// The forms of `'` inside a quoted word of a shell.
 const SHELL_QUOTES: [&str; 2] = ["'\\''", "'\"'\"'"];
 
+/// The characters that `printf %q` of bash puts a backslash before. Older versions leave the comma.
+const SHELL_SPECIAL: [&str; 2] = [" \t'\"\\|&;()<>!{}*[]?^$`,", " \t'\"\\|&;()<>!{}*[]?^$`"];
+
+/// The characters with a meaning between double quotes of a shell. Bash's `declare -p` escapes them.
+const IN_DOUBLE_QUOTES: &str = "\"\\$`";
+
 /// Which characters of a JSON string are escaped, beyond those that must be.
 #[derive(Clone, Copy)]
 struct Escapes {
@@ -57,6 +63,13 @@ pub(super) fn json(text: &str) -> Vec<Vec<u8>> {
             out.into_bytes()
         })
         .collect()
+}
+
+/// JSON strings in JSON strings: a program logs a request as JSON, and its text is JSON again.
+pub(super) fn json_in_json(text: &str) -> Vec<Vec<u8>> {
+    let inner = json(text).into_iter();
+    let texts = inner.filter_map(|form| String::from_utf8(form).ok());
+    texts.flat_map(|text| json(&text)).collect()
 }
 
 impl Escapes {
@@ -139,10 +152,102 @@ pub(super) fn html(text: &str) -> Vec<Vec<u8>> {
 
 /// Quoted for a shell, without the outer quotes.
 pub(super) fn shell(text: &str) -> Vec<Vec<u8>> {
-    SHELL_QUOTES
+    let quoted = SHELL_QUOTES
         .iter()
-        .map(|quote| text.replace('\'', quote).into_bytes())
-        .collect()
+        .map(|quote| text.replace('\'', quote).into_bytes());
+    let backslashed = SHELL_SPECIAL.iter().flat_map(|special| {
+        let plain = with_backslashes(text, special);
+        // These have a meaning at the begin of a word only.
+        let begin = text.starts_with(['~', '#']).then(|| format!("\\{plain}"));
+        std::iter::once(plain).chain(begin)
+    });
+    let in_double_quotes = std::iter::once(with_backslashes(text, IN_DOUBLE_QUOTES));
+    let others = backslashed.chain(in_double_quotes);
+    quoted.chain(others.map(String::into_bytes)).collect()
+}
+
+fn with_backslashes(text: &str, special: &str) -> String {
+    let mut out = String::new();
+    for letter in text.chars() {
+        if special.contains(letter) {
+            out.push('\\');
+        }
+        out.push(letter);
+    }
+    out
+}
+
+/// How characters beyond printable ASCII are escaped.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Beyond {
+    /// Bash: `\033`. Characters beyond ASCII stay as they are.
+    OctalOfControls,
+    /// Bash in the locale `C`.
+    Octal,
+    /// Python, Rust and others: `\x1b`. Characters beyond ASCII stay as they are.
+    HexOfControls,
+    /// The bytes of Python.
+    Hex,
+}
+
+/// Escaped with backslashes, as in `$'…'` of bash (`printf %q`, `declare -p`, `set`), and as Python
+/// and others show strings. Without the quotes.
+pub(super) fn escaped(text: &str) -> Vec<Vec<u8>> {
+    let mut forms = Vec::new();
+    for quotes in ["'", "\"", "'\"", ""] {
+        for beyond in [
+            Beyond::OctalOfControls,
+            Beyond::Octal,
+            Beyond::HexOfControls,
+            Beyond::Hex,
+        ] {
+            for escape in ["\\E", ""] {
+                forms.push(escaped_as(text, quotes, beyond, escape));
+            }
+        }
+    }
+    forms
+}
+
+/// `escape` is the name of the control character 27, if it has one.
+fn escaped_as(text: &str, quotes: &str, beyond: Beyond, escape: &str) -> Vec<u8> {
+    let mut out = String::new();
+    for letter in text.chars() {
+        let named = match letter {
+            '\n' => "\\n",
+            '\r' => "\\r",
+            '\t' => "\\t",
+            '\u{7}' => "\\a",
+            '\u{8}' => "\\b",
+            '\u{b}' => "\\v",
+            '\u{c}' => "\\f",
+            '\u{1b}' => escape,
+            '\\' => "\\\\",
+            _ => "",
+        };
+        if !named.is_empty() {
+            out.push_str(named);
+        } else if quotes.contains(letter) {
+            out.extend(['\\', letter]);
+        } else if is_kept(letter, beyond) {
+            out.push(letter);
+        } else {
+            for byte in letter.encode_utf8(&mut [0; 4]).bytes() {
+                out.push_str(&match beyond {
+                    Beyond::OctalOfControls | Beyond::Octal => format!("\\{byte:03o}"),
+                    Beyond::HexOfControls | Beyond::Hex => format!("\\x{byte:02x}"),
+                });
+            }
+        }
+    }
+    out.into_bytes()
+}
+
+fn is_kept(letter: char, beyond: Beyond) -> bool {
+    match letter.is_ascii() {
+        true => !letter.is_ascii_control(),
+        false => matches!(beyond, Beyond::OctalOfControls | Beyond::HexOfControls),
+    }
 }
 
 /// Hexadecimal digits of the bytes.

@@ -1,7 +1,7 @@
 //! `sunward show [RUN] STAGE.PORT`: shows the schema and rows of a table, or the files of another
 //! output.
 
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::DataType;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use clap::Args;
@@ -345,17 +345,35 @@ fn has_maps(data_type: &DataType) -> bool {
 
 fn cells(batch: &RecordBatch) -> anyhow::Result<Vec<Vec<String>>> {
     let options = FormatOptions::default().with_display_error(true);
-    let formatters = batch
-        .columns()
-        .iter()
-        .map(|column| ArrayFormatter::try_new(column.as_ref(), &options))
-        .collect::<Result<Vec<_>, _>>()?;
-    Ok((0..batch.num_rows())
-        .map(|row| {
-            formatters
-                .iter()
-                .map(|formatter| formatter.value(row).to_string())
-                .collect()
-        })
-        .collect())
+    let mut rows = vec![Vec::with_capacity(batch.num_columns()); batch.num_rows()];
+    for column in batch.columns() {
+        if is_moment(column.data_type()) {
+            for (row, cells) in rows.iter_mut().enumerate() {
+                cells.push(moment(column, row)?);
+            }
+            continue;
+        }
+        let formatter = ArrayFormatter::try_new(column.as_ref(), &options)?;
+        for (row, cells) in rows.iter_mut().enumerate() {
+            cells.push(formatter.value(row).to_string());
+        }
+    }
+    Ok(rows)
+}
+
+/// Whether values are shown as in `item` and in CSV.
+fn is_moment(data_type: &DataType) -> bool {
+    matches!(
+        data_type,
+        DataType::Timestamp(_, Some(_)) | DataType::Date64 | DataType::Float16
+    )
+}
+
+fn moment(column: &ArrayRef, row: usize) -> anyhow::Result<String> {
+    let value = sunward_data::value_at(column, row)?.to_json();
+    Ok(match value {
+        serde_json::Value::Null => String::new(),
+        serde_json::Value::String(text) => text,
+        other => other.to_string(),
+    })
 }

@@ -12,8 +12,9 @@ use sunward_core::{Dataset, DatasetKind, Digest, Hasher, PartRef};
 
 use crate::blob::no_file;
 use crate::error::DataError;
+use crate::file_bytes::digest_of;
+use crate::halt::Halt;
 use crate::mode::{is_executable, mend};
-use crate::part::map;
 use crate::store::{Durable, Store};
 pub(crate) use list::{HEADER, members};
 use list::{List, Listed};
@@ -174,8 +175,8 @@ pub fn path_digest(path: &Path) -> Result<Digest, DataError> {
         let mut entries = Vec::new();
         for entry in walk(path, &|| Ok(()))? {
             entries.push(listed(entry, &mut |path, _| {
-                let bytes = map(path)?;
-                Ok((Digest::of(&bytes), byte_count(&bytes), None))
+                let (digest, bytes) = digest_of(path, &Halt::default())?;
+                Ok((digest, bytes, None))
             })?);
         }
         let parts = Vec::new();
@@ -186,7 +187,7 @@ pub fn path_digest(path: &Path) -> Result<Digest, DataError> {
     }
     let executable = u8::from(is_executable(&found));
     Ok(Hasher::new("file")
-        .field("digest", &Digest::of(&map(path)?).0)
+        .field("digest", &digest_of(path, &Halt::default())?.0.0)
         .field("executable", &[executable])
         .finish())
 }

@@ -156,7 +156,7 @@ fn only_called(header: &Header, name: &str) -> Option<usize> {
 
 /// The variables that hold data: those of numbers that are not coordinates, bounds or cell measures
 /// of other variables.
-fn candidates(header: &Header) -> Vec<usize> {
+pub(super) fn candidates(header: &Header) -> Vec<usize> {
     let mut auxiliary: Vec<&str> = Vec::new();
     for variable in &header.variables {
         for attribute in [

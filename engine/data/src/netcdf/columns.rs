@@ -9,8 +9,10 @@ use arrow_schema::{DataType, Field, Schema, TimeUnit};
 use super::along::{Along, of_cells};
 use super::calendar::TimeUnits;
 use super::error::NetcdfError;
-use super::grid::{Coordinate, Grid, VALUE};
+use super::fill::{Fill, candidate};
+use super::grid::{Coordinate, GRID_KEY, Grid, VALUE};
 use super::header::{Attribute, Attributes, Kind};
+use super::plain::{NAME_KEY, TYPE_KEY};
 use super::tensor::Tensor;
 use super::time::{TIME, YEAR};
 
@@ -38,6 +40,8 @@ pub(super) struct Column {
     pub(super) attributes: Attributes,
     /// The fill value, which is written for a missing value.
     pub(super) missing: f64,
+    /// Whether the table has no grid. Then NaN is a value.
+    is_plain: bool,
     /// The units in which times are written. `None` for other columns.
     units: Option<TimeUnits>,
     /// If set, the values of the column are looked up here, and the result is written instead of
@@ -51,15 +55,21 @@ pub(super) fn columns(
     grid: &Grid,
     path: &str,
 ) -> Result<Vec<Column>, NetcdfError> {
-    let has_time = schema.field_with_name(TIME).is_ok();
+    // Without a grid, `year` is a column like any other.
+    let is_plain = !schema.metadata().contains_key(GRID_KEY);
+    let has_time = !is_plain && schema.field_with_name(TIME).is_ok();
     let mut columns: Vec<Column> = Vec::new();
     for field in schema.fields() {
         if has_time && field.name() == YEAR {
             continue;
         }
         let mut column = Column::of(field, grid, path)?;
+        column.is_plain = is_plain;
         while columns.iter().any(|c| c.file_name == column.file_name) {
             column.file_name.push('_');
+        }
+        if is_plain {
+            column.tell_type(field);
         }
         columns.push(column);
     }
@@ -152,6 +162,7 @@ impl Column {
             row_length: width,
             attributes: Attributes::default(),
             missing: f64::NAN,
+            is_plain: false,
             units: self.units,
             along: Some(along),
         }
@@ -206,11 +217,43 @@ impl Column {
             dims,
             attributes: Attributes::default(),
             missing: f64::NAN,
+            is_plain: false,
             units: None,
             along: None,
         };
         column.describe(field, grid, number);
         Ok(column)
+    }
+
+    /// Adds the attributes from which the column is read back as it was.
+    fn tell_type(&mut self, field: &Field) {
+        let number = match field.data_type() {
+            DataType::FixedSizeList(item, _) => item.data_type(),
+            other => other,
+        };
+        let mut add = |key: &str, text: String| {
+            let attribute = (key.to_owned(), Attribute::Text(text));
+            self.attributes.0.push(attribute);
+        };
+        add(TYPE_KEY, number.to_string());
+        if self.file_name != self.name {
+            add(NAME_KEY, self.name.clone());
+        }
+        let fill = candidate(self.kind, 0);
+        for (key, value) in &mut self.attributes.0 {
+            if key == "_FillValue" {
+                *value = Attribute::Numbers(self.kind, vec![fill]);
+                self.missing = fill;
+            }
+        }
+    }
+
+    /// Finds a fill value for the column that none of its values has. `None` if every number of its
+    /// type differs from the usual one, or it has no fill value.
+    pub(super) fn fill(&self) -> Option<Fill> {
+        let is_told = self.attributes.get("_FillValue").is_some();
+        let is_number = self.is_plain && self.units.is_none() && self.along.is_none();
+        (is_told && is_number && self.dims.is_empty()).then(|| Fill::new(self.kind))
     }
 
     fn describe(&mut self, field: &Field, grid: &Grid, number: &DataType) {
@@ -321,7 +364,14 @@ impl Column {
         refuse_what_is_not_exact(&flat).map_err(refuse)?;
         let numbers = cast(&flat, &DataType::Float64).map_err(|e| refuse(e.to_string()))?;
         let numbers = numbers.as_primitive::<Float64Type>();
-        let known = |value: f64| if value.is_nan() { self.missing } else { value };
+        let is_missing = |value: f64| value.is_nan() && !self.is_plain;
+        let known = |value: f64| {
+            if is_missing(value) {
+                self.missing
+            } else {
+                value
+            }
+        };
         let numbers = numbers
             .iter()
             .map(|value| value.map_or(self.missing, known))

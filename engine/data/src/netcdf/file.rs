@@ -65,7 +65,7 @@ impl NetcdfFile {
             .saturating_mul(EXPANSION)
             .clamp(LEAST_LIMIT_BYTES, MOST_LIMIT_BYTES);
         let (file, header) = guarded(path, &start, || {
-            let file = open_by_ranges_or_map(source, limit_bytes)?;
+            let file = open_by_ranges_or_copy(source, limit_bytes)?;
             let mut header = Header::default();
             add_group(&mut header, file.root_group()?, "", 0)?;
             Ok((file, header))
@@ -212,8 +212,9 @@ impl std::fmt::Debug for NetcdfFile {
 }
 
 /// Opens a file that is read in ranges. The crate then requires the header of a classic file to be
-/// in the first 64 KiB. If the header is longer, the file is mapped.
-fn open_by_ranges_or_map(source: File, limit_bytes: u64) -> Result<NcFile, Error> {
+/// in the first 64 KiB. If the header is longer, a private copy is mapped: the file itself may get
+/// shorter, which would end the process.
+fn open_by_ranges_or_copy(source: File, limit_bytes: u64) -> Result<NcFile, Error> {
     let options = || NcOpenOptions {
         chunk_cache_bytes: CHUNK_CACHE_BYTES,
         max_read_bytes: usize::try_from(limit_bytes).unwrap_or(usize::MAX),
@@ -222,12 +223,20 @@ fn open_by_ranges_or_map(source: File, limit_bytes: u64) -> Result<NcFile, Error
     let storage = FileStorage::from_file(source.try_clone()?)?;
     match NcFile::from_storage_with_options(Arc::new(storage), options()) {
         Err(Error::InvalidData(_)) => {
-            // This path names the open file, even if its original path now names another one.
-            let path = format!("/proc/self/fd/{}", source.as_raw_fd());
+            let copy = private_copy(source)?;
+            let path = format!("/proc/self/fd/{}", copy.as_raw_fd());
             NcFile::open_with_options(path, options())
         }
         other => other,
     }
+}
+
+/// A copy of a file that nobody else can name.
+fn private_copy(mut source: File) -> std::io::Result<File> {
+    let mut copy = tempfile::tempfile()?;
+    source.rewind()?;
+    std::io::copy(&mut source, &mut copy)?;
+    Ok(copy)
 }
 
 /// Calls the crate and converts a panic to an error. `start` are the first bytes of the file, if it

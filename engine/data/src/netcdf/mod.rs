@@ -52,6 +52,13 @@
 //! has them and they are contiguous. A kernel that changes the grid writes the changed object. It
 //! must preserve keys that it does not know.
 //!
+//! # Other tables
+//!
+//! A table without a grid is written as one variable per column, along the unlimited dimension. The
+//! attribute `sunward_type` names the type of the column, so that it is read back as it was. A null
+//! becomes a fill value that no value of the column has, and NaN stays NaN. Files of other programs
+//! with several variables along one dimension are read as such tables too.
+//!
 //! The storage of a tensor is a `FixedSizeList`. As in other Arrow implementations, its child is
 //! named `item` and is nullable, but never holds a null.
 
@@ -63,6 +70,7 @@ mod draft;
 mod encode;
 mod error;
 mod file;
+mod fill;
 mod grid;
 mod header;
 mod history;
@@ -70,6 +78,7 @@ mod hyperslab;
 mod join;
 mod layout;
 mod packing;
+mod plain;
 mod reader;
 mod tensor;
 mod time;
@@ -84,10 +93,49 @@ use arrow_schema::SchemaRef;
 use sunward_files::open_regular;
 use sunward_workflows::model::GridRows;
 
+use self::file::NetcdfFile;
+use self::plain::PlainReader;
+
 pub use error::NetcdfError;
 pub use grid::{Coordinate, GRID_KEY, Grid, Squeezed, TimeAxis};
 pub(crate) use join::{First, has_bounds, in_units_of, with_all_bounds};
 pub use reader::GridReader;
+
+/// An open file: its columns, the number of rows, and its batches.
+pub(crate) struct Table {
+    pub(crate) schema: SchemaRef,
+    pub(crate) rows: u64,
+    pub(crate) batches: Box<dyn Iterator<Item = Result<RecordBatch, NetcdfError>>>,
+}
+
+/// Opens a file as a table: of a variable, as [`read`] does, or of all variables along one dimension
+/// if none is named.
+pub(crate) fn open(
+    source: File,
+    path: &str,
+    variable: Option<&str>,
+    rows: GridRows,
+) -> Result<Table, NetcdfError> {
+    let mut file = NetcdfFile::new(source, path)?;
+    if variable.is_none() && rows == GridRows::Time {
+        file = match PlainReader::of(file)? {
+            Ok(reader) => {
+                return Ok(Table {
+                    schema: reader.schema(),
+                    rows: reader.rows(),
+                    batches: Box::new(reader),
+                });
+            }
+            Err(file) => file,
+        };
+    }
+    let reader = GridReader::of(file, variable, rows)?;
+    Ok(Table {
+        schema: reader.schema(),
+        rows: reader.rows(),
+        batches: Box::new(reader),
+    })
+}
 
 /// Opens a variable of a NetCDF file as a gridded table. Returns its schema, and an iterator that
 /// reads its batches of a few megabytes each. Without a name, the file must have a single data

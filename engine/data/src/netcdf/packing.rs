@@ -55,6 +55,30 @@ impl Packing {
         }
     }
 
+    /// Converts stored numbers to values. A missing value is `None`, and NaN is a value unless the
+    /// file says that it stands for a missing one.
+    pub(super) fn values(&self, stored: Vec<f64>) -> Vec<Option<f64>> {
+        let is_plain = self.scale == 1.0 && self.offset == 0.0;
+        let value = |stored: f64| {
+            let value = if stored < 0.0 {
+                stored + self.wrap
+            } else {
+                stored
+            };
+            let is_fill = |fill: &f64| *fill == value || fill.is_nan() && value.is_nan();
+            let is_outside = value < self.valid.0 || value > self.valid.1;
+            let is_missing = is_outside || self.missing.iter().any(is_fill);
+            // Adding nothing would lose the sign of zero.
+            let unpacked = if is_plain {
+                value
+            } else {
+                value * self.scale + self.offset
+            };
+            (!is_missing).then_some(unpacked)
+        };
+        stored.into_iter().map(value).collect()
+    }
+
     /// Converts stored numbers to values in place. Missing values become NaN.
     pub(super) fn unpack(&self, values: &mut [f64]) {
         for value in values {

@@ -44,11 +44,19 @@ impl GridReader {
         variable: Option<&str>,
         rows: GridRows,
     ) -> Result<Self, NetcdfError> {
-        let file = NetcdfFile::new(source, path)?;
-        let index = choose(&file.header, variable, path)?;
+        Self::of(NetcdfFile::new(source, path)?, variable, rows)
+    }
+
+    /// Plans the table for a variable of an open file.
+    pub(super) fn of(
+        file: NetcdfFile,
+        variable: Option<&str>,
+        rows: GridRows,
+    ) -> Result<Self, NetcdfError> {
+        let index = choose(&file.header, variable, &file.path)?;
         let layout = LayingOut::new(&file).layout(index, rows)?;
         let schema = schema(&layout, rows).map_err(|source| NetcdfError::Arrow {
-            path: path.to_owned(),
+            path: file.path.clone(),
             source,
         })?;
         Ok(Self {

@@ -13,8 +13,9 @@ use super::columns::{Column, columns};
 use super::draft::Drafting;
 use super::encode::{Places, Plan, put_values};
 use super::error::NetcdfError;
+use super::fill::Fill;
 use super::grid::{GRID_KEY, Grid};
-use super::header::Kind;
+use super::header::{Attribute, Kind};
 use super::hyperslab::to_u64;
 
 /// The most bytes of a fixed variable, or of a variable's record. The format cannot describe larger
@@ -31,6 +32,8 @@ pub(super) struct Writing<'a, W> {
     plan: Plan,
     places: Places,
     columns: Vec<Column>,
+    /// What may become the fill value of each column.
+    fills: Vec<Option<Fill>>,
     /// The number of cells, if rows are cells of a grid. Otherwise rows are records.
     grid_cells: Option<u64>,
 }
@@ -61,6 +64,7 @@ impl<'a, W: Write + Seek> Writing<'a, W> {
             path,
             plan,
             places,
+            fills: columns.iter().map(Column::fill).collect(),
             columns,
             grid_cells,
         };
@@ -135,6 +139,14 @@ impl<'a, W: Write + Seek> Writing<'a, W> {
             .iter()
             .map(|c| Ok((c.kind, c.row_length, c.values(batch, self.path)?)))
             .collect::<Result<_, NetcdfError>>()?;
+        let written = self.columns.iter().zip(&rows);
+        for (fill, (column, (_, _, values))) in self.fills.iter_mut().zip(written) {
+            if let Some(fill) = fill
+                && let Some(array) = batch.column_by_name(&column.name)
+            {
+                fill.add(array, values, first);
+            }
+        }
         let start = self
             .records_begin()
             .saturating_add(first.saturating_mul(self.places.record_stride));
@@ -210,6 +222,36 @@ impl<'a, W: Write + Seek> Writing<'a, W> {
         Ok(())
     }
 
+    /// Replaces fill values that turned out to be values.
+    fn replace_fills(&mut self) -> Result<(), NetcdfError> {
+        for (column, fill) in self.columns.clone().iter().zip(self.fills.clone()) {
+            let Some(fill) = fill else { continue };
+            let other = fill.other().map_err(|what| NetcdfError::Column {
+                path: self.path.to_owned(),
+                column: column.name.clone(),
+                what: what.to_owned(),
+            })?;
+            let mut variables = self.plan.variables.iter_mut().zip(&self.places.begins);
+            let found = variables.find(|(variable, _)| variable.name == column.file_name);
+            let Some((other, (variable, begin))) = other.zip(found) else {
+                continue;
+            };
+            let begin = *begin;
+            for (key, value) in &mut variable.attributes.0 {
+                if key == "_FillValue" {
+                    *value = Attribute::Numbers(column.kind, vec![other]);
+                }
+            }
+            let mut bytes = Vec::new();
+            put_values(&mut bytes, column.kind, &[other]);
+            for row in fill.nulls() {
+                self.put_at(begin + row * self.places.record_stride, &bytes)?;
+            }
+        }
+        let header = self.plan.header(0, &self.places.begins);
+        self.put_at(0, &header)
+    }
+
     /// Writes the number of records. Until then, the file states that it has none.
     pub(super) fn finish(mut self, rows: u64) -> Result<(), NetcdfError> {
         if self.grid_cells.is_none() {
@@ -220,6 +262,7 @@ impl<'a, W: Write + Seek> Writing<'a, W> {
                     "{rows} rows are more than the format can count; write Arrow or Parquet"
                 ),
             })?;
+            self.replace_fills()?;
             self.put_at(4, &records.to_be_bytes())?;
         }
         self.out.flush().map_err(|e| self.io(e))

@@ -15,7 +15,7 @@ use super::{
 use crate::error::DataError;
 use crate::foreign;
 use crate::gather::column_indices;
-use crate::netcdf::GridReader;
+use crate::netcdf;
 use crate::part::Part;
 
 /// Text files of at most this many bytes are read completely, so that types and numbers of rows are
@@ -136,6 +136,6 @@ fn netcdf(path: &Path, options: &SourceOptions) -> Result<(Schema, Option<u64>),
     let file = open_regular(path).map_err(DataError::io("open", path))?;
     let name = sunward_files::shown(path);
     let variable = options.variable.as_deref();
-    let reader = GridReader::new(file, &name, variable, options.rows)?;
-    Ok((reader.schema().as_ref().clone(), Some(reader.rows())))
+    let table = netcdf::open(file, &name, variable, options.rows)?;
+    Ok((table.schema.as_ref().clone(), Some(table.rows)))
 }

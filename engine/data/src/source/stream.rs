@@ -1,22 +1,29 @@
 //! Reads Arrow IPC streams. Each message states its length, and the reader allocates that much
 //! memory. So all messages are compared with the size of the file before any is read.
 
-use std::io::{Cursor, Read as _};
+use std::io::{self, Read as _};
 use std::path::Path;
+use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use arrow::buffer::Buffer;
-use arrow::ipc::reader::StreamReader;
+use arrow::ipc::convert::try_fb_to_schema;
+use arrow::ipc::reader::StreamDecoder;
 use arrow::ipc::root_as_message;
-use bytes::Bytes;
+use arrow_schema::{Schema, SchemaRef};
 use sunward_files::open_regular;
 
 use super::no_arrow;
 use crate::error::DataError;
+use crate::file_bytes::{self, FileBytes};
 use crate::foreign;
-use crate::part::{map_bytes, refuse_expansion};
+use crate::part::refuse_expansion;
 
 /// The first bytes of each message of a stream.
 const MARKER: [u8; 4] = [0xff; 4];
+
+/// The message that ends a stream.
+const END: [u8; 8] = [0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0];
 
 /// Whether a file is a stream rather than an Arrow file.
 pub(super) fn is_stream(path: &Path) -> Result<bool, DataError> {
@@ -27,63 +34,158 @@ pub(super) fn is_stream(path: &Path) -> Result<bool, DataError> {
     Ok(head == MARKER)
 }
 
-/// Opens a stream.
-pub(super) fn open(path: &Path) -> Result<StreamReader<Cursor<Bytes>>, DataError> {
-    let bytes = map_bytes(path)?;
-    let messages = || require_inside(&Buffer::from(bytes.clone()));
-    foreign::guarded(path, "Arrow IPC stream", messages)?.map_err(|why| no_arrow(path, why))?;
-    let open = || StreamReader::try_new(Cursor::new(bytes.clone()), None);
-    foreign::guarded(path, "Arrow IPC stream", open)?
-        .map_err(|error| no_arrow(path, error.to_string()))
+/// An open stream: its schema, and its batches.
+pub(super) struct Stream {
+    file: FileBytes,
+    /// The byte at which the next message begins.
+    at: u64,
+    /// What is left of the message before.
+    rest: Buffer,
+    decoder: StreamDecoder,
+    schema: SchemaRef,
+    has_ended: bool,
 }
 
-/// Refuses messages that extend beyond the file, and compressed buffers whose stated size is more
-/// than a file of this size may expand to.
-fn require_inside(buffer: &Buffer) -> Result<(), String> {
-    let mut at = 0_usize;
-    while let Some((begin, length)) = message_at(buffer, at) {
-        let fault = || format!("the message at byte {at} is longer than the file");
-        if length == 0 {
-            return Ok(());
+/// Opens a stream. All its messages are looked at.
+pub(super) fn open(path: &Path) -> Result<Stream, DataError> {
+    let file = FileBytes::open(path)?;
+    let open = || Stream::open(file);
+    foreign::guarded(path, "Arrow IPC stream", open)?.map_err(|why| no_arrow(path, why))
+}
+
+impl Stream {
+    fn open(file: FileBytes) -> Result<Self, String> {
+        let schema = Arc::new(schema_of(&file)?);
+        let mut at = 0;
+        while let Some(message) = Message::at(&file, at)? {
+            at = message.end;
         }
-        let end = begin.checked_add(length).ok_or_else(fault)?;
-        let metadata = buffer.get(begin..end).ok_or_else(fault)?;
-        let message = root_as_message(metadata)
+        Ok(Self {
+            file,
+            at: 0,
+            rest: Buffer::default(),
+            decoder: StreamDecoder::new(),
+            schema,
+            has_ended: false,
+        })
+    }
+
+    pub(super) fn schema(&self) -> SchemaRef {
+        SchemaRef::clone(&self.schema)
+    }
+
+    /// Decodes one message. Its lengths are checked again, because the file may be another now.
+    fn step(&mut self) -> Result<Option<RecordBatch>, String> {
+        if self.rest.is_empty() {
+            self.rest = match Message::at(&self.file, self.at)? {
+                Some(message) => {
+                    let bytes = message.whole(&self.file, self.at)?;
+                    self.at = message.end;
+                    bytes
+                }
+                // The decoder gives a message without a body only once more bytes follow.
+                None => {
+                    self.has_ended = true;
+                    Buffer::from(&END)
+                }
+            };
+        }
+        let batch = self.decoder.decode(&mut self.rest);
+        batch.map_err(|error| error.to_string())
+    }
+}
+
+/// The schema in the first message.
+fn schema_of(file: &FileBytes) -> Result<Schema, String> {
+    let found = metadata_at(file, 0)?.filter(|(_, length)| *length > 0);
+    let (begin, length) = found.ok_or("it has no schema")?;
+    let metadata = file
+        .read(begin, length)
+        .map_err(|_| "the message at byte 0 is longer than the file")?;
+    let message = root_as_message(&metadata)
+        .map_err(|error| format!("the message at byte 0 is invalid ({error})"))?;
+    let schema = message
+        .header_as_schema()
+        .ok_or("it does not begin with a schema")?;
+    try_fb_to_schema(schema).map_err(|error| format!("its schema is invalid ({error})"))
+}
+
+impl Iterator for Stream {
+    type Item = Result<RecordBatch, String>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while !self.has_ended {
+            let batch = self.step().transpose();
+            self.has_ended |= matches!(batch, Some(Err(_)));
+            if batch.is_some() {
+                return batch;
+            }
+        }
+        None
+    }
+}
+
+/// The place of a message in the file.
+struct Message {
+    end: u64,
+}
+
+impl Message {
+    /// The message at byte `at`. `None` at the end of the stream. Refuses a message that extends
+    /// beyond the file, and one whose packed buffers claim too many bytes.
+    fn at(file: &FileBytes, at: u64) -> Result<Option<Self>, String> {
+        let fault = || format!("the message at byte {at} is longer than the file");
+        let Some((begin, length)) = metadata_at(file, at)? else {
+            return Ok(None);
+        };
+        if length == 0 {
+            return Ok(None);
+        }
+        let metadata = file.read(begin, length).map_err(|_| fault())?;
+        let message = root_as_message(&metadata)
             .map_err(|error| format!("the message at byte {at} is invalid ({error})"))?;
-        let body = usize::try_from(message.bodyLength()).map_err(|_| fault())?;
-        let next = end.checked_add(body).ok_or_else(fault)?;
-        let body = buffer.get(end..next).ok_or_else(fault)?;
+        let body_at = begin + u64::try_from(length).unwrap_or(0);
+        let body = u64::try_from(message.bodyLength()).map_err(|_| fault())?;
+        let end = body_at.checked_add(body).ok_or_else(fault)?;
         // The size of a block's metadata has 32 bits in Arrow.
-        if i32::try_from(end - at).is_err() {
+        if end > file.length() || i32::try_from(body_at - at).is_err() {
             return Err(fault());
         }
-        refuse_expansion(&message, body, buffer.len())?;
-        at = next;
+        let number = |at: u64| file.word(body_at.checked_add(at)?);
+        refuse_expansion(&message, number, file.length())?;
+        Ok(Some(Self { end }))
     }
-    Ok(())
+
+    /// The bytes of the message, which begins at byte `at`.
+    fn whole(&self, file: &FileBytes, at: u64) -> Result<Buffer, String> {
+        let length = usize::try_from(self.end - at).unwrap_or(usize::MAX);
+        file.read(at, length)
+            .map_err(|error| file_bytes::fault(&error))
+    }
 }
 
 /// The offset and the length of the metadata of the message at byte `at`. `None` at the end of the
 /// file.
-fn message_at(buffer: &Buffer, at: usize) -> Option<(usize, usize)> {
-    let word =
-        |at: usize| -> Option<[u8; 4]> { buffer.get(at..at.checked_add(4)?)?.try_into().ok() };
-    let first = word(at)?;
-    let (length, begin) = match first == MARKER {
-        true => (word(at + 4)?, at + 8),
+fn metadata_at(file: &FileBytes, at: u64) -> Result<Option<(u64, usize)>, String> {
+    let first: [u8; 4] = match file.word(at) {
+        Some(first) => first,
+        None if at.saturating_add(4) > file.length() => return Ok(None),
+        None => return Err(file_bytes::fault(&io::ErrorKind::UnexpectedEof.into())),
+    };
+    let (length, begin) = match (first == MARKER, file.word(at + 4)) {
+        (true, Some(length)) => (length, at + 8),
+        (true, None) => return Ok(None),
         // Arrow versions before 0.15 write no marker.
-        false => (first, at + 4),
+        (false, _) => (first, at + 4),
     };
     // A negative length becomes one that no file can hold.
     let length = usize::try_from(i32::from_le_bytes(length)).unwrap_or(usize::MAX);
-    Some((begin, length))
+    Ok(Some((begin, length)))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use arrow::array::{Int64Array, RecordBatch, StringArray};
+    use arrow::array::{Int64Array, StringArray};
     use arrow::ipc::CompressionType;
     use arrow::ipc::writer::{IpcWriteOptions, StreamWriter};
 
@@ -123,6 +225,17 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_stream_that_gets_shorter_while_it_is_read_is_an_error() {
+        let whole = stream(false);
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), &whole).unwrap();
+        let reader = open(file.path()).unwrap();
+        file.as_file().set_len(100).unwrap();
+        let read: Vec<_> = reader.collect();
+        assert!(matches!(read.as_slice(), [Err(_)]), "{read:?}");
     }
 
     #[test]

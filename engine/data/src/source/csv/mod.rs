@@ -1,9 +1,12 @@
 //! Reads CSV and TSV files: a header, then rows. A column is read as text if numbers would lose
 //! what was written.
 
+mod binary;
 mod cells;
 mod infer;
 mod quotes;
+mod separated;
+mod stray;
 mod text;
 
 use std::collections::BTreeSet;
@@ -17,6 +20,8 @@ use sunward_workflows::model::CsvOptions;
 
 use self::cells::Columns;
 use self::infer::Guess;
+use self::separated::{Separated, is_sep_line};
+use self::stray::Strays;
 use super::{Opened, batches};
 use crate::error::DataError;
 use crate::halt::Halt;
@@ -31,7 +36,7 @@ const ROW_BYTES: usize = 512 << 20;
 
 pub(in crate::source) use text::open as open_text;
 
-type Source = Reader<Box<dyn std::io::Read>>;
+type Source = Reader<Strays<Box<dyn std::io::Read>>>;
 
 /// The delimiter of a file, and the options for reading it.
 #[derive(Clone, Debug)]
@@ -64,8 +69,16 @@ impl Layout {
         Ok(ReaderBuilder::new()
             .has_headers(false)
             .delimiter(self.delimiter)
-            .comment(self.options.comment.and_then(|c| u8::try_from(c).ok()))
-            .from_reader(text::open(path, &self.halt)?))
+            .comment(self.comment())
+            .from_reader(Strays::new(
+                text::open(path, &self.halt)?,
+                self.delimiter,
+                self.comment(),
+            )))
+    }
+
+    fn comment(&self) -> Option<u8> {
+        self.options.comment.and_then(|c| u8::try_from(c).ok())
     }
 
     fn is_null(&self, cell: &str) -> bool {
@@ -203,13 +216,26 @@ fn guess(
             "a table without rows still needs a line of column names",
         ));
     };
+    if header.get(0).is_some_and(is_sep_line) {
+        return Err(fault(
+            path,
+            "its first line tells a spreadsheet program the separator (`sep=…`)".into(),
+            "delete that line, and write `delimiter:` at the input if it is not a comma",
+        ));
+    }
     let names = names(path, header, line)?;
+    let is_open_question = names.len() == 1 && layout.options.delimiter.is_none();
+    let mut separated = match header.get(0).filter(|_| is_open_question) {
+        Some(header) => Separated::new(header, layout.delimiter),
+        None => Separated::new(&[], layout.delimiter),
+    };
     guesses.resize(names.len().max(guesses.len()), Guess::default());
     let mut seen = 0;
     while limit.is_none_or(|limit| seen < limit) {
         let Some((record, line)) = rows.next()? else {
             break;
         };
+        separated.add(record.get(0).unwrap_or_default());
         for (at, (guess, cell)) in guesses.iter_mut().zip(record).enumerate() {
             let cell = utf8(path, cell, line, at)?;
             if !layout.is_null(cell) {
@@ -218,7 +244,22 @@ fn guess(
         }
         seen += 1;
     }
+    if let Some(by) = separated.by() {
+        return Err(one_column(path, by, layout.delimiter));
+    }
     Ok((names, seen))
+}
+
+/// The error of a table whose columns are separated by another character.
+fn one_column(path: &Path, by: char, delimiter: u8) -> DataError {
+    let (by, own) = (by.escape_default(), delimiter.escape_ascii());
+    fault(
+        path,
+        format!("it has one column, and '{by}' is equally often in every line"),
+        &format!(
+            "write `delimiter: \"{by}\"` at the input, or `delimiter: \"{own}\"` if it is one column; an output of a command is separated by commas"
+        ),
+    )
 }
 
 fn names(path: &Path, header: &ByteRecord, line: u64) -> Result<Vec<String>, DataError> {

@@ -6,6 +6,8 @@ use std::path::Path;
 use flate2::bufread::MultiGzDecoder;
 use sunward_files::open_regular;
 
+use super::binary;
+use super::stray::Stray;
 use crate::error::DataError;
 use crate::halt::{Halt, was_stopped};
 
@@ -37,6 +39,13 @@ pub(super) fn unreadable(path: &Path) -> impl FnOnce(io::Error) -> DataError {
         if was_stopped(&error) {
             return DataError::Stopped;
         }
+        if let Some(stray) = error
+            .get_ref()
+            .and_then(|cause| cause.downcast_ref::<Stray>())
+        {
+            let hint = "put the quotes around the whole cell, and write a quote inside it twice";
+            return super::fault(path, stray.to_string(), hint);
+        }
         if error.raw_os_error().is_some() {
             return DataError::io("read", path)(error);
         }
@@ -50,11 +59,12 @@ pub(super) fn unreadable(path: &Path) -> impl FnOnce(io::Error) -> DataError {
 
 fn unmarked(path: &Path, source: impl Read + 'static) -> Result<Box<dyn Read>, DataError> {
     let mut source = BufReader::with_capacity(BUFFER_BYTES, source);
-    let marked = source
-        .fill_buf()
-        .map_err(unreadable(path))?
-        .starts_with(&BYTE_ORDER_MARK);
-    if marked {
+    let begin = source.fill_buf().map_err(unreadable(path))?;
+    if let Some(kind) = binary::kind(begin) {
+        let found = format!("it is {kind}");
+        return Err(super::fault(path, found, binary::remedy(kind)));
+    }
+    if begin.starts_with(&BYTE_ORDER_MARK) {
         source.consume(BYTE_ORDER_MARK.len());
     }
     Ok(Box::new(Lines {
