@@ -186,7 +186,7 @@ fn options_and_settings_are_refused_in_plain_words() {
         (&["-j", "many"][..], "expected a whole number, such as 4"),
         (&["-j", ""], "expected a whole number, such as 4"),
         (&["-j", "99999999999999999999"], "the number is too large"),
-        (&["-j", "0"], "0 is not a number of at least 1"),
+        (&["-j", "0"], "0 is less than 1; expected 1 or more"),
         (&["--transfer-kwh-per-gb", "x"], "expected a number"),
     ] {
         let mut all = vec!["run", "workflow.yaml"];

@@ -186,7 +186,7 @@ impl View for GridView {
             _ => String::new(),
         };
         page.line(format!(
-            "gCO2e/kWh{only}; cleanest: of the next 24 hours, between the figures of 80 % in four cases of five; error: the expected error of the forecast"
+            "gCO2e/kWh{only}; cleanest: of the next 24 hours; 80 %: where that hour's figure lies in four cases of five; error: the expected error of the forecast"
         ));
         if bases.len() > 1 {
             for basis in &bases {
