@@ -3,6 +3,15 @@
 //! The commands of a block `sh setup` make the files for the next workflow. A block `yaml` that
 //! has a name is a workflow, which runs; `yaml check` is only checked. The commands of a block
 //! `sh then` run after it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::allow_attributes,
+    missing_docs,
+    reason = "tests"
+)]
+
 mod scene;
 
 use std::process::Command;

@@ -29,7 +29,7 @@ fn state_basis(scene: &Scene, zone: &str, basis: &str) {
     let name = format!("grid/{zone}.csv");
     let text = scene.text(&name);
     let mut lines = text.lines();
-    let header = format!("{},basis\n", lines.next().unwrap());
+    let header = format!("{},basis\n", lines.next().unwrap_or_default());
     let rows = lines.map(|row| format!("{row},{basis}\n"));
     scene.file(&name, header + &rows.collect::<String>());
 }

@@ -127,7 +127,8 @@ pub struct Forecaster {
 #[derive(Debug, Default)]
 struct Fits {
     models: BTreeMap<(String, usize), Arc<Model>>,
-    ranges: BTreeMap<(String, usize), Option<Arc<Ranges>>>,
+    /// Apart from those of forecasts that used prices.
+    ranges: BTreeMap<(String, usize, bool), Option<Arc<Ranges>>>,
 }
 
 impl Forecaster {
@@ -168,7 +169,7 @@ impl Forecaster {
         let sight = Sight::new(&model, (trace, market.as_ref()), (known, now), 0..ahead)?;
         let figures = sight.figures.iter().copied();
         let (mg_per_kwh, error_permille): (Vec<u32>, Vec<u16>) = figures.unzip();
-        let ranges = self.ranges(trace, market.as_ref(), week);
+        let ranges = self.ranges(trace, market.as_ref(), week, sight.has_prices);
         let intervals = match &ranges {
             Some(ranges) => {
                 let bounds = (0..ahead).zip(&mg_per_kwh).map(|(step, value)| {
@@ -214,25 +215,39 @@ impl Forecaster {
         Some(model)
     }
 
-    /// The intervals of a week's forecasts: quantiles of the errors of forecasts before it.
-    fn ranges(&self, trace: &Trace, market: Option<&Market>, week: usize) -> Option<Arc<Ranges>> {
-        let key = (trace.zone.clone(), week);
+    /// The intervals of a week's forecasts: quantiles of the errors of forecasts before it that were
+    /// made likewise, with prices or without.
+    fn ranges(
+        &self,
+        trace: &Trace,
+        market: Option<&Market>,
+        week: usize,
+        has_prices: bool,
+    ) -> Option<Arc<Ranges>> {
+        let key = (trace.zone.clone(), week, has_prices);
         let lock = || self.fits.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(ranges) = lock().ranges.get(&key) {
             return ranges.clone();
         }
-        let errors = self.errors(trace, market, before(trace, week)?);
+        let errors = self.errors(trace, market, before(trace, week)?, has_prices);
         let ranges = errors.and_then(|errors| Ranges::of(&errors)).map(Arc::new);
         let mut fits = lock();
         let is_other = |zone: &String, at: usize| *zone != trace.zone || at + 1 >= week;
-        fits.ranges.retain(|(zone, at), _| is_other(zone, *at));
+        fits.ranges.retain(|(zone, at, _), _| is_other(zone, *at));
         fits.ranges.insert(key, ranges.clone());
         ranges
     }
 
     /// The errors of forecasts that were made in the weeks before an hour, of hours that had ended
     /// by then. Each is by a model that was fitted before it.
-    fn errors(&self, trace: &Trace, market: Option<&Market>, until: usize) -> Option<Vec<Errors>> {
+    fn errors(
+        &self,
+        trace: &Trace,
+        market: Option<&Market>,
+        until: usize,
+        has_prices: bool,
+    ) -> Option<Vec<Errors>> {
+        let market_seen = market.filter(|_| has_prices);
         let first_h = usize::try_from(trace.first.0 / HOUR_MS).ok()?;
         let mut errors: Vec<Errors> = LEADS.map(|_| Vec::new()).to_vec();
         for known in (until.saturating_sub(JUDGED_H)..until).step_by(JUDGED_EVERY_H) {
@@ -243,7 +258,7 @@ impl Forecaster {
             let model = self.model(trace, market, week)?;
             let ended = (known, trace.ended(known));
             let leads = LEADS.into_iter().filter(|lead| known + lead < until);
-            let Some(sight) = Sight::new(&model, (trace, market), ended, leads) else {
+            let Some(sight) = Sight::new(&model, (trace, market_seen), ended, leads) else {
                 continue;
             };
             for ((lead, (value, _)), errors) in LEADS.iter().zip(&sight.figures).zip(&mut errors) {
