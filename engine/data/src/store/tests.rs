@@ -1,3 +1,5 @@
+//! Damage of parts, and what heals it.
+
 use std::os::unix::fs::symlink;
 
 use sunward_core::Blame;

@@ -1,3 +1,5 @@
+//! What the environment may say of an object store, and what is refused.
+
 use std::os::unix::ffi::OsStringExt as _;
 
 use super::*;
