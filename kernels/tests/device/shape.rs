@@ -225,7 +225,19 @@ fn blob(random: &mut Random, atoms: usize) -> Molecule {
     let mut number = |half: f64| (random.next() as f64 / f64::from(1_u32 << 30) - 1.0) * half;
     let half = 2.0 * (atoms as f64).cbrt();
     let mut xyz = vec![0.0; 3];
-    xyz.extend((3..3 * atoms).map(|_| number(half)));
+    while xyz.len() < 3 * atoms {
+        let place = [number(half), number(half), number(half)];
+        let apart = |other: &[f64]| {
+            let squares = other
+                .iter()
+                .zip(place)
+                .map(|(one, two)| (one - two).powi(2));
+            squares.sum::<f64>() > 0.25
+        };
+        if xyz.chunks_exact(3).all(apart) {
+            xyz.extend(place);
+        }
+    }
     let mut radii = vec![1.7];
     radii.extend((1..atoms).map(|_| 1.6 + number(0.5)));
     (xyz, radii)
