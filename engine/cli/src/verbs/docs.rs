@@ -60,9 +60,9 @@ impl View for Contents {
 impl View for Text {
     fn page(&self, page: &mut Page) {
         markdown(page, &self.text);
-        for topic in &self.see {
+        if !self.see.is_empty() {
             page.gap();
-            page.line(format!("See also: sunward docs {topic}"));
+            page.line(format!("See also: sunward docs {}", self.see.join(", ")));
         }
     }
 }
