@@ -116,13 +116,9 @@ fn nothing(word: &str) -> Found {
     };
     let mentioned = PAGES.iter().filter(|(_, source)| has_word(source));
     let mentioned: Vec<&str> = mentioned.map(|(topic, _)| *topic).collect();
-    let near = nearest(word, PAGES.iter().map(|(topic, _)| *topic));
     Found::Nothing {
         mentioned,
-        nearest: near.and_then(|near| {
-            let mut topics = PAGES.iter().map(|(topic, _)| *topic);
-            topics.find(|topic| *topic == near)
-        }),
+        nearest: nearest(word, PAGES.iter().map(|(topic, _)| *topic)),
     }
 }
 

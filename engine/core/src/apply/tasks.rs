@@ -329,30 +329,17 @@ pub(super) fn lost(
     stage: StageId,
     indices: &[u32],
 ) -> Result<(), Illegal> {
-    let mut freed = Freed::default();
     let run = get(state, id)?;
-    let cancelled = run.stopping == Some(Stopping::Cancel);
+    let freed = take_back(run, stage, indices)?;
     let charged = run.stopping.is_none();
+    let one = run.stage_mut(stage)?;
     for &index in indices {
-        let generation = run.at(stage)?.1.generation.get(place(index)).copied();
-        freed.one(current(
-            run,
-            stage,
-            index,
-            Generation(generation.unwrap_or_default()),
-        )?);
-        release(run, stage, index, cancelled)?;
-        let one = run.stage_mut(stage)?;
         one.ledger.lost_attempts += 1;
         if charged {
             one.tries.entry(index).or_default().uncharged += 1;
         }
     }
-    freed.give_back_again(state, id, stage)?;
-    let run = get(state, id)?;
-    run.want(stage);
-    run.settle(stage);
-    Ok(())
+    wait_again(state, id, stage, freed)
 }
 
 /// Leases were given back before anything of them ran. Nothing is charged.
@@ -362,8 +349,13 @@ pub(super) fn given_back(
     stage: StageId,
     indices: &[u32],
 ) -> Result<(), Illegal> {
+    let freed = take_back(get(state, id)?, stage, indices)?;
+    wait_again(state, id, stage, freed)
+}
+
+/// Ends leases without an outcome. Their tasks wait again, or are cancelled with the run.
+fn take_back(run: &mut RunState, stage: StageId, indices: &[u32]) -> Result<Freed, Illegal> {
     let mut freed = Freed::default();
-    let run = get(state, id)?;
     let cancelled = run.stopping == Some(Stopping::Cancel);
     for &index in indices {
         let generation = run.at(stage)?.1.generation.get(place(index)).copied();
@@ -371,6 +363,11 @@ pub(super) fn given_back(
         freed.one(current(run, stage, index, generation)?);
         release(run, stage, index, cancelled)?;
     }
+    Ok(freed)
+}
+
+/// Gives the capacity of ended leases back, and lets their stage ask for its place again.
+fn wait_again(state: &mut State, id: RunId, stage: StageId, freed: Freed) -> Result<(), Illegal> {
     freed.give_back_again(state, id, stage)?;
     let run = get(state, id)?;
     run.want(stage);

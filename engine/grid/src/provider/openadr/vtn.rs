@@ -108,7 +108,7 @@ impl Vtn {
 
     /// The programs that count.
     fn programs(&self, known: &mut Known, now: Timestamp) -> Result<Vec<Program>, SignalError> {
-        let all = self.pages(known, "/programs", now)?;
+        let all = self.further(known, "/programs", Vec::new(), now)?;
         // A program that cannot be read is one without a name: its id serves.
         let all: Vec<Program> = all
             .iter()
@@ -153,15 +153,6 @@ impl Vtn {
             }
         };
         self.further(known, "/events", first, now)
-    }
-
-    fn pages(
-        &self,
-        known: &mut Known,
-        path: &'static str,
-        now: Timestamp,
-    ) -> Result<Vec<Value>, SignalError> {
-        self.further(known, path, Vec::new(), now)
     }
 
     /// All objects from those of the first pages on.
