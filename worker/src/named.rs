@@ -14,11 +14,10 @@ use sunward_data::{DataError, Store, View, Views};
 use sunward_files::private;
 use sunward_protocol::Job;
 use sunward_workflows::expr::Scope;
-use sunward_workflows::{Action, Scatter, Slicing, Value};
+use sunward_workflows::{Action, ItemUse, Scatter, Slicing, Value};
 
 use crate::fault::Fault;
 use crate::memo::Memo;
-use crate::render::command_uses;
 use crate::staged::{changed, copy_named, unreadable};
 use crate::task_folder::{TaskFolder, path_text, remove_tree};
 
@@ -30,6 +29,8 @@ const COPIED_UP_TO: u64 = 1 << 20;
 pub(crate) struct NamedFiles {
     /// The params that the stage's command or environment reads.
     params: BTreeSet<String>,
+    /// What they read of the item.
+    item: ItemUse,
     /// Views of large files and of folders, by digest.
     views: Mutex<BTreeMap<Digest, Arc<Memo<View>>>>,
 }
@@ -50,8 +51,10 @@ impl NamedFiles {
         if job.staged.named.is_empty() && !rows {
             return None;
         }
+        let uses = job.stage.uses();
         Some(Self {
-            params: command_uses(&job.stage).params,
+            params: uses.params,
+            item: uses.item,
             views: Mutex::default(),
         })
     }
@@ -85,8 +88,16 @@ impl NamedFiles {
             }
         }
         scope.params = Arc::new(params);
-        if let Some(item) = &mut scope.item {
-            copies.replace(item)?;
+        match &mut scope.item {
+            Some(Value::Map(cells)) => {
+                for (column, cell) in cells {
+                    if self.item.reads(column) {
+                        copies.replace(cell)?;
+                    }
+                }
+            }
+            Some(item) => copies.replace(item)?,
+            None => {}
         }
         for value in scope.matrix.values_mut() {
             copies.replace(value)?;

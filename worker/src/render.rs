@@ -6,9 +6,7 @@ use std::sync::Arc;
 
 use sunward_protocol::Job;
 use sunward_workflows::expr::{CompiledTemplate, RenderError, Scope};
-use sunward_workflows::{
-    Action, Command, CompiledArgv, CompiledScript, CudaArg, Stage, Template, Uses, Value,
-};
+use sunward_workflows::{Command, CompiledArgv, CompiledScript, Template, Value};
 
 use crate::fault::Fault;
 use crate::slices::Share;
@@ -81,27 +79,6 @@ pub(crate) fn failed(of: &str, error: &RenderError) -> Fault {
     Fault::input(format!(
         "an expression in `{of}` cannot be evaluated: {error}"
     ))
-}
-
-/// What the templates of a stage that runs a command read.
-pub(crate) fn command_uses(stage: &Stage) -> Uses {
-    let mut uses = Uses::default();
-    match &stage.action {
-        Action::Run(Command::Shell { script, .. }) => uses.merge(script.uses()),
-        Action::Run(Command::Argv(argv)) => argv.iter().for_each(|word| uses.merge(word.uses())),
-        Action::Cuda(cuda) => {
-            for arg in &cuda.args {
-                if let CudaArg::Value { value, .. } = arg {
-                    uses.merge(value.uses());
-                }
-            }
-        }
-        Action::Kernel { .. } => {}
-    }
-    for template in stage.env.values() {
-        uses.merge(template.uses());
-    }
-    uses
 }
 
 /// What is in scope for every task of a job.

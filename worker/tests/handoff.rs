@@ -119,6 +119,7 @@ fn slices_reach_each_task_as_a_file_of_its_own() {
         port: "t".into(),
         rows_per_task: 2,
         rows: 5,
+        digests: Vec::new(),
     };
     let parts = Tasks::Parts {
         port: "t".into(),

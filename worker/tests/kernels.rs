@@ -213,6 +213,7 @@ fn tables_go_in_by_slices_and_come_out_durable() {
         port: "table".into(),
         rows_per_task: 4,
         rows: 10,
+        digests: Vec::new(),
     };
     let mut job = scene.job(stage, tasks);
     job.inputs.insert("table".into(), dataset);

@@ -37,6 +37,7 @@ pub mod mentioned;
 pub mod model;
 pub mod names;
 pub mod order;
+mod reading;
 pub mod render;
 mod script;
 pub mod source;
@@ -55,7 +56,8 @@ pub use column_arrow::{NoArrowType, from_arrow, row_bytes, to_arrow_field};
 pub use diagnostic::{Code, Diagnostic, Severity};
 pub use emit::emit;
 pub use expr::{
-    CompiledTemplate, InputValue, RUN_FIELDS, RenderError, Scope, Uses, render_value, value_uses,
+    CompiledTemplate, FieldUse, InputValue, ItemUse, RUN_FIELDS, RenderError, Scope, Uses,
+    render_value, value_uses,
 };
 pub use facts::{Facts, FileFact};
 pub use fleet::{CheckedFleet, PoolSpec, check_fleet};
@@ -66,6 +68,7 @@ pub use model::{
     Retry, RetryOn, Scatter, Slicing, Stage, Template, Workflow,
 };
 pub use order::{Cycles, topological_order};
+pub use reading::input_variable;
 pub use render::{JsonDiagnostic, render_human, to_json};
 pub use script::{CompiledArgv, CompiledScript, RenderedScript, default_shell, shell_word};
 pub use source::Span;

@@ -145,7 +145,7 @@ fn what_a_template_reads_is_known_without_rendering_it() {
     assert_eq!(uses.inputs.into_iter().collect::<Vec<_>>(), ["hits"]);
     assert_eq!(uses.outputs.into_iter().collect::<Vec<_>>(), ["out"]);
     assert_eq!(uses.statuses.into_iter().collect::<Vec<_>>(), ["one"]);
-    assert!(uses.item && uses.matrix && uses.run && uses.attempt);
+    assert!(uses.item.is_read() && uses.matrix && uses.run && uses.attempt);
 }
 
 #[test]

@@ -135,6 +135,14 @@ impl Dataset {
         (written.form == form).then_some(written.files.as_slice())
     }
 
+    /// The original file of one part, if each part has one.
+    #[must_use]
+    pub fn written_part(&self, index: usize) -> Option<&PartRef> {
+        let written = self.written.as_ref()?;
+        let one_each = written.files.len() == self.parts.len();
+        written.files.get(index).filter(|_| one_each)
+    }
+
     /// The bytes of all parts.
     #[must_use]
     pub fn bytes(&self) -> u64 {

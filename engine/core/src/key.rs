@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use sunward_workflows::Value;
+use sunward_workflows::{FieldUse, ItemUse, Value};
 
-use crate::dataset::{Dataset, DatasetKind};
+use crate::dataset::Dataset;
 use crate::digest::{Digest, Hasher};
 use crate::ids::place;
 use crate::ingredient::Ingredient;
@@ -13,7 +13,7 @@ use crate::staged::StagedFiles;
 
 /// The version of task keys. It rises if the computation of keys changes. Results with older keys
 /// are then not found any more.
-pub const KEY_VERSION: u32 = 2;
+pub const KEY_VERSION: u32 = 3;
 
 /// What distinguishes one task from the others of its stage.
 #[derive(Clone, Copy)]
@@ -22,7 +22,7 @@ enum Mark {
     Item,
     Matrix,
     Rows,
-    Blob,
+    Slice,
 }
 
 impl Mark {
@@ -33,7 +33,7 @@ impl Mark {
             Self::Item => 1,
             Self::Matrix => 2,
             Self::Rows => 3,
-            Self::Blob => 4,
+            Self::Slice => 4,
         }
     }
 }
@@ -42,13 +42,11 @@ impl Mark {
 #[derive(Debug)]
 pub struct TaskKeys<'a> {
     prefix: Digest,
-    reads: Reads,
+    reads: &'a Reads,
     staged: &'a StagedFiles,
     tasks: &'a Tasks,
-    /// The row at which each part of the divided input begins. Empty for blobs.
-    offsets: Vec<u64>,
-    /// The divided input, if its parts are blobs. Their digests are used instead of rows.
-    blobs: Option<&'a Dataset>,
+    /// The input of which each task gets a part.
+    parts: Option<&'a Dataset>,
 }
 
 impl<'a> TaskKeys<'a> {
@@ -57,32 +55,18 @@ impl<'a> TaskKeys<'a> {
     pub fn new(stage: &'a PlannedStage, inputs: &'a [Dataset], tasks: &'a Tasks) -> Self {
         let mut hasher = Hasher::new("sunward task key");
         hasher.field("meaning", &stage.meaning.0);
-        for (port, dataset) in stage.stage.inputs.keys().zip(inputs) {
+        for (port, dataset) in whole(stage, inputs, tasks) {
             hasher.field(port, &dataset.content.0);
         }
-        let cut = match tasks {
-            Tasks::Parts { port, .. } => stage
-                .stage
-                .inputs
-                .get_index_of(port)
-                .and_then(|at| inputs.get(at)),
-            Tasks::One
-            | Tasks::Range(_)
-            | Tasks::Items(_)
-            | Tasks::Matrix(_)
-            | Tasks::Rows { .. } => None,
-        };
-        let (offsets, blobs) = match cut {
-            Some(dataset) if dataset.kind == DatasetKind::Table => (row_offsets(dataset), None),
-            other => (Vec::new(), other),
-        };
         Self {
             prefix: hasher.finish(),
-            reads: stage.reads,
+            reads: &stage.reads,
             staged: &stage.staged,
             tasks,
-            offsets,
-            blobs,
+            parts: match tasks {
+                Tasks::Parts { port, .. } => of_port(stage, inputs, port),
+                _ => None,
+            },
         }
     }
 
@@ -121,13 +105,13 @@ impl<'a> TaskKeys<'a> {
             }
             Tasks::Matrix(_) => Mark::Nothing,
             Tasks::Rows { .. } | Tasks::Parts { .. } => {
-                if let Some(part) = self.blob(index) {
-                    bytes.extend_from_slice(&part.0);
-                    return Mark::Blob;
+                if let Some(slice) = self.slice(index) {
+                    bytes.extend_from_slice(&slice.0);
+                    return Mark::Slice;
                 }
-                let (first, end) = self.slice(index);
-                bytes.extend_from_slice(&first.to_le_bytes());
-                bytes.extend_from_slice(&end.to_le_bytes());
+                let rows = self.tasks.rows(index).unwrap_or_default();
+                bytes.extend_from_slice(&rows.start.to_le_bytes());
+                bytes.extend_from_slice(&rows.end.to_le_bytes());
                 Mark::Rows
             }
         }
@@ -144,18 +128,19 @@ impl<'a> TaskKeys<'a> {
                 .reads
                 .matrix
                 .then(|| Ingredient::text("matrix", self.cell(index).to_key())),
-            Tasks::Rows { port, .. } | Tasks::Parts { port, .. } => Some(match self.blob(index) {
-                Some(part) => Ingredient::digest(format!("part of {port}"), part),
+            Tasks::Rows { port, .. } | Tasks::Parts { port, .. } => Some(match self.slice(index) {
+                Some(slice) => Ingredient::digest(format!("slice of {port}"), slice),
                 None => {
-                    let (first, end) = self.slice(index);
-                    Ingredient::text(format!("rows of {port}"), format!("{first}..{end}"))
+                    let rows = self.tasks.rows(index).unwrap_or_default();
+                    let rows = format!("{}..{}", rows.start, rows.end);
+                    Ingredient::text(format!("rows of {port}"), rows)
                 }
             }),
         }
     }
 
     fn item(&self, index: u32) -> Option<Value> {
-        let item = self.reads.item.then(|| self.tasks.item(index)).flatten()?;
+        let item = read_of(&self.reads.item, self.tasks.item(index)?)?;
         Some(self.keyed(item))
     }
 
@@ -171,17 +156,21 @@ impl<'a> TaskKeys<'a> {
         self.staged.keyed(&value)
     }
 
-    fn blob(&self, index: u32) -> Option<Digest> {
-        let part = self.blobs?.parts.get(place(index))?;
-        Some(part.digest)
-    }
-
-    fn slice(&self, index: u32) -> (u64, u64) {
-        if let Some(rows) = self.tasks.rows(index) {
-            return (rows.start, rows.end);
+    /// The digest of what one task gets of the divided input.
+    fn slice(&self, index: u32) -> Option<Digest> {
+        if let Tasks::Rows { digests, .. } = self.tasks {
+            return digests.get(place(index)).copied();
         }
-        let at = |index: usize| self.offsets.get(index).copied().unwrap_or_default();
-        (at(place(index)), at(place(index) + 1))
+        let dataset = self.parts?;
+        let part = dataset.parts.get(place(index))?.digest;
+        // The file of the part as a command wrote it, if it is kept: commands may read it.
+        let written = dataset.written_part(place(index));
+        Some(written.map_or(part, |file| {
+            Hasher::new("part as written")
+                .field("part", &part.0)
+                .field("file", &file.digest.0)
+                .finish()
+        }))
     }
 }
 
@@ -192,16 +181,91 @@ pub fn task_key(stage: &PlannedStage, inputs: &[Dataset], tasks: &Tasks, index: 
 }
 
 /// True if no two tasks of the stage can have the same key, so that none waits for another.
-pub(crate) fn distinct(reads: Reads, tasks: &Tasks) -> bool {
+pub(crate) fn distinct(reads: &Reads, tasks: &Tasks) -> bool {
     match tasks {
-        Tasks::One | Tasks::Rows { .. } | Tasks::Parts { .. } => true,
-        Tasks::Range(count) => reads.item || *count <= 1,
-        Tasks::Items(items) => items.len() <= 1 || (reads.item && all_differ(items)),
+        Tasks::One => true,
+        Tasks::Rows { digests, .. } => {
+            let mut sorted: Vec<&Digest> = digests.iter().collect();
+            sorted.sort_unstable();
+            sorted.windows(2).all(|pair| pair[0] != pair[1])
+        }
+        Tasks::Parts { count, .. } => *count <= 1,
+        Tasks::Range(count) => reads.item.is_read() || *count <= 1,
+        Tasks::Items(items) => items.len() <= 1 || items_differ(&reads.item, items),
         Tasks::Matrix(axes) => {
             tasks.count() <= 1
                 || (reads.matrix && axes.iter().all(|(_, values)| all_differ(values)))
         }
     }
+}
+
+fn items_differ(reads: &ItemUse, items: &[Value]) -> bool {
+    match reads {
+        ItemUse::Nothing => false,
+        ItemUse::Whole => all_differ(items),
+        ItemUse::Fields(_) => {
+            let read = items.iter().map(|item| read_of(reads, item.clone()));
+            read.collect::<Option<Vec<Value>>>()
+                .is_some_and(|read| all_differ(&read))
+        }
+    }
+}
+
+/// What a stage reads of an item: all of it, or a map from each field to its value. A field of text
+/// (`item.path.upper()`) is the text. `None` if it reads nothing.
+fn read_of(reads: &ItemUse, item: Value) -> Option<Value> {
+    match reads {
+        ItemUse::Nothing => None,
+        ItemUse::Whole => Some(item),
+        ItemUse::Fields(fields) => {
+            let read = fields.iter().map(|(field, how)| {
+                let value = deepest(&item, field).clone();
+                // A column's type may change with a row that this task does not read.
+                let value = match (how, &value) {
+                    (FieldUse::Value, _) | (FieldUse::Text, Value::List(_) | Value::Map(_)) => {
+                        value
+                    }
+                    (FieldUse::Text, _) => Value::String(value.to_text()),
+                };
+                (field.join("."), value)
+            });
+            Some(Value::Map(read.collect()))
+        }
+    }
+}
+
+/// Follows a field through maps as far as they have it.
+fn deepest<'v>(mut value: &'v Value, field: &[String]) -> &'v Value {
+    for name in field {
+        let Value::Map(entries) = value else {
+            break;
+        };
+        let Some((_, inner)) = entries.iter().find(|(key, _)| key == name) else {
+            break;
+        };
+        value = inner;
+    }
+    value
+}
+
+/// The inputs that count as a whole in the key of every task, by port. An input that is divided counts
+/// by what a task gets of it.
+fn whole<'a>(
+    stage: &'a PlannedStage,
+    inputs: &'a [Dataset],
+    tasks: &'a Tasks,
+) -> impl Iterator<Item = (&'a String, &'a Dataset)> {
+    let divided = match tasks {
+        Tasks::Parts { port, .. } => Some(port.as_str()),
+        Tasks::Rows { port, digests, .. } if !digests.is_empty() => Some(port.as_str()),
+        _ => stage.stage.only_rows_of(),
+    };
+    let ports = stage.stage.inputs.keys().zip(inputs);
+    ports.filter(move |(port, _)| divided != Some(port.as_str()))
+}
+
+fn of_port<'a>(stage: &PlannedStage, inputs: &'a [Dataset], port: &str) -> Option<&'a Dataset> {
+    inputs.get(stage.stage.inputs.get_index_of(port)?)
 }
 
 /// Whether all values differ. For ascending numbers, the usual case, no set is built.
@@ -265,16 +329,6 @@ fn encode(value: &Value, bytes: &mut Vec<u8>) {
     }
 }
 
-fn row_offsets(dataset: &Dataset) -> Vec<u64> {
-    let mut offset = 0_u64;
-    let mut offsets = vec![0];
-    for part in &dataset.parts {
-        offset = offset.saturating_add(part.rows);
-        offsets.push(offset);
-    }
-    offsets
-}
-
 /// The ingredients of the key of one task, in the order in which they are hashed. Without tasks or
 /// an index, those of the whole stage.
 #[must_use]
@@ -286,11 +340,7 @@ pub fn ingredients(
 ) -> Vec<Ingredient> {
     let mut list = stage.ingredients.clone();
     list.extend(
-        stage
-            .stage
-            .inputs
-            .keys()
-            .zip(inputs)
+        whole(stage, inputs, tasks.unwrap_or(&Tasks::One))
             .map(|(port, dataset)| Ingredient::digest(format!("input {port}"), dataset.content)),
     );
     if let (Some(tasks), Some(index)) = (tasks, index) {

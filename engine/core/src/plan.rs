@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
-use sunward_workflows::{Stage, Value, Workflow};
+use sunward_workflows::{ItemUse, Stage, Value, Workflow};
 
 use crate::digest::Digest;
 use crate::ids::{StageId, Timestamp};
@@ -124,10 +124,10 @@ pub struct PlannedStage {
 }
 
 /// The variable values that the templates of a stage read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reads {
-    /// `item`, which is then part of the task key.
-    pub item: bool,
+    /// What of `item` is part of the task key.
+    pub item: ItemUse,
     /// `matrix`, which is then part of the task key.
     pub matrix: bool,
     /// `run.*`, `attempt` or another stage's status. Its results are then used by its run only.
@@ -154,6 +154,9 @@ pub enum Tasks {
         rows_per_task: u64,
         /// The number of all rows.
         rows: u64,
+        /// The digest of each slice. Empty if the keys count the whole input and the range of rows
+        /// instead, as in a simulation, which has no data.
+        digests: Vec<Digest>,
     },
     /// One task for each part of the input `port`.
     Parts {

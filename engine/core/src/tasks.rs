@@ -133,6 +133,7 @@ mod tests {
             port: "t".into(),
             rows_per_task,
             rows,
+            digests: Vec::new(),
         };
         for (tasks, total) in [
             (
@@ -159,6 +160,7 @@ mod tests {
             port: "library".into(),
             rows_per_task: 4,
             rows: 10,
+            digests: Vec::new(),
         };
         assert_eq!(tasks.count(), 3);
         assert_eq!(tasks.rows(0), Some(0..4));

@@ -10,6 +10,7 @@ use sunward_files::private;
 use crate::incoming::fresh_path;
 use crate::materialise::Recipe;
 use crate::record;
+use crate::slices::SliceDigests;
 use crate::store::Store;
 
 impl Store {
@@ -37,6 +38,17 @@ impl Store {
     /// Notes what a joined file or folder is made of.
     pub(crate) fn note_recipe(&self, name: &str, recipe: &Recipe) {
         self.note(&recipe_key(name), recipe);
+    }
+
+    /// The digests of a table's slices, if they are noted.
+    pub(crate) fn noted_slices(&self, key: &Digest) -> Option<SliceDigests> {
+        let text = fs::read(self.folder("derived").join(key.to_hex())).ok()?;
+        record::read(key, &text).ok()
+    }
+
+    /// Notes the digests of a table's slices.
+    pub(crate) fn note_slices(&self, key: &Digest, digests: &SliceDigests) {
+        self.note(key, digests);
     }
 
     fn note(&self, key: &Digest, value: &impl Serialize) {

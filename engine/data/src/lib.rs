@@ -45,6 +45,7 @@ mod remote;
 mod reserve;
 pub mod results;
 pub mod seal;
+mod slices;
 mod source;
 mod staged;
 pub mod store;

@@ -185,11 +185,6 @@ fn counted(planned: &PlannedStage, inputs: &[Dataset]) -> Option<Tasks> {
     };
     let dataset = inputs.get(planned.stage.inputs.get_index_of(port)?)?;
     match slicing {
-        Slicing::Rows(rows_per_task) if dataset.kind == DatasetKind::Table => Some(Tasks::Rows {
-            port: port.clone(),
-            rows_per_task: *rows_per_task,
-            rows: dataset.rows,
-        }),
         Slicing::Parts => Some(Tasks::Parts {
             port: port.clone(),
             count: u32::try_from(filled_parts(dataset)).ok()?,
@@ -347,7 +342,7 @@ impl LocalResolver {
             let Value::Map(cells) = row else { continue };
             for (column, cell) in cells {
                 let Value::String(text) = cell else { continue };
-                if !is_path(text) {
+                if !planned.reads.item.reads(column) || !is_path(text) {
                     continue;
                 }
                 let path = folder.join(&*text);
@@ -378,7 +373,7 @@ impl LocalResolver {
         if let Some(tasks) = counted(planned, inputs) {
             return Ok(tasks);
         }
-        let Scatter::Input { port, .. } = &planned.stage.scatter else {
+        let Scatter::Input { port, slicing } = &planned.stage.scatter else {
             return Err(refusal("how the stage scatters is not known".to_owned()));
         };
         let dataset = planned
@@ -391,15 +386,30 @@ impl LocalResolver {
                     "it scatters over '{port}', which is not one of its inputs"
                 ))
             })?;
+        let unreadable = |error| failure(&format!("scatter over '{port}'"), &error);
         if dataset.kind != DatasetKind::Table {
             return Err(refusal(format!(
                 "it scatters over rows of '{port}', which is not a table; `parts: true` scatters over \
                  files"
             )));
         }
+        if let Slicing::Rows(rows_per_task) = slicing {
+            let slices = |digests| Tasks::Rows {
+                port: port.clone(),
+                rows_per_task: *rows_per_task,
+                rows: dataset.rows,
+                digests,
+            };
+            // Too many slices are refused by the core. They are not digested.
+            if slices(Vec::new()).too_many().is_some() {
+                return Ok(slices(Vec::new()));
+            }
+            let digests = self.store.slice_digests(dataset, *rows_per_task);
+            return digests.map(slices).map_err(unreadable);
+        }
         self.store
             .items(dataset, ROW_TASKS)
-            .map_err(|error| failure(&format!("scatter over '{port}'"), &error))
+            .map_err(unreadable)
             .and_then(|items| self.named(request, planned, items, memory))
             .map(Tasks::Items)
     }

@@ -128,6 +128,7 @@ pub(crate) fn guessed_tasks(planned: &PlannedStage, parts: u32) -> Tasks {
                 port: port.clone(),
                 rows_per_task: *rows,
                 rows: rows.saturating_mul(parts.into()),
+                digests: Vec::new(),
             },
             Slicing::Parts | Slicing::Row => Tasks::Parts {
                 port: port.clone(),

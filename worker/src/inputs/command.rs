@@ -11,7 +11,6 @@ use sunward_workflows::expr::InputValue;
 use super::cut::CutInput;
 use super::wanted::{unusable, wanted};
 use crate::fault::Fault;
-use crate::render::command_uses;
 use crate::slices::{Share, sliced_port};
 use crate::task_folder::{TaskFolder, path_text};
 
@@ -29,11 +28,15 @@ pub(crate) struct CommandInputs {
 impl CommandInputs {
     /// Prepares what all tasks of a stage share.
     pub(crate) fn prepare(store: &Store, job: &Job) -> Result<Self, Fault> {
-        let listed = command_uses(&job.stage).parts;
+        let listed = job.stage.uses().parts;
         let sliced = sliced_port(&job.tasks);
         let mut whole = BTreeMap::new();
         let mut cut = None;
+        let unseen = job.stage.only_rows_of();
         for (port, dataset) in &job.inputs {
+            if unseen == Some(port.as_str()) {
+                continue;
+            }
             let wanted = wanted(store, port, job.stage.inputs.get(port), dataset)?;
             if sliced == Some(port.as_str()) {
                 cut = Some(CutInput {

@@ -44,8 +44,7 @@ impl CutInput {
     /// The file of one part as it was written, if each part has one.
     fn written_part(&self, index: usize) -> Option<Written> {
         let written = self.dataset.written.as_ref()?;
-        let one_each = written.files.len() == self.dataset.parts.len();
-        let file = written.files.get(index).filter(|_| one_each)?;
+        let file = self.dataset.written_part(index)?;
         Some(Written {
             form: written.form,
             files: vec![*file],

@@ -36,4 +36,4 @@ pub use scope::{InputValue, RUN_FIELDS, Scope};
 pub(crate) use segment::has_expression;
 pub use template::CompiledTemplate;
 pub(crate) use template::Fragment;
-pub use uses::Uses;
+pub use uses::{FieldUse, ItemUse, Uses};

@@ -155,7 +155,7 @@ impl CompiledTemplate {
     pub fn uses(&self) -> Uses {
         let mut uses = Uses::default();
         for expression in self.expressions() {
-            uses.add(&expression.names());
+            uses.add(expression);
         }
         uses
     }

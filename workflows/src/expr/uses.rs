@@ -1,14 +1,96 @@
 //! What a template reads: the ingredients of a task's key.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::Compiled;
+
+/// What is read of `item`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ItemUse {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// These fields: `item.a.b` is the field `[a, b]`.
+    Fields(BTreeMap<Vec<String>, FieldUse>),
+    /// All of it.
+    Whole,
+}
+
+/// How a field is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum FieldUse {
+    /// By its text, as in `${{ item.n }}`. Whether it is a number does not matter.
+    Text,
+    /// By its value, as in `${{ item.n // 2 }}`.
+    Value,
+}
+
+impl ItemUse {
+    /// Whether it reads any of it.
+    #[must_use]
+    pub const fn is_read(&self) -> bool {
+        !matches!(self, Self::Nothing)
+    }
+
+    /// Whether it reads a column of a row, or something within it.
+    #[must_use]
+    pub fn reads(&self, column: &str) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Fields(fields) => {
+                let mut firsts = fields.keys().filter_map(|field| field.first());
+                firsts.any(|first| first == column)
+            }
+            Self::Whole => true,
+        }
+    }
+
+    /// The same fields, all read by their values.
+    #[must_use]
+    pub fn as_values(mut self) -> Self {
+        if let Self::Fields(fields) = &mut self {
+            fields.values_mut().for_each(|how| *how = FieldUse::Value);
+        }
+        self
+    }
+
+    fn add(&mut self, field: &[String], how: FieldUse) {
+        if field.is_empty() {
+            *self = Self::Whole;
+            return;
+        }
+        match self {
+            Self::Nothing => *self = Self::Fields(BTreeMap::from([(field.to_vec(), how)])),
+            Self::Fields(fields) => {
+                let known = fields.entry(field.to_vec()).or_insert(how);
+                *known = how.max(*known);
+            }
+            Self::Whole => {}
+        }
+    }
+
+    fn merge(&mut self, other: Self) {
+        match other {
+            Self::Nothing => {}
+            Self::Fields(fields) => {
+                for (field, how) in &fields {
+                    self.add(field, *how);
+                }
+            }
+            Self::Whole => *self = Self::Whole,
+        }
+    }
+}
 
 /// The names that a template, or a tree of values, reads.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Uses {
     /// Parameters by name.
     pub params: BTreeSet<String>,
-    /// Whether it reads `item`.
-    pub item: bool,
+    /// What it reads of `item`.
+    pub item: ItemUse,
     /// Whether it reads `matrix`.
     pub matrix: bool,
     /// Whether it reads `run.*`. The result is then used by its own run only.
@@ -26,6 +108,12 @@ pub struct Uses {
 }
 
 impl Uses {
+    /// Whether it reads an input, as a path or part by part.
+    #[must_use]
+    pub fn reads_input(&self, port: &str) -> bool {
+        self.inputs.contains(port)
+    }
+
     /// Adds what another template reads.
     pub fn merge(&mut self, other: Self) {
         self.params.extend(other.params);
@@ -33,14 +121,18 @@ impl Uses {
         self.inputs.extend(other.inputs);
         self.parts.extend(other.parts);
         self.outputs.extend(other.outputs);
-        self.item |= other.item;
+        self.item.merge(other.item);
         self.matrix |= other.matrix;
         self.run |= other.run;
         self.attempt |= other.attempt;
     }
 
-    pub(super) fn add(&mut self, names: &[Vec<String>]) {
-        for name in names {
+    pub(super) fn add(&mut self, expression: &Compiled) {
+        let how = match expression.as_name() {
+            Some(_) => FieldUse::Text,
+            None => FieldUse::Value,
+        };
+        for name in &expression.names() {
             let Some((root, rest)) = name.split_first() else {
                 continue;
             };
@@ -50,7 +142,7 @@ impl Uses {
                 "outputs" => &mut self.outputs,
                 "stages" => &mut self.statuses,
                 "item" => {
-                    self.item = true;
+                    self.item.add(rest, how);
                     continue;
                 }
                 "matrix" => {

@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use sunward_workflows::{
-    Action, Command, CsvOptions, Cuda, CudaArg, Form, GridRows, Input, Output, OutputFormat,
-    Scatter, Scope, Slicing, Stage, Template, Uses, Value, render_value, value_uses,
+    Action, Command, CsvOptions, Cuda, CudaArg, Form, GridRows, Input, ItemUse, Output,
+    OutputFormat, Scatter, Scope, Slicing, Stage, Template, Uses, Value, render_value, value_uses,
 };
 
 use super::{PlanError, Surroundings};
@@ -79,7 +79,7 @@ pub(super) fn ingredients(
             staged.keyed(value).to_key(),
         ));
     }
-    let row = matches!(
+    let by_row = matches!(
         stage.scatter,
         Scatter::Input {
             slicing: Slicing::Row,
@@ -87,7 +87,14 @@ pub(super) fn ingredients(
         }
     );
     let reads = Reads {
-        item: uses.item || row,
+        // Without a template that reads it, the row is all that could make a task differ.
+        item: match uses.item {
+            ItemUse::Nothing if by_row => ItemUse::Whole,
+            item if matches!(stage.action, Action::Kernel { .. } | Action::Cuda(_)) => {
+                item.as_values()
+            }
+            item => item,
+        },
         matrix: uses.matrix,
         run: uses.run || uses.attempt || !uses.statuses.is_empty(),
     };

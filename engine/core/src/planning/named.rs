@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use sunward_workflows::{Action, Command, ParamType, Scope, Stage, Uses, Value, Workflow, is_path};
+use sunward_workflows::{Action, ParamType, Scope, Stage, Value, Workflow, is_path};
 
 use super::scatter;
 use crate::plan::Tasks;
@@ -36,10 +36,10 @@ pub(super) fn texts(
     tasks: Option<&Tasks>,
 ) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    let Action::Run(command) = &stage.action else {
+    if !matches!(stage.action, Action::Run(_)) {
         return found;
-    };
-    let uses = uses(stage, command);
+    }
+    let uses = stage.uses();
     for name in &uses.params {
         let Some(value) = params.get(name) else {
             continue;
@@ -51,7 +51,7 @@ pub(super) fn texts(
         }
     }
     match tasks {
-        Some(Tasks::Items(items)) if uses.item => {
+        Some(Tasks::Items(items)) if uses.item.is_read() => {
             for item in items {
                 collect(item, &is_path, &mut found);
             }
@@ -64,19 +64,6 @@ pub(super) fn texts(
         _ => {}
     }
     found
-}
-
-/// What a stage's command and environment variables read.
-fn uses(stage: &Stage, command: &Command) -> Uses {
-    let mut uses = Uses::default();
-    match command {
-        Command::Shell { script, .. } => uses.merge(script.uses()),
-        Command::Argv(argv) => argv.iter().for_each(|word| uses.merge(word.uses())),
-    }
-    for template in stage.env.values() {
-        uses.merge(template.uses());
-    }
-    uses
 }
 
 fn collect(value: &Value, wanted: &dyn Fn(&str) -> bool, found: &mut BTreeSet<String>) {

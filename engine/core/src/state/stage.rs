@@ -153,7 +153,7 @@ impl StageState {
         self.phase = Phase::Open;
         self.inputs = inputs;
         self.found_tasks = (planned.tasks.as_ref() != Some(tasks)).then(|| tasks.clone());
-        self.shares = shareable(planned) && (same_elsewhere || !distinct(planned.reads, tasks));
+        self.shares = shareable(planned) && (same_elsewhere || !distinct(&planned.reads, tasks));
         self.status = vec![TaskStatus::Waiting; place(count)];
         // A lease from before the stage began again must not pass for a current one, so generations
         // continue to rise.

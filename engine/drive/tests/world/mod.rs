@@ -171,6 +171,7 @@ impl Counting {
                     port: port.clone(),
                     rows_per_task: *rows_per_task,
                     rows: inputs[at].rows,
+                    digests: Vec::new(),
                 }
             }
             other => panic!("no story scatters so: {other:?}"),

@@ -484,6 +484,7 @@ impl World {
                     port: port.clone(),
                     rows_per_task: *rows_per_task,
                     rows,
+                    digests: Vec::new(),
                 },
                 Slicing::Parts => Tasks::Parts {
                     port: port.clone(),
