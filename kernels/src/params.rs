@@ -178,6 +178,7 @@ fn expected(spec: &ParamSpec) -> String {
         ParamType::Path => "a path".to_owned(),
         ParamType::Table => "a table".to_owned(),
         ParamType::List => "a list".to_owned(),
+        ParamType::Files => "paths of files".to_owned(),
         ParamType::Choice => format!("one of {}", spec.choices.join(", ")),
     };
     match (spec.min, spec.max) {

@@ -3,9 +3,10 @@
 //! A command writes into its own task folder. Only after it has succeeded is each output read,
 //! checked and moved into the store, where it appears whole or not at all.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use sunward_core::{Blame, Dataset, FailureKind, Rejects, TaskResult};
+use sunward_core::{Blame, Dataset, FailureKind, FileRows, Rejects, TaskResult};
 use sunward_data::{DataError, Store};
 use sunward_kernels::{Outputs, Table};
 use sunward_workflows::{Output, OutputFormat, Stage};
@@ -15,12 +16,20 @@ use crate::fault::Fault;
 /// Outputs by port, in the stage's order.
 pub(crate) type OutputPaths = Vec<(String, PathBuf)>;
 
-/// The path of each output, in the stage's order.
-pub(crate) fn paths(stage: &Stage, folder: &Path) -> OutputPaths {
+/// The names of outputs with `name:`, by port.
+pub(crate) type OutputNames = BTreeMap<String, String>;
+
+/// The path of each output, in the stage's order. `names` has the names that `name:` gives, by port;
+/// such an output is in a folder of its own, so that no two collide.
+pub(crate) fn paths(stage: &Stage, names: &OutputNames, folder: &Path) -> OutputPaths {
+    let path = |port: &String, output: &Output| match names.get(port) {
+        Some(name) => folder.join(port).join(name),
+        None => folder.join(file_name(port, output)),
+    };
     stage
         .outputs
         .iter()
-        .map(|(port, output)| (port.clone(), folder.join(file_name(port, output))))
+        .map(|(port, output)| (port.clone(), path(port, output)))
         .collect()
 }
 
@@ -43,9 +52,27 @@ pub(crate) fn adopt(
 ) -> Result<TaskResult, Fault> {
     let mut ports = Vec::with_capacity(paths.len());
     for ((port, path), output) in paths.iter().zip(stage.outputs.values()) {
-        ports.push(adopt_one(store, port, path, output)?);
+        let dataset = adopt_one(store, port, path, output)?;
+        ports.push(match &output.name {
+            Some(_) => named(dataset, path),
+            None => dataset,
+        });
     }
     Ok(TaskResult::of_cpu(ports))
+}
+
+/// A file or folder with its name, which counts for its readers.
+fn named(dataset: Dataset, path: &Path) -> Dataset {
+    let name = path
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned());
+    let files = FileRows {
+        names: name.into_iter().collect(),
+        folders: vec![String::new()],
+        ..FileRows::default()
+    };
+    let several = Dataset::of_files(dataset.kind, dataset.parts.clone(), files);
+    several.files_at(&[0], true).unwrap_or(dataset)
 }
 
 fn adopt_one(store: &Store, port: &str, path: &Path, output: &Output) -> Result<Dataset, Fault> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use sunward_core::Tasks;
+use sunward_core::{Dataset, Tasks};
 use sunward_protocol::Job;
 use sunward_workflows::Value;
 
@@ -15,6 +15,7 @@ pub(crate) struct Share {
     pub(crate) item: Option<Value>,
     pub(crate) matrix: BTreeMap<String, Value>,
     pub(crate) cut: Option<Cut>,
+    pub(crate) files: FilesOfTask,
 }
 
 /// A slice of one input.
@@ -31,11 +32,14 @@ pub(crate) enum Slice {
     Part(usize),
 }
 
+/// The files of a task, by the inputs that are divided.
+pub(crate) type FilesOfTask = BTreeMap<String, Dataset>;
+
 /// The port of which a job's tasks take slices, if they do.
 pub(crate) fn sliced_port(tasks: &Tasks) -> Option<&str> {
     match tasks {
         Tasks::Rows { port, .. } | Tasks::Parts { port, .. } => Some(port),
-        Tasks::One | Tasks::Range(_) | Tasks::Items(_) | Tasks::Matrix(_) => None,
+        Tasks::One | Tasks::Range(_) | Tasks::Items(_) | Tasks::Matrix(_) | Tasks::Files(_) => None,
     }
 }
 
@@ -51,16 +55,27 @@ impl Share {
         let slice = match &job.tasks {
             Tasks::Rows { .. } => job.tasks.rows(index).map(Slice::Rows),
             Tasks::Parts { .. } => Some(Slice::Part(sunward_core::ids::place(index))),
-            Tasks::One | Tasks::Range(_) | Tasks::Items(_) | Tasks::Matrix(_) => None,
+            Tasks::One | Tasks::Range(_) | Tasks::Items(_) | Tasks::Matrix(_) | Tasks::Files(_) => {
+                None
+            }
         };
+        let mut files = FilesOfTask::new();
+        if let Tasks::Files(groups) = &job.tasks {
+            for (port, dataset) in &job.inputs {
+                if let Some(of_task) = groups.of_task(index, port, dataset) {
+                    files.insert(port.clone(), of_task);
+                }
+            }
+        }
         let cut = sliced_port(&job.tasks).zip(slice).map(|(port, slice)| Cut {
             port: port.to_owned(),
             slice,
         });
         Ok(Self {
-            item: job.tasks.item(index),
+            item: job.tasks.item(index, |port| job.inputs.get(port)),
             matrix: job.tasks.matrix(index).into_iter().collect(),
             cut,
+            files,
         })
     }
 }

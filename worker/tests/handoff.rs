@@ -33,6 +33,7 @@ fn reading(mut stage: Stage, port: &str, form: Form) -> Stage {
         csv: Default::default(),
         schema: None,
         span: Span::default(),
+        ..Input::default()
     };
     stage.inputs.insert(port.into(), input);
     stage

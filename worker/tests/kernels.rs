@@ -102,6 +102,7 @@ fn reading(mut stage: Stage, port: &str) -> Stage {
         csv: Default::default(),
         schema: None,
         span: Span::default(),
+        ..Input::default()
     };
     stage.inputs.insert(port.into(), input);
     stage

@@ -106,6 +106,7 @@ fn job(
         variable: None,
         rows: GridRows::Time,
         span: Span::default(),
+        ..Input::default()
     };
     stage.inputs.insert("x".into(), input);
     let mut job = scene.job(stage, Tasks::One);

@@ -163,6 +163,27 @@ fn from_text(param: &Param, text: &str) -> Value {
         }
         ParamType::Int | ParamType::Float | ParamType::Bool => scalar::resolve(text.trim()),
         ParamType::List => list_from_text(text),
+        ParamType::Files => files_from_text(text),
+    }
+}
+
+/// Parses one path or pattern, or a list in brackets. A comma may be part of a name.
+fn files_from_text(text: &str) -> Value {
+    match text.trim().starts_with('[') {
+        true => list_from_text(text),
+        false => Value::String(text.to_owned()),
+    }
+}
+
+/// A value as a list of paths and patterns.
+fn files(value: &Value) -> Result<Value, String> {
+    match value {
+        Value::List(list) => list
+            .iter()
+            .map(path)
+            .collect::<Result<_, _>>()
+            .map(Value::List),
+        one => Ok(Value::List(vec![path(one)?])),
     }
 }
 
@@ -240,6 +261,7 @@ impl Bounds<'_> {
                 Value::Bool(held) => Some(Value::Bool(held)),
                 _ => None,
             },
+            ParamType::Files => Some(files(value)?),
             ParamType::List => match value {
                 Value::List(_) => Some(value.clone()),
                 _ => None,
@@ -380,6 +402,7 @@ impl ParamType {
             Self::Bool => "bool",
             Self::Path => "path",
             Self::Table => "table",
+            Self::Files => "files",
             Self::List => "list",
             Self::Choice => "choice",
         }
@@ -395,6 +418,7 @@ impl ParamType {
             Self::Bool => "true or false",
             Self::Path => "a path",
             Self::Table => "the path of a table",
+            Self::Files => "a path, a pattern such as ./data/*.nc, or a list of these",
             Self::List => "a list",
             Self::Choice => "one of its choices",
         }

@@ -76,6 +76,8 @@ pub const UNKNOWN_COLUMN: Code = Code("SW0504");
 pub const BLOB_AS_TABLE: Code = Code("SW0505");
 /// A path in a command is not tracked.
 pub const UNTRACKED_PATH: Code = Code("SW0506");
+/// `match:` does not split the name of a file.
+pub const BAD_MATCH: Code = Code("SW0507");
 /// An expression does not parse.
 pub const BAD_EXPRESSION: Code = Code("SW0601");
 /// An expression has an unknown name.
@@ -158,6 +160,7 @@ pub const PAGES: &[(Code, &str)] = &[
     (UNKNOWN_COLUMN, include_str!("../codes/SW0504.md")),
     (BLOB_AS_TABLE, include_str!("../codes/SW0505.md")),
     (UNTRACKED_PATH, include_str!("../codes/SW0506.md")),
+    (BAD_MATCH, include_str!("../codes/SW0507.md")),
     (BAD_EXPRESSION, include_str!("../codes/SW0601.md")),
     (UNKNOWN_NAME, include_str!("../codes/SW0602.md")),
     (NO_ITEM, include_str!("../codes/SW0603.md")),

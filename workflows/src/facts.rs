@@ -13,6 +13,9 @@ pub struct Facts {
     /// What is known of a path when it is read with the options of an input, by path and
     /// [`Input::reading`]. It takes precedence over `files`.
     pub readings: BTreeMap<(String, String), FileFact>,
+    /// The files that each pattern matches, sorted, by the pattern as written; or why it matches
+    /// nothing.
+    pub patterns: BTreeMap<String, Result<Vec<String>, String>>,
     /// Names in the workflow's own folder. `./word` in a `run` is staged if it is one of these.
     pub beside: Vec<String>,
     /// Words of commands and of `env:` that name something outside a task's folder: an absolute path, a

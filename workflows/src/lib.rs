@@ -35,6 +35,7 @@ pub mod fields;
 pub mod fleet;
 pub mod mentioned;
 pub mod model;
+pub mod name_pattern;
 pub mod names;
 pub mod order;
 mod reading;
@@ -49,7 +50,7 @@ mod yaml;
 
 pub use bind::{BindError, Given, bind, read_params};
 pub use catalog::{Catalog, KernelEntry, ParamSpec, PortSpec};
-pub use check::{Checked, check, check_bytes, is_path, literal_folder};
+pub use check::{Checked, check, check_bytes, is_path, is_pattern, literal_folder};
 pub use codes::explain_code;
 pub use column::{ColumnSpec, ColumnType};
 pub use column_arrow::{NoArrowType, from_arrow, row_bytes, to_arrow_field};
@@ -67,6 +68,7 @@ pub use model::{
     Output, OutputFormat, Param, ParamType, Place, Python, Reference, RejectLimit, Resources,
     Retry, RetryOn, Scatter, Slicing, Stage, Template, Workflow,
 };
+pub use name_pattern::{NamePattern, NoSplit};
 pub use order::{Cycles, topological_order};
 pub use reading::input_variable;
 pub use render::{JsonDiagnostic, render_human, to_json};

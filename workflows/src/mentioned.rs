@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::check::{
-    input_options, input_sources, listed_paths, local_words, outside_words, parse_reference,
+    input_options, input_sources, is_pattern, listed_paths, local_words, outside_words,
+    parse_reference,
 };
 use crate::model::{Input, Reference};
 use crate::yaml::{self, Entry, Node};
@@ -18,6 +19,8 @@ pub struct Mentioned {
     /// Paths that inputs read, each with the input's options, for [`crate::Facts::readings`]. A
     /// parameter is represented by its default.
     pub readings: Vec<(String, Input)>,
+    /// Patterns of files, for [`crate::Facts::patterns`].
+    pub patterns: Vec<String>,
     /// Paths under `files:` and sources of `cuda:`, for [`crate::Facts::files`].
     pub files: Vec<String>,
     /// `./word`s in commands. Those that exist belong in [`crate::Facts::beside`].
@@ -37,6 +40,17 @@ pub fn mentioned(text: &str) -> Mentioned {
     let mut defaults = BTreeMap::new();
     for param in root.get("params").map(Node::entries).unwrap_or_default() {
         let kind = param.value.get("type").and_then(Node::text);
+        let texts = param
+            .value
+            .get("default")
+            .map(Node::items)
+            .unwrap_or_default();
+        if kind == Some("files") {
+            let texts = texts.iter().filter_map(Node::text);
+            for pattern in texts.filter(|text| is_pattern(text)) {
+                add(&mut mentioned.patterns, pattern);
+            }
+        }
         if matches!(kind, Some("path" | "table" | "list")) {
             let default = param.value.get("default").map(Node::items);
             defaults.insert(param.key.as_str(), default.unwrap_or_default());
@@ -109,6 +123,10 @@ fn readings(entry: &Entry, defaults: &BTreeMap<&str, &[Node]>, mentioned: &mut M
             Ok(Reference::Param(name)) => {
                 let default = defaults.get(name.as_str()).copied().unwrap_or_default();
                 default.iter().filter_map(Node::text).collect()
+            }
+            Ok(Reference::Pattern(pattern)) => {
+                add(&mut mentioned.patterns, &pattern);
+                continue;
             }
             Ok(Reference::Port { .. } | Reference::Url(_)) | Err(_) => continue,
         };

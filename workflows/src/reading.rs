@@ -1,7 +1,7 @@
 //! What the command of a stage reads: its own part of the scatter, and inputs as a whole.
 
 use crate::expr::Uses;
-use crate::model::{Action, Command, CudaArg, Scatter, Slicing, Stage};
+use crate::model::{Action, Command, CudaArg, Form, Scatter, Slicing, Stage};
 
 impl Stage {
     /// What the templates of its command and its environment read.
@@ -22,7 +22,9 @@ impl Stage {
             }
             Action::Kernel { .. } => {}
         }
-        for template in self.env.values() {
+        let names = self.outputs.values();
+        let names = names.filter_map(|output| output.name.as_ref());
+        for template in self.env.values().chain(names) {
             uses.merge(template.uses());
         }
         uses
@@ -39,6 +41,10 @@ impl Stage {
         else {
             return None;
         };
+        let form = self.inputs.get(port).map(|input| input.form);
+        if matches!(form, Some(Form::File | Form::Files)) {
+            return None;
+        }
         (!self.reads_whole(port)).then_some(port)
     }
 

@@ -27,8 +27,12 @@ pub(crate) fn changed_inputs(
     let mut foresight = Foresight::of_run(home, run.id, Arc::clone(now), resolver)?;
     let mut lines = Vec::new();
     for stage in run.stages() {
-        let reads_files = sources(stage.planned)
-            .any(|source| matches!(source, Reference::Param(_) | Reference::Path(_)));
+        let reads_files = sources(stage.planned).any(|source| {
+            matches!(
+                source,
+                Reference::Param(_) | Reference::Path(_) | Reference::Pattern(_)
+            )
+        });
         if !reads_files || stage.inputs().is_empty() || now.plan.find(stage.name()).is_none() {
             continue;
         }
@@ -36,10 +40,13 @@ pub(crate) fn changed_inputs(
             .filter_map(|source| match source {
                 Reference::Port { stage, port } => {
                     let from = run.spec.plan.find(stage)?;
-                    let datasets = run.gathered(from, port)?;
-                    Some(((stage.clone(), port.clone()), datasets))
+                    let written = run.from_tasks(from, port)?;
+                    Some(((stage.clone(), port.clone()), written))
                 }
-                Reference::Param(_) | Reference::Path(_) | Reference::Url(_) => None,
+                Reference::Param(_)
+                | Reference::Path(_)
+                | Reference::Pattern(_)
+                | Reference::Url(_) => None,
             })
             .collect();
         let Some((inputs, tasks)) = foresight.inputs(stage.planned, &gathered) else {

@@ -124,7 +124,10 @@ impl Foresight {
                         };
                         Some(known.clone())
                     }
-                    Reference::Param(_) | Reference::Path(_) | Reference::Url(_) => None,
+                    Reference::Param(_)
+                    | Reference::Path(_)
+                    | Reference::Pattern(_)
+                    | Reference::Url(_) => None,
                 });
             }
             sources.push(given);

@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use sunward_data::{SourceOptions, not_fetched, probe, probe_input, probe_path};
-use sunward_workflows::{FileFact, Given, Input, ParamType, Value, Workflow, bind, read_params};
+use sunward_files::pattern::{escaped, expand};
+use sunward_workflows::{
+    FileFact, Given, Input, ParamType, Value, Workflow, bind, is_pattern, read_params,
+};
 
 use crate::context::Context;
 use crate::exit::wrong_input;
@@ -67,7 +70,11 @@ impl ParamArgs {
             let inputs: Vec<&Input> = workflow.readers(name).collect();
             let is_path = matches!(param.kind, ParamType::Path | ParamType::Table)
                 || (param.kind == ParamType::List && !inputs.is_empty());
-            if is_path {
+            if param.kind == ParamType::Files {
+                make_files_absolute(value, folder);
+                let optional = !inputs.is_empty() && inputs.iter().all(|input| input.optional);
+                look_for_files(name, value, optional, &mut missing);
+            } else if is_path {
                 make_absolute(value, folder);
                 let as_table = param.kind == ParamType::Table;
                 look(name, value, &inputs, as_table, &mut missing);
@@ -157,6 +164,39 @@ fn make_absolute(value: &mut Value, folder: &Path) {
         }
         Value::List(list) => list.iter_mut().for_each(|one| make_absolute(one, folder)),
         _ => {}
+    }
+}
+
+/// Makes the paths and patterns of a parameter of type files absolute.
+fn make_files_absolute(value: &mut Value, folder: &Path) {
+    let Value::List(list) = value else { return };
+    for one in list {
+        match one {
+            Value::String(text) if is_pattern(text) => {
+                if !text.starts_with('/') {
+                    let folder = escaped(&folder.to_string_lossy());
+                    *text = format!("{folder}/{}", text.trim_start_matches("./"));
+                }
+            }
+            other => make_absolute(other, folder),
+        }
+    }
+}
+
+/// Checks that every path of a parameter of type files exists, and that its patterns match files.
+fn look_for_files(name: &str, value: &Value, optional: bool, missing: &mut Vec<String>) {
+    let Value::List(list) = value else { return };
+    for text in list.iter().map(Value::to_text) {
+        let problem = match is_pattern(&text) {
+            false if Path::new(&text).exists() => None,
+            false => Some("does not exist; give a file that exists".to_owned()),
+            true => match expand(Path::new("/"), &text) {
+                Ok(found) if found.is_empty() && !optional => Some("matches no file".to_owned()),
+                Ok(_) => None,
+                Err(why) => Some(format!("cannot be used: {why}")),
+            },
+        };
+        missing.extend(problem.map(|problem| format!("parameter `{name}`: {text} {problem}")));
     }
 }
 

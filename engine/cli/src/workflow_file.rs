@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use sunward_data::{SourceOptions, probe, probe_input, probe_path};
+use sunward_files::pattern::expand;
 use sunward_files::read_regular;
 use sunward_workflows::{
     Catalog, Checked, Facts, FileFact, Severity, Workflow, check_bytes, mentioned, render_human,
@@ -153,10 +154,10 @@ fn facts(path: &Path, text: &str) -> Facts {
     let mut facts = Facts::default();
     let place = |path: &str| folder.join(path).to_string_lossy().into_owned();
     let mut read = BTreeSet::new();
-    for (path, input) in named.readings {
-        let found = facts.readings.entry((path.clone(), input.reading()));
-        found.or_insert_with(|| probe_input(&place(&path), &input));
-        read.insert(path);
+    for (data, input) in named.readings {
+        let found = facts.readings.entry((data.clone(), input.reading()));
+        found.or_insert_with(|| probe_input(&place(&data), &input));
+        read.insert(data);
     }
     for data in named.data_paths {
         // Files that inputs read are already examined, with the inputs' options.
@@ -164,6 +165,15 @@ fn facts(path: &Path, text: &str) -> Facts {
             let found = probe(&place(&data), &SourceOptions::default());
             facts.files.insert(data, found);
         }
+    }
+    for pattern in named.patterns {
+        let found = match expand(folder, &pattern) {
+            Ok(found) if found.iter().any(|file| folder.join(file) == path) => {
+                Err(format!("{pattern} matches the workflow itself"))
+            }
+            found => found.map_err(|why| format!("{pattern}: {why}")),
+        };
+        facts.patterns.insert(pattern, found);
     }
     for file in named.files {
         let found = probe_path(&place(&file));

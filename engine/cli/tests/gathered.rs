@@ -66,7 +66,7 @@ fn files_and_folders_of_a_scatter_are_a_folder_for_any_number_of_tasks() {
         let scene = scene(&workflow(each, output, ("", list)));
         // The order shows that nothing of a run with more tasks stays.
         for tasks in [1, 0, 2, 1] {
-            let members = (0..tasks).map(|at| format!("./{at:06}{inner}\n"));
+            let members = (0..tasks).map(|at| format!("./{at:06}{ext}{inner}\n"));
             assert_eq!(seen(&scene, tasks), members.collect::<String>(), "{output}");
             let folder = scene.path().join("out/o");
             assert!(folder.is_dir(), "{output}, {tasks} tasks");

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use sunward_workflows::Form;
 
 use crate::digest::{Digest, Hasher};
+use crate::files::FileRows;
 use crate::ran_on::RanOn;
 use crate::rejects::Rejects;
 
@@ -72,7 +73,7 @@ impl fmt::Display for DatasetKind {
 }
 
 /// A dataset by reference. The order of parts is the order of rows.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Dataset {
     /// The kind of dataset.
     pub kind: DatasetKind,
@@ -86,6 +87,9 @@ pub struct Dataset {
     /// The original files of the table, if they are kept beside its parts.
     #[serde(default)]
     pub written: Option<Written>,
+    /// What is known of each file, if it is a dataset of files, or one file of such a dataset.
+    #[serde(default)]
+    pub files: Option<FileRows>,
 }
 
 /// Files that hold a table as a user or a command wrote it. Readers of this form get these files.
@@ -104,11 +108,15 @@ pub struct Written {
 
 impl Dataset {
     /// Files or folders as one folder, in this order. It is a folder for one of them and for none,
-    /// too. `kind` is the kind of one.
+    /// too. `kind` is the kind of one. If something is known of all of them, it stays known.
     #[must_use]
     pub fn folder_of(kind: DatasetKind, blobs: &[Self]) -> Self {
         let parts = blobs.iter().flat_map(|blob| blob.parts.iter().copied());
         let parts: Vec<PartRef> = parts.collect();
+        let rows: Option<Vec<&FileRows>> = blobs.iter().map(|blob| blob.files.as_ref()).collect();
+        if let Some(rows) = rows.filter(|rows| !rows.is_empty()) {
+            return Self::of_files(kind.of_part(), parts, FileRows::joined(&rows));
+        }
         let mut hasher = Hasher::new("blobs");
         for part in &parts {
             hasher.field("part", &part.digest.0);
@@ -119,6 +127,7 @@ impl Dataset {
             rows: 0,
             parts,
             written: None,
+            files: None,
         }
     }
 
@@ -152,7 +161,7 @@ impl Dataset {
 
 /// The result of one task: a dataset for each output port in the order of the stage's outputs, and
 /// the device that made it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TaskResult {
     /// One dataset for each output port.
     pub ports: Vec<Dataset>,

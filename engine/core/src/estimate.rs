@@ -319,7 +319,10 @@ pub(crate) fn inputs(
     for (input, dataset) in planned.stage.inputs.values().zip(&stage.inputs) {
         let from = input.from.iter().find_map(|source| match source {
             Reference::Port { stage, .. } => run.spec.plan.find(stage),
-            Reference::Param(_) | Reference::Path(_) | Reference::Url(_) => None,
+            Reference::Param(_)
+            | Reference::Path(_)
+            | Reference::Pattern(_)
+            | Reference::Url(_) => None,
         });
         let rests = from
             .and_then(|id| run.get(id)?.1.placed.as_deref())

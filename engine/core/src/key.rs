@@ -6,10 +6,10 @@ use sunward_workflows::{FieldUse, ItemUse, Value};
 
 use crate::dataset::Dataset;
 use crate::digest::{Digest, Hasher};
+use crate::groups::FileGroups;
 use crate::ids::place;
 use crate::ingredient::Ingredient;
 use crate::plan::{PlannedStage, Reads, Tasks};
-use crate::staged::StagedFiles;
 
 /// The version of task keys. It rises if the computation of keys changes. Results with older keys
 /// are then not found any more.
@@ -23,6 +23,7 @@ enum Mark {
     Matrix,
     Rows,
     Slice,
+    Files,
 }
 
 impl Mark {
@@ -34,6 +35,7 @@ impl Mark {
             Self::Matrix => 2,
             Self::Rows => 3,
             Self::Slice => 4,
+            Self::Files => 5,
         }
     }
 }
@@ -42,11 +44,9 @@ impl Mark {
 #[derive(Debug)]
 pub struct TaskKeys<'a> {
     prefix: Digest,
-    reads: &'a Reads,
-    staged: &'a StagedFiles,
     tasks: &'a Tasks,
-    /// The input of which each task gets a part.
-    parts: Option<&'a Dataset>,
+    stage: &'a PlannedStage,
+    inputs: &'a [Dataset],
 }
 
 impl<'a> TaskKeys<'a> {
@@ -60,13 +60,9 @@ impl<'a> TaskKeys<'a> {
         }
         Self {
             prefix: hasher.finish(),
-            reads: &stage.reads,
-            staged: &stage.staged,
             tasks,
-            parts: match tasks {
-                Tasks::Parts { port, .. } => of_port(stage, inputs, port),
-                _ => None,
-            },
+            stage,
+            inputs,
         }
     }
 
@@ -99,11 +95,21 @@ impl<'a> TaskKeys<'a> {
                 }
                 None => Mark::Nothing,
             },
-            Tasks::Matrix(_) if self.reads.matrix => {
+            Tasks::Matrix(_) if self.stage.reads.matrix => {
                 encode(&self.cell(index), bytes);
                 Mark::Matrix
             }
             Tasks::Matrix(_) => Mark::Nothing,
+            Tasks::Files(groups) => {
+                if let Some(item) = self.item(index) {
+                    encode(&item, bytes);
+                }
+                for (port, _) in &groups.ports {
+                    let files = self.files(groups, index, port);
+                    bytes.extend_from_slice(&files.unwrap_or_default().0);
+                }
+                Mark::Files
+            }
             Tasks::Rows { .. } | Tasks::Parts { .. } => {
                 if let Some(slice) = self.slice(index) {
                     bytes.extend_from_slice(&slice.0);
@@ -118,13 +124,27 @@ impl<'a> TaskKeys<'a> {
     }
 
     /// What distinguishes a task, as an ingredient for messages.
-    pub(crate) fn ingredient(&self, index: u32) -> Option<Ingredient> {
+    pub(crate) fn ingredients(&self, index: u32) -> Vec<Ingredient> {
+        if let Tasks::Files(groups) = self.tasks {
+            let item = self.item(index);
+            let item = item.map(|item| Ingredient::text("item", item.to_key()));
+            let ports = groups.ports.iter().filter_map(|(port, _)| {
+                let files = self.files(groups, index, port)?;
+                Some(Ingredient::digest(format!("files of {port}"), files))
+            });
+            return item.into_iter().chain(ports).collect();
+        }
+        self.ingredient(index).into_iter().collect()
+    }
+
+    fn ingredient(&self, index: u32) -> Option<Ingredient> {
         match self.tasks {
-            Tasks::One => None,
+            Tasks::One | Tasks::Files(_) => None,
             Tasks::Range(_) | Tasks::Items(_) => self
                 .item(index)
                 .map(|item| Ingredient::text("item", item.to_key())),
             Tasks::Matrix(_) => self
+                .stage
                 .reads
                 .matrix
                 .then(|| Ingredient::text("matrix", self.cell(index).to_key())),
@@ -140,7 +160,9 @@ impl<'a> TaskKeys<'a> {
     }
 
     fn item(&self, index: u32) -> Option<Value> {
-        let item = read_of(&self.reads.item, self.tasks.item(index)?)?;
+        let of_port = |port: &str| of_port(self.stage, self.inputs, port);
+        let item = self.tasks.item(index, of_port)?;
+        let item = read_of(&self.stage.reads.item, item)?;
         Some(self.keyed(item))
     }
 
@@ -150,10 +172,16 @@ impl<'a> TaskKeys<'a> {
 
     /// The value, with the digests of the files that it names.
     fn keyed(&self, value: Value) -> Value {
-        if self.staged.named.is_empty() {
+        if self.stage.staged.named.is_empty() {
             return value;
         }
-        self.staged.keyed(&value)
+        self.stage.staged.keyed(&value)
+    }
+
+    /// The digest of the files that one task gets of an input.
+    fn files(&self, groups: &FileGroups, index: u32, port: &str) -> Option<Digest> {
+        let dataset = of_port(self.stage, self.inputs, port)?;
+        Some(groups.of_task(index, port, dataset)?.content)
     }
 
     /// The digest of what one task gets of the divided input.
@@ -161,7 +189,10 @@ impl<'a> TaskKeys<'a> {
         if let Tasks::Rows { digests, .. } = self.tasks {
             return digests.get(place(index)).copied();
         }
-        let dataset = self.parts?;
+        let Tasks::Parts { port, .. } = self.tasks else {
+            return None;
+        };
+        let dataset = of_port(self.stage, self.inputs, port)?;
         let part = dataset.parts.get(place(index))?.digest;
         // The file of the part as a command wrote it, if it is kept: commands may read it.
         let written = dataset.written_part(place(index));
@@ -189,7 +220,7 @@ pub(crate) fn distinct(reads: &Reads, tasks: &Tasks) -> bool {
             sorted.sort_unstable();
             sorted.windows(2).all(|pair| pair[0] != pair[1])
         }
-        Tasks::Parts { count, .. } => *count <= 1,
+        Tasks::Parts { count, .. } | Tasks::Files(FileGroups { count, .. }) => *count <= 1,
         Tasks::Range(count) => reads.item.is_read() || *count <= 1,
         Tasks::Items(items) => items.len() <= 1 || items_differ(&reads.item, items),
         Tasks::Matrix(axes) => {
@@ -255,13 +286,21 @@ fn whole<'a>(
     inputs: &'a [Dataset],
     tasks: &'a Tasks,
 ) -> impl Iterator<Item = (&'a String, &'a Dataset)> {
-    let divided = match tasks {
-        Tasks::Parts { port, .. } => Some(port.as_str()),
-        Tasks::Rows { port, digests, .. } if !digests.is_empty() => Some(port.as_str()),
-        _ => stage.stage.only_rows_of(),
+    let only_rows = stage.stage.only_rows_of();
+    let is_divided = move |port: &str| match tasks {
+        Tasks::Files(groups) => groups.divides(port),
+        Tasks::Parts { port: divided, .. } => divided == port,
+        Tasks::Rows {
+            port: divided,
+            digests,
+            ..
+        } => divided == port && !digests.is_empty(),
+        Tasks::One | Tasks::Range(_) | Tasks::Items(_) | Tasks::Matrix(_) => {
+            only_rows == Some(port)
+        }
     };
     let ports = stage.stage.inputs.keys().zip(inputs);
-    ports.filter(move |(port, _)| divided != Some(port.as_str()))
+    ports.filter(move |(port, _)| !is_divided(port))
 }
 
 fn of_port<'a>(stage: &PlannedStage, inputs: &'a [Dataset], port: &str) -> Option<&'a Dataset> {
@@ -344,7 +383,7 @@ pub fn ingredients(
             .map(|(port, dataset)| Ingredient::digest(format!("input {port}"), dataset.content)),
     );
     if let (Some(tasks), Some(index)) = (tasks, index) {
-        list.extend(TaskKeys::new(stage, inputs, tasks).ingredient(index));
+        list.extend(TaskKeys::new(stage, inputs, tasks).ingredients(index));
     }
     list
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use sunward_workflows::{ItemUse, Stage, Value, Workflow};
 
 use crate::digest::Digest;
+use crate::groups::FileGroups;
 use crate::ids::{StageId, Timestamp};
 use crate::ingredient::Ingredient;
 use crate::staged::StagedFiles;
@@ -158,6 +159,8 @@ pub enum Tasks {
         /// instead, as in a simulation, which has no data.
         digests: Vec<Digest>,
     },
+    /// One task for each group of files of one or several inputs.
+    Files(FileGroups),
     /// One task for each part of the input `port`.
     Parts {
         /// The input that is divided.

@@ -7,11 +7,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::Serialize;
-use sunward_workflows::Scope;
+use sunward_workflows::{Scope, Value};
 
-use crate::dataset::{Dataset, TaskResult};
+use crate::dataset::{Dataset, DatasetKind, TaskResult};
 use crate::digest::Digest;
 use crate::explain::{WhyRan, latest, why_ran};
+use crate::from_tasks::{FromTasks, carried_item};
 use crate::ids::{StageId, index_of};
 use crate::ingredient::{Ingredient, diff_ingredients};
 use crate::key::TaskKeys;
@@ -24,7 +25,7 @@ use crate::state::stage::looks_up;
 const CHUNK: u32 = 4096;
 
 /// The expected outputs of upstream stages, by stage and port, in task order.
-pub type Gathered = BTreeMap<(String, String), Vec<Dataset>>;
+pub type Gathered = BTreeMap<(String, String), FromTasks>;
 
 /// The lookups that the caller provides.
 pub trait Known {
@@ -171,6 +172,7 @@ fn early(spec: &RunSpec, planned: &PlannedStage, done: &[StagePreview]) -> Optio
                 sunward_workflows::Reference::Port { stage, .. } => stage == name,
                 sunward_workflows::Reference::Param(_)
                 | sunward_workflows::Reference::Path(_)
+                | sunward_workflows::Reference::Pattern(_)
                 | sunward_workflows::Reference::Url(_) => false,
             })
     };
@@ -220,7 +222,18 @@ fn look(
         return;
     }
     one.outlook = Outlook::Cached;
+    let items: Vec<Value> = (0..count)
+        .map_while(|index| carried_item(planned, &inputs, &tasks, index))
+        .collect();
     for (name, datasets) in planned.stage.outputs.keys().zip(ports) {
-        gathered.insert((one.stage.clone(), name.clone()), datasets);
+        let items = match datasets
+            .first()
+            .is_some_and(|one| one.kind != DatasetKind::Table)
+        {
+            true => items.clone(),
+            false => Vec::new(),
+        };
+        let from_tasks = FromTasks { datasets, items };
+        gathered.insert((one.stage.clone(), name.clone()), from_tasks);
     }
 }

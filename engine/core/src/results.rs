@@ -67,8 +67,10 @@ impl Packed {
         let [part] = dataset.parts.as_slice() else {
             return None;
         };
-        let packs =
-            dataset.written.is_none() && dataset.rows == part.rows && result.rejects.is_empty();
+        let packs = dataset.written.is_none()
+            && dataset.files.is_none()
+            && dataset.rows == part.rows
+            && result.rejects.is_empty();
         (packs && part.bytes != VACANT).then_some((
             dataset.kind,
             Self {
@@ -83,6 +85,7 @@ impl Packed {
     fn dataset(&self, kind: DatasetKind) -> Dataset {
         Dataset {
             written: None,
+            files: None,
             kind,
             content: self.content,
             rows: self.rows,
@@ -197,6 +200,7 @@ mod tests {
     fn table(seed: u8, parts: u64) -> Dataset {
         Dataset {
             written: None,
+            files: None,
             kind: DatasetKind::Table,
             content: Digest::of(&[seed]),
             rows: parts * 3,

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use sunward_workflows::Value;
 
+use crate::dataset::Dataset;
 use crate::ids::place;
 use crate::plan::Tasks;
 
@@ -36,6 +37,7 @@ impl Tasks {
             Self::One => 1,
             Self::Range(count) | Self::Parts { count, .. } => u128::from(*count),
             Self::Items(items) => wide(items.len()),
+            Self::Files(groups) => u128::from(groups.count),
             Self::Matrix(axes) => axes
                 .iter()
                 .map(|(_, values)| wide(values.len()))
@@ -55,10 +57,15 @@ impl Tasks {
         (total > u128::from(TASK_LIMIT)).then(|| too_many(total))
     }
 
-    /// The value of `item` in one task, if it has one.
+    /// The value of `item` in one task, if it has one. `of_port` gives the stage's inputs.
     #[must_use]
-    pub fn item(&self, index: u32) -> Option<Value> {
+    pub fn item<'d>(
+        &self,
+        index: u32,
+        of_port: impl Fn(&str) -> Option<&'d Dataset>,
+    ) -> Option<Value> {
         match self {
+            Self::Files(groups) => groups.item(index, of_port),
             Self::Range(count) => (index < *count).then(|| Value::Int(i64::from(index))),
             Self::Items(items) => items.get(place(index)).cloned(),
             Self::One | Self::Matrix(_) | Self::Rows { .. } | Self::Parts { .. } => None,

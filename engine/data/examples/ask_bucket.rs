@@ -42,6 +42,7 @@ fn ask(address: &str, home: &Path) -> Result<(), DataError> {
         rows: 0,
         parts: vec![part],
         written: None,
+        files: None,
     };
     let index = ResultIndex::open(&store)?;
     say(

@@ -161,6 +161,7 @@ impl Store {
             rows: part_ref.rows,
             parts: vec![part_ref],
             written: None,
+            files: None,
         })
     }
 

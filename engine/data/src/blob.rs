@@ -169,6 +169,7 @@ fn refuse_what_does_not_fit(path: &Path, source: &File, copy: &File) -> Result<(
 pub(crate) fn file_dataset(part: PartRef) -> Dataset {
     Dataset {
         written: None,
+        files: None,
         kind: DatasetKind::File,
         content: part.digest,
         rows: 0,

@@ -38,7 +38,7 @@ const GROUP_ROWS: usize = 1 << 20;
 #[must_use]
 pub fn suffix(form: Form) -> &'static str {
     match form {
-        Form::Arrow | Form::File => "arrow",
+        Form::Arrow | Form::File | Form::Files => "arrow",
         Form::Parquet => "parquet",
         Form::Csv => "csv",
         Form::Netcdf => "nc",
@@ -61,7 +61,7 @@ pub fn write_table(form: Form, batch: RecordBatch, path: &Path) -> Result<(), Da
     let (schema, file) = (batch.schema(), WriteBehind::new(file));
     let rows = std::iter::once(Ok(batch));
     let file = match form {
-        Form::Arrow | Form::File => write_arrow(&schema, rows, file, path)?,
+        Form::Arrow | Form::File | Form::Files => write_arrow(&schema, rows, file, path)?,
         Form::Parquet => write_parquet(&schema, rows, file, path)?,
         Form::Csv => write_csv(&schema, rows, file, path)?,
         Form::Netcdf => {
@@ -84,7 +84,9 @@ pub(crate) fn write(
 ) -> Result<(), DataError> {
     let file = match form {
         Form::Netcdf => return write_netcdf(schema, batches, file, path),
-        Form::Arrow | Form::File => write_arrow(schema, batches, WriteBehind::new(file), path)?,
+        Form::Arrow | Form::File | Form::Files => {
+            write_arrow(schema, batches, WriteBehind::new(file), path)?
+        }
         Form::Parquet => write_parquet(schema, batches, WriteBehind::new(file), path)?,
         Form::Csv => write_csv(schema, batches, WriteBehind::new(file), path)?,
     };

@@ -13,13 +13,13 @@ use crate::folder;
 use crate::incoming::sync_folder;
 use crate::leftover;
 use crate::mark::{is_a_folder_of_others, mark};
-use crate::materialise::only_part;
+use crate::materialise::{create_parents, only_part};
 use crate::store::Store;
 
 impl Store {
     /// Writes a dataset to `path`: a table as one file in the form, a file unchanged, a folder as a
-    /// folder, and gathered files or folders as a folder that holds them, `000000[.ext]` … in task
-    /// order. The path appears when it is complete; an existing one is replaced, except for a folder
+    /// folder, and gathered files or folders as a folder that holds them under their names, or else
+    /// `000000[.ext]` … in task order. The path appears when it is complete; an existing one is replaced, except for a folder
     /// that Sunward did not write. In CSV, lists, maps, tensors and structs are written as JSON text
     /// and nulls as nothing.
     ///
@@ -53,9 +53,10 @@ impl Store {
                 leftover::put_file(incoming, path)?;
             }
             DatasetKind::Files => replace_folder(path, folder, |target| {
-                for (index, part) in dataset.parts.iter().enumerate() {
-                    let suffix = ext.map_or(String::new(), |ext| format!(".{ext}"));
-                    self.copy_out(part, &target.join(format!("{index:06}{suffix}")))?;
+                for (part, member) in dataset.parts.iter().zip(dataset.member_paths(ext)) {
+                    let path = target.join(member);
+                    create_parents(target, &path)?;
+                    self.copy_out(part, &path)?;
                 }
                 Ok(())
             })?,
@@ -66,8 +67,10 @@ impl Store {
                 })?;
             }
             DatasetKind::Dirs => replace_folder(path, folder, |target| {
-                for (index, part) in dataset.parts.iter().enumerate() {
-                    folder::unpack_copy(self, part, &target.join(format!("{index:06}")))?;
+                for (part, member) in dataset.parts.iter().zip(dataset.member_paths(None)) {
+                    let path = target.join(member);
+                    create_parents(target, &path)?;
+                    folder::unpack_copy(self, part, &path)?;
                 }
                 Ok(())
             })?,

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use arrow_schema::{Schema, SchemaRef};
-use sunward_core::{Dataset, DatasetKind, Digest, Hasher, Written};
-use sunward_workflows::{Form, Output, OutputFormat, Stage, from_arrow, to_arrow_field};
+use sunward_core::{Dataset, DatasetKind, Digest, FileRows, Hasher, Written, carried_columns};
+use sunward_workflows::{Form, Output, OutputFormat, Stage, Value, from_arrow, to_arrow_field};
 
 use crate::content::content_digest;
 use crate::content::schema::difference;
@@ -25,11 +25,12 @@ impl Store {
         port: &str,
         written: &[Dataset],
     ) -> Result<Dataset, DataError> {
-        self.concat(&self.pieces(stage, port, written)?)
+        self.concat(&self.pieces(stage, port, written, &[])?)
     }
 
     /// What the tasks of a stage wrote to a port, in task order, as datasets that
-    /// [`Self::concat`] joins with those of other sources.
+    /// [`Self::concat`] joins with those of other sources. Files carry the columns of the tasks'
+    /// `items`, if there are some.
     ///
     /// # Errors
     ///
@@ -39,6 +40,7 @@ impl Store {
         stage: &Stage,
         port: &str,
         written: &[Dataset],
+        items: &[Value],
     ) -> Result<Vec<Dataset>, DataError> {
         match written.first().map(|first| first.kind) {
             None => {
@@ -48,7 +50,7 @@ impl Store {
                 Ok(vec![self.nothing(output)?])
             }
             Some(kind) if kind != DatasetKind::Table && stage.is_scattered() => {
-                Ok(vec![Dataset::folder_of(kind, written)])
+                Ok(vec![files_of(stage, port, (kind, written), items)])
             }
             Some(_) => Ok(written.to_vec()),
         }
@@ -107,6 +109,7 @@ impl Store {
         }
         let mut joined = Dataset {
             written: None,
+            files: None,
             kind: DatasetKind::Table,
             content: Digest::default(),
             rows: with_rows.iter().map(|(_, d)| d.rows).sum(),
@@ -208,7 +211,11 @@ impl Store {
                 return self.empty(schema);
             }
         };
-        Ok(Dataset::folder_of(kind, &[]))
+        Ok(Dataset::of_files(
+            kind.of_part(),
+            Vec::new(),
+            FileRows::default(),
+        ))
     }
 
     /// A table without rows.
@@ -272,6 +279,40 @@ impl Store {
         self.remember(&key, &selected);
         Ok(selected)
     }
+}
+
+/// The files or folders that the tasks of a scattered stage wrote, under the names that the stage gives
+/// them. Without `name:` they are numbered.
+fn files_of(
+    stage: &Stage,
+    port: &str,
+    (kind, written): (DatasetKind, &[Dataset]),
+    items: &[Value],
+) -> Dataset {
+    let names: Option<Vec<String>> = written
+        .iter()
+        .map(|one| one.files.as_ref()?.names.first().cloned())
+        .collect();
+    let numbered = names.is_none();
+    let unnamed = || {
+        let ext = stage
+            .outputs
+            .get(port)
+            .and_then(|output| output.ext.as_deref());
+        let name = ext.map_or_else(|| port.to_owned(), |ext| format!("{port}.{ext}"));
+        vec![name; written.len()]
+    };
+    let files = FileRows {
+        names: names.unwrap_or_else(unnamed),
+        folders: vec![String::new(); written.len()],
+        numbered,
+        columns: match items.len() == written.len() {
+            true => carried_columns(items),
+            false => Vec::new(),
+        },
+    };
+    let parts = written.iter().flat_map(|one| one.parts.iter().copied());
+    Dataset::of_files(kind, parts.collect(), files)
 }
 
 /// The declared columns of an output as a schema; `None` if they are not declared, or one may have

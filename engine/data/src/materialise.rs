@@ -32,7 +32,7 @@ pub struct Wanted {
 }
 
 /// What a joined file or folder is made from, so that it can be made again.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Recipe {
     pub(crate) dataset: Dataset,
     pub(crate) wanted: Wanted,
@@ -140,14 +140,15 @@ impl Store {
             DatasetKind::File | DatasetKind::Files | DatasetKind::Dirs => {}
         }
         private::create_folders(path).map_err(DataError::io("create folder", path))?;
-        for (index, part) in dataset.parts.iter().enumerate() {
-            let name = format!("{index:06}");
-            if dataset.kind == DatasetKind::Dirs {
-                folder::unpack(self, part, &path.join(name))?;
+        let is_folders = dataset.kind == DatasetKind::Dirs;
+        let ext = wanted.ext.as_deref().filter(|_| !is_folders);
+        for (part, member) in dataset.parts.iter().zip(dataset.member_paths(ext)) {
+            let target = path.join(member);
+            create_parents(path, &target)?;
+            if is_folders {
+                folder::unpack(self, part, &target)?;
             } else {
-                let dot = wanted.ext.as_ref().map(|ext| format!(".{ext}"));
-                let name = path.join(name + &dot.unwrap_or_default());
-                link(&self.part_path(&part.digest), &name)?;
+                link(&self.part_path(&part.digest), &target)?;
             }
         }
         Ok(())
@@ -216,6 +217,7 @@ impl Recipe {
                 rows: 0,
                 parts: vec![manifest],
                 written: None,
+                files: None,
             },
             wanted: Wanted::default(),
         }
@@ -234,9 +236,19 @@ pub(crate) fn remove_joined(path: &Path) {
     }
 }
 
+/// Creates the folders between `folder`, which exists, and the path of a member in it.
+pub(crate) fn create_parents(folder: &Path, member: &Path) -> Result<(), DataError> {
+    match member.parent() {
+        Some(parent) if parent != folder => {
+            private::create_folders(parent).map_err(DataError::io("create folder", parent))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn form_of(wanted: &Wanted) -> Form {
     match wanted.form {
-        Form::File => Form::Arrow,
+        Form::File | Form::Files => Form::Arrow,
         other => other,
     }
 }

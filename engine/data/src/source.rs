@@ -87,7 +87,7 @@ impl SourceOptions {
             schema: input.schema.clone(),
             keep: match input.form {
                 Form::Csv | Form::Parquet => vec![input.form],
-                Form::Arrow | Form::File | Form::Netcdf => Vec::new(),
+                Form::Arrow | Form::File | Form::Files | Form::Netcdf => Vec::new(),
             },
         }
     }
@@ -141,7 +141,7 @@ impl Store {
         memory: &dyn FileMemory,
     ) -> Result<Dataset, DataError> {
         match form {
-            Form::File => self.read_blob(source, memory),
+            Form::File | Form::Files => self.read_blob(source, memory),
             Form::Arrow | Form::Parquet | Form::Csv | Form::Netcdf => {
                 self.read_source(source, options, memory)
             }

@@ -21,7 +21,7 @@ use crate::error::DataError;
 use crate::folder;
 use crate::incoming::Incoming;
 use crate::linked::Link;
-use crate::materialise::{Wanted, one_part, only_part, table_key};
+use crate::materialise::{Wanted, create_parents, one_part, only_part, table_key};
 use crate::mode;
 use crate::store::Store;
 
@@ -34,6 +34,11 @@ const COPY_AT_MOST: u64 = 1 << 20;
 pub struct View {
     source: Source,
     suffix: Option<String>,
+    /// The paths of the members of a folder, in order.
+    members: Vec<String>,
+    /// The name of a file or folder that has one of its own. It is then in a folder with the name of
+    /// the port.
+    name: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -44,11 +49,11 @@ enum Source {
     File { part: PartRef, executable: bool },
     /// One file: a table in another form.
     Converted(Box<Converted>),
-    /// A folder of a dataset's files, `000000` … in task order.
+    /// A folder of a dataset's files.
     Files(Vec<PartRef>),
     /// A folder that a task wrote.
     Folder(PartRef),
-    /// A folder of folders that tasks wrote, `000000` … in task order.
+    /// A folder of folders that tasks wrote.
     Folders(Vec<PartRef>),
 }
 
@@ -93,10 +98,16 @@ impl Store {
             DatasetKind::Dir => Source::Folder(*only_part(dataset)?),
             DatasetKind::Dirs => Source::Folders(dataset.parts.clone()),
         };
-        let is_folder = matches!(source, Source::Folder(_) | Source::Folders(_));
+        let is_several = matches!(source, Source::Files(_) | Source::Folders(_));
+        let own_name = || dataset.files.as_ref()?.names.first().cloned();
         Ok(View {
             source,
-            suffix: wanted.ext.clone().filter(|_| !is_folder),
+            suffix: None,
+            members: match is_several {
+                true => dataset.member_paths(None),
+                false => Vec::new(),
+            },
+            name: if is_several { None } else { own_name() },
         })
     }
 
@@ -109,7 +120,9 @@ impl Store {
         self.fetch(dataset)?;
         Ok(View {
             source: Source::Files(dataset.parts.clone()),
-            suffix: Some(encode::suffix(Form::Arrow).to_owned()),
+            suffix: None,
+            members: dataset.member_paths(Some(encode::suffix(Form::Arrow))),
+            name: None,
         })
     }
 
@@ -134,6 +147,8 @@ impl Store {
         Ok(View {
             source,
             suffix: Some(encode::suffix(wanted.form).to_owned()),
+            members: Vec::new(),
+            name: None,
         })
     }
 
@@ -169,6 +184,8 @@ impl View {
         Self {
             source: Source::File { part, executable },
             suffix: None,
+            members: Vec::new(),
+            name: None,
         }
     }
 
@@ -177,6 +194,8 @@ impl View {
         Self {
             source: Source::Folder(manifest),
             suffix: None,
+            members: Vec::new(),
+            name: None,
         }
     }
 
@@ -186,10 +205,14 @@ impl View {
         self.suffix.as_deref()
     }
 
-    /// The file name of the view of an input: the name of the port, with the suffix if the view is
-    /// a file.
+    /// The path of the view of an input below the folder of inputs: the name of the port, with the
+    /// suffix if the view is a table's file. What has a name of its own is in a folder with the name
+    /// of the port.
     #[must_use]
-    pub fn file_name(&self, port: &str) -> String {
+    pub fn path(&self, port: &str) -> String {
+        if let Some(name) = &self.name {
+            return format!("{port}/{name}");
+        }
         match (&self.source, &self.suffix) {
             (Source::Part(_) | Source::Converted(_), Some(suffix)) => format!("{port}.{suffix}"),
             _ => port.to_owned(),
@@ -202,22 +225,11 @@ impl View {
         matches!((&self.source, dataset.parts.as_slice()), (Source::Part(part), [only]) if part == only)
     }
 
-    /// The names of the parts in the folder, in task order. Empty if the view is a file or the
-    /// folder of a single task.
+    /// The paths of the members of the folder, in order. Empty if the view is a file or the folder of
+    /// a single task.
     #[must_use]
-    pub fn members(&self) -> Vec<String> {
-        let count = match &self.source {
-            Source::Files(parts) | Source::Folders(parts) => parts.len(),
-            Source::Part(_) | Source::File { .. } | Source::Converted(_) | Source::Folder(_) => 0,
-        };
-        (0..count).map(|index| self.member(index)).collect()
-    }
-
-    fn member(&self, index: usize) -> String {
-        match &self.suffix {
-            Some(suffix) => format!("{index:06}.{suffix}"),
-            None => format!("{index:06}"),
-        }
+    pub fn members(&self) -> &[String] {
+        &self.members
     }
 }
 
@@ -237,16 +249,20 @@ impl Views {
             Source::Converted(converted) => self.place_converted(converted, target),
             Source::Files(parts) => {
                 private::create_folder(target).map_err(DataError::io("create folder", target))?;
-                for (index, part) in parts.iter().enumerate() {
-                    self.place_part(part, &target.join(view.member(index)))?;
+                for (part, member) in parts.iter().zip(&view.members) {
+                    let path = target.join(member);
+                    create_parents(target, &path)?;
+                    self.place_part(part, &path)?;
                 }
                 Ok(())
             }
             Source::Folder(manifest) => self.place_folder(manifest, target),
             Source::Folders(manifests) => {
                 private::create_folder(target).map_err(DataError::io("create folder", target))?;
-                for (index, manifest) in manifests.iter().enumerate() {
-                    self.place_folder(manifest, &target.join(view.member(index)))?;
+                for (manifest, member) in manifests.iter().zip(&view.members) {
+                    let path = target.join(member);
+                    create_parents(target, &path)?;
+                    self.place_folder(manifest, &path)?;
                 }
                 Ok(())
             }

@@ -242,6 +242,7 @@ impl TableWriter {
         let content = self.content.finish()?;
         Ok(Dataset {
             written: None,
+            files: None,
             kind: DatasetKind::Table,
             rows: content.rows(),
             content: content.finish(),

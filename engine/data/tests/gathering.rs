@@ -209,6 +209,7 @@ fn stage(format: OutputFormat, is_scattered: bool) -> Stage {
         schema: None,
         ext: None,
         span: Span::default(),
+        ..Output::default()
     };
     stage.outputs.insert("o".to_owned(), output);
     stage
@@ -268,7 +269,7 @@ fn a_scattered_stage_gives_a_folder_for_any_number_of_tasks() {
         assert_eq!(given, all[0]);
         // Several sources of one input are a folder of all their files.
         let scattered = stage(format, true);
-        let pieces = bench.store.pieces(&scattered, "o", &all[..1]).unwrap();
+        let pieces = bench.store.pieces(&scattered, "o", &all[..1], &[]).unwrap();
         let joined = [pieces, vec![all[1].clone()]].concat();
         let joined = bench.store.concat(&joined).unwrap();
         assert_eq!((joined.kind, joined.parts.len()), (kind, 2));

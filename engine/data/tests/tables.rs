@@ -175,6 +175,7 @@ fn forged(store: &Store, bytes: &[u8], rows: u64) -> Dataset {
     fs::write(&path, bytes).unwrap();
     Dataset {
         written: None,
+        files: None,
         kind: DatasetKind::Table,
         content: digest,
         rows,

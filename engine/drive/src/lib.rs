@@ -27,6 +27,7 @@ mod engine;
 pub mod error;
 pub mod event;
 pub mod feed;
+mod file_sets;
 mod guard;
 mod history;
 mod ignored;

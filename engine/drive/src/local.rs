@@ -5,13 +5,15 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use sunward_core::{
-    Dataset, DatasetKind, Digest, Failure, FailureKind, PlannedStage, RunId, RunSpec, TaskResult,
-    Tasks, staged::row_file,
+    Dataset, DatasetKind, Digest, Failure, FailureKind, FromTasks, PlannedStage, RunId, RunSpec,
+    TaskResult, Tasks, staged::row_file,
 };
 use sunward_data::{DataError, NamedFile, ResultIndex, SourceOptions, Store};
+use sunward_files::pattern::{escaped, expand};
 use sunward_state::{Reader, StateError};
 use sunward_workflows::{Action, Form, Input, Reference, Scatter, Slicing, Stage, Value, is_path};
 
+use crate::file_sets;
 use crate::recall::FileRecall;
 use crate::resolver::{InputResolver, Resolution, ResolveRequest};
 use crate::versions::Versions;
@@ -130,7 +132,9 @@ impl InputResolver for LocalResolver {
 fn producer<'s>(spec: &'s RunSpec, source: &'s Reference) -> Option<(&'s Stage, &'s str)> {
     match source {
         Reference::Port { stage, port } => Some((spec.workflow.stages.get(stage)?, port)),
-        Reference::Param(_) | Reference::Path(_) | Reference::Url(_) => None,
+        Reference::Param(_) | Reference::Path(_) | Reference::Pattern(_) | Reference::Url(_) => {
+            None
+        }
     }
 }
 
@@ -138,7 +142,9 @@ fn producer<'s>(spec: &'s RunSpec, source: &'s Reference) -> Option<(&'s Stage, 
 fn is_list(spec: &RunSpec, source: &Reference) -> bool {
     match source {
         Reference::Param(name) => matches!(spec.params.get(name), Some(Value::List(_))),
-        Reference::Port { .. } | Reference::Path(_) | Reference::Url(_) => false,
+        Reference::Port { .. } | Reference::Path(_) | Reference::Pattern(_) | Reference::Url(_) => {
+            false
+        }
     }
 }
 
@@ -161,7 +167,7 @@ fn plain(request: &ResolveRequest) -> Option<(Vec<Dataset>, Tasks)> {
         let ([source], [Some(datasets)]) = (input.from.as_slice(), sources.as_slice()) else {
             return None;
         };
-        let [dataset] = datasets.as_slice() else {
+        let [dataset] = datasets.datasets.as_slice() else {
             return None;
         };
         let is_gathered = dataset.kind != DatasetKind::Table
@@ -185,11 +191,12 @@ fn counted(planned: &PlannedStage, inputs: &[Dataset]) -> Option<Tasks> {
     };
     let dataset = inputs.get(planned.stage.inputs.get_index_of(port)?)?;
     match slicing {
+        _ if dataset.files.is_some() => None,
         Slicing::Parts => Some(Tasks::Parts {
             port: port.clone(),
             count: u32::try_from(filled_parts(dataset)).ok()?,
         }),
-        Slicing::Rows(_) | Slicing::Row => None,
+        Slicing::Rows(_) | Slicing::Row | Slicing::By(_) => None,
     }
 }
 
@@ -236,7 +243,7 @@ impl LocalResolver {
         &self,
         (run, spec): (RunId, &RunSpec),
         options: &SourceOptions,
-        (input, upstream): (&Input, &[Option<Vec<Dataset>>]),
+        (input, upstream): (&Input, &[Option<FromTasks>]),
         memory: &Recall<'_>,
     ) -> Result<Dataset, DataError> {
         // Columns of a file are selected while it is read; those of a dataset afterwards.
@@ -268,12 +275,13 @@ impl LocalResolver {
         &self,
         spec: &RunSpec,
         source: &Reference,
-        written: &[Dataset],
+        written: &FromTasks,
     ) -> Result<Vec<Dataset>, DataError> {
         let (stage, port) = producer(spec, source).ok_or_else(|| {
             DataError::NoSuch("the input does not name an output of a stage".to_owned())
         })?;
-        self.store.pieces(stage, port, written)
+        self.store
+            .pieces(stage, port, &written.datasets, &written.items)
     }
 
     /// The files that a source names, each in the version that the run reads.
@@ -290,8 +298,15 @@ impl LocalResolver {
             options.columns,
             options.keep
         );
+        let folder = folder(&spec.path);
+        let folder = Path::new(&folder);
+        let mut named = file_sets::named_files(spec, folder, source, input)?;
+        if input.form == Form::Files {
+            named = with_contents(folder, named)?;
+        }
         let mut files = Vec::new();
-        for path in paths(spec, source)? {
+        for path in &named {
+            let path = absolute(folder, path);
             let read = || {
                 memory.looked_at(Path::new(&path));
                 self.file(&path, input.form, options, memory)
@@ -301,9 +316,13 @@ impl LocalResolver {
                     .once(run, spec, &path, &reading, &self.store, read)?,
             );
         }
-        match is_list(spec, source) && input.form == Form::File {
-            true => Ok(of_list(files)),
-            false => Ok(files),
+        match input.form {
+            Form::Files => Ok(vec![file_sets::as_set(&named, &files, input)?]),
+            Form::File if file_sets::is_set(spec, source) => {
+                Ok(vec![file_sets::as_set(&named, &files, input)?])
+            }
+            Form::File if is_list(spec, source) => Ok(of_list(files)),
+            _ => Ok(files),
         }
     }
 
@@ -373,6 +392,10 @@ impl LocalResolver {
         if let Some(tasks) = counted(planned, inputs) {
             return Ok(tasks);
         }
+        let of_port = |port: &str| inputs.get(planned.stage.inputs.get_index_of(port)?);
+        if let Some(groups) = file_sets::groups(&planned.stage.scatter, of_port) {
+            return groups.map(Tasks::Files).map_err(refusal);
+        }
         let Scatter::Input { port, slicing } = &planned.stage.scatter else {
             return Err(refusal("how the stage scatters is not known".to_owned()));
         };
@@ -429,41 +452,28 @@ fn reading(planned: &PlannedStage, port: &str, input: &Input) -> SourceOptions {
     options
 }
 
-/// The files of a source, as absolute paths or as URLs. Relative paths start at the workflow's
-/// file.
-fn paths(spec: &RunSpec, source: &Reference) -> Result<Vec<String>, DataError> {
-    let absolute = |path: &str| {
-        if path.contains("://") {
-            return path.to_owned();
-        }
-        let path: PathBuf = Path::new(&folder(&spec.path)).join(path);
-        sunward_files::as_value(&path)
-    };
-    match source {
-        Reference::Path(path) => Ok(vec![absolute(path)]),
-        Reference::Url(url) => Ok(vec![url.clone()]),
-        Reference::Param(name) => {
-            let texts = match spec.params.get(name) {
-                Some(Value::String(path)) => Some(vec![absolute(path)]),
-                Some(Value::List(list)) => list
-                    .iter()
-                    .map(|value| match value {
-                        Value::String(path) => Some(absolute(path)),
-                        _ => None,
-                    })
-                    .collect(),
-                _ => None,
-            };
-            texts.ok_or_else(|| {
-                DataError::NoSuch(format!(
-                    "parameter '{name}' has no path; set it with `-p {name}=PATH`"
-                ))
-            })
-        }
-        Reference::Port { stage, port } => Err(DataError::NoSuch(format!(
-            "there is no output {stage}.{port}"
-        ))),
+/// A path as an absolute one. An address stays as it is.
+fn absolute(folder: &Path, path: &str) -> String {
+    match path.contains("://") {
+        true => path.to_owned(),
+        false => sunward_files::as_value(&folder.join(path)),
     }
+}
+
+/// The same paths, with the files in a folder in place of the folder. A path that ends with a slash
+/// stays a folder.
+fn with_contents(folder: &Path, paths: Vec<String>) -> Result<Vec<String>, DataError> {
+    let mut all = Vec::with_capacity(paths.len());
+    for path in paths {
+        if path.ends_with('/') || !folder.join(&path).is_dir() {
+            all.push(path);
+            continue;
+        }
+        let pattern = format!("{}/*", escaped(&path));
+        let found = expand(folder, &pattern);
+        all.extend(found.map_err(|error| DataError::NoSuch(format!("{path}: {error}")))?);
+    }
+    Ok(all)
 }
 
 fn failure(place: &str, error: &DataError) -> Failure {

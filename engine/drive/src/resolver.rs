@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use sunward_core::{Dataset, Digest, Failure, RunId, RunSpec, StageId, TaskResult, Tasks};
+use sunward_core::{
+    Dataset, Digest, Failure, FromTasks, RunId, RunSpec, StageId, TaskResult, Tasks,
+};
 use sunward_state::{FileRecord, Reader, StateError};
 
 /// The question about one stage.
@@ -14,9 +16,9 @@ pub struct ResolveRequest {
     pub stage: StageId,
     /// The run's spec.
     pub spec: Arc<RunSpec>,
-    /// For each input port in the stage's order and each of its sources: the datasets of an
-    /// upstream port in task order, or `None` for a source outside the run.
-    pub upstream: Vec<Vec<Option<Vec<Dataset>>>>,
+    /// For each input port in the stage's order and each of its sources: what the tasks of a stage
+    /// wrote to an upstream port, or `None` for a source outside the run.
+    pub upstream: Vec<Vec<Option<FromTasks>>>,
 }
 
 /// The answer, and what is worth remembering.

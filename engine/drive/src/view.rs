@@ -102,9 +102,12 @@ pub(crate) fn resolve_request(
         let sources = input.from.iter().map(|source| match source {
             Reference::Port { stage, port } => {
                 let from = run.spec.plan.find(stage)?;
-                run.gathered(from, port)
+                run.from_tasks(from, port)
             }
-            Reference::Param(_) | Reference::Path(_) | Reference::Url(_) => None,
+            Reference::Param(_)
+            | Reference::Path(_)
+            | Reference::Pattern(_)
+            | Reference::Url(_) => None,
         });
         sources.collect()
     });
@@ -123,7 +126,7 @@ pub(crate) fn read_by(state: &State, run: RunId, stage: StageId) -> Vec<Dataset>
     let mut datasets: Vec<Dataset> = bound.map_or_else(Vec::new, |view| view.inputs().to_vec());
     let request = resolve_request(state, run, stage);
     let upstream = request.into_iter().flat_map(|request| request.upstream);
-    datasets.extend(upstream.flatten().flatten().flatten());
+    datasets.extend(upstream.flatten().flatten().flat_map(|one| one.datasets));
     datasets
 }
 

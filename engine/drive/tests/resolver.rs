@@ -15,7 +15,9 @@ mod world;
 
 use std::sync::Arc;
 
-use sunward_core::{Dataset, DatasetKind, Failure, FailureKind, RunId, StageId, Tasks, Timestamp};
+use sunward_core::{
+    Dataset, DatasetKind, Failure, FailureKind, FromTasks, RunId, StageId, Tasks, Timestamp,
+};
 use sunward_data::{FileMemory, SourceOptions, Store};
 use sunward_drive::{InputResolver, LocalResolver, Resolution, ResolveRequest};
 use sunward_state::{FileRecord, FileStamp, Group, Journal, Sqlite};
@@ -45,7 +47,7 @@ impl Bench {
         std::fs::write(self.home.path().join(name), content).unwrap();
     }
 
-    fn resolve(&self, last: Stage, upstream: Vec<Vec<Option<Vec<Dataset>>>>) -> Resolution {
+    fn resolve(&self, last: Stage, upstream: Vec<Vec<Option<FromTasks>>>) -> Resolution {
         self.resolve_after(stage("before"), last, upstream)
     }
 
@@ -53,7 +55,7 @@ impl Bench {
         &self,
         before: Stage,
         last: Stage,
-        upstream: Vec<Vec<Option<Vec<Dataset>>>>,
+        upstream: Vec<Vec<Option<FromTasks>>>,
     ) -> Resolution {
         let mut spec = spec(vec![before, last]);
         Arc::make_mut(&mut spec).path =
@@ -70,15 +72,11 @@ impl Bench {
         }
     }
 
-    fn known(
-        &self,
-        last: Stage,
-        upstream: Vec<Vec<Option<Vec<Dataset>>>>,
-    ) -> (Vec<Dataset>, Tasks) {
+    fn known(&self, last: Stage, upstream: Vec<Vec<Option<FromTasks>>>) -> (Vec<Dataset>, Tasks) {
         self.resolve(last, upstream).answer.unwrap()
     }
 
-    fn refused(&self, last: Stage, upstream: Vec<Vec<Option<Vec<Dataset>>>>) -> Failure {
+    fn refused(&self, last: Stage, upstream: Vec<Vec<Option<FromTasks>>>) -> Failure {
         self.resolve(last, upstream).answer.unwrap_err()
     }
 }
@@ -98,7 +96,7 @@ fn over(slicing: Slicing, mut stage: Stage) -> Stage {
     stage
 }
 
-const ONE_FILE: [Option<Vec<Dataset>>; 1] = [None];
+const ONE_FILE: [Option<FromTasks>; 1] = [None];
 
 /// Records the stamps with which the store asks for a file.
 #[derive(Default)]
@@ -190,11 +188,11 @@ fn what_tasks_gave_is_one_dataset_in_task_order() {
     let gathering = stage("it").reads("x", "before");
     let (inputs, tasks) = bench.known(
         over(Slicing::Parts, gathering.clone()),
-        vec![vec![Some(vec![a.clone(), b.clone()])]],
+        vec![vec![Some(vec![a.clone(), b.clone()].into())]],
     );
     assert_eq!(inputs[0].content, all.content, "however it is cut");
     assert_eq!(tasks.count(), 2);
-    let (turned, _) = bench.known(gathering, vec![vec![Some(vec![b, a])]]);
+    let (turned, _) = bench.known(gathering, vec![vec![Some(vec![b, a].into())]]);
     assert_ne!(turned[0].content, all.content);
 }
 
@@ -208,7 +206,7 @@ fn columns_are_picked_from_files_and_from_datasets_alike() {
     let mut from_port = stage("it").reads("x", "before");
     from_port.inputs["x"].columns = vec!["name".to_owned()];
     let by_file = bench.known(from_file, vec![ONE_FILE.to_vec()]).0;
-    let by_port = bench.known(from_port, vec![vec![Some(whole)]]).0;
+    let by_port = bench.known(from_port, vec![vec![Some(whole.into())]]).0;
     assert_eq!(by_file[0].content, by_port[0].content);
 }
 
@@ -231,7 +229,7 @@ fn one_task_of_a_scatter_gives_a_folder_and_a_lone_task_a_file() {
     whole.inputs["x"].form = Form::File;
     let file = bench.known(whole, vec![ONE_FILE.to_vec()]).0.remove(0);
     let input = |before: Stage| {
-        let upstream = vec![vec![Some(vec![file.clone()])]];
+        let upstream = vec![vec![Some(vec![file.clone()].into())]];
         let resolution = bench.resolve_after(before, stage("it").reads("x", "before"), upstream);
         resolution.answer.unwrap().0.remove(0)
     };
@@ -256,7 +254,7 @@ fn an_empty_scatter_gives_no_rows_of_the_declared_columns() {
     let request = ResolveRequest {
         run: RunId(1),
         stage: StageId(1),
-        upstream: vec![vec![Some(Vec::new())]],
+        upstream: vec![vec![Some(FromTasks::default())]],
         spec,
     };
     let resolution = bench.resolver.resolve(&request, &bench.journal).unwrap();
@@ -264,7 +262,7 @@ fn an_empty_scatter_gives_no_rows_of_the_declared_columns() {
     assert_eq!((inputs[0].rows, inputs[0].parts.len()), (0, 1));
     let undeclared = bench.refused(
         stage("it").reads("x", "before"),
-        vec![vec![Some(Vec::new())]],
+        vec![vec![Some(FromTasks::default())]],
     );
     assert!(undeclared.message.contains("schema:"), "{undeclared:?}");
 }

@@ -24,6 +24,7 @@ use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
 
+pub mod pattern;
 pub mod private;
 
 /// The most bytes of a text file that is read whole: settings, parameters, fleets, lock files. The

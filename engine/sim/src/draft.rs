@@ -241,6 +241,8 @@ fn input(from: Reference) -> Input {
     Input {
         from: vec![from],
         form: Form::Arrow,
+        split: None,
+        optional: false,
         columns: Vec::new(),
         variable: None,
         rows: GridRows::default(),
@@ -255,6 +257,7 @@ fn output() -> Output {
         format: OutputFormat::Arrow,
         schema: None,
         ext: None,
+        name: None,
         span: Span::default(),
     }
 }

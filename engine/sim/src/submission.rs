@@ -130,12 +130,14 @@ pub(crate) fn guessed_tasks(planned: &PlannedStage, parts: u32) -> Tasks {
                 rows: rows.saturating_mul(parts.into()),
                 digests: Vec::new(),
             },
-            Slicing::Parts | Slicing::Row => Tasks::Parts {
+            Slicing::Parts | Slicing::Row | Slicing::By(_) => Tasks::Parts {
                 port: port.clone(),
                 count: parts,
             },
         },
-        Scatter::Items(_) | Scatter::Range(_) | Scatter::Matrix(_) => Tasks::Range(parts),
+        Scatter::Items(_) | Scatter::Range(_) | Scatter::Matrix(_) | Scatter::Zip { .. } => {
+            Tasks::Range(parts)
+        }
         Scatter::One => Tasks::One,
     }
 }

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use sunward_core::{Dataset, DatasetKind};
+use sunward_core::{Dataset, DatasetKind, Tasks};
 use sunward_data::{DataError, Store, View, Views, Wanted};
+use sunward_files::private;
 use sunward_protocol::Job;
 use sunward_workflows::expr::InputValue;
 
@@ -34,7 +35,8 @@ impl CommandInputs {
         let mut cut = None;
         let unseen = job.stage.only_rows_of();
         for (port, dataset) in &job.inputs {
-            if unseen == Some(port.as_str()) {
+            let is_divided = matches!(&job.tasks, Tasks::Files(groups) if groups.divides(port));
+            if unseen == Some(port.as_str()) || is_divided {
                 continue;
             }
             let wanted = wanted(store, port, job.stage.inputs.get(port), dataset)?;
@@ -67,6 +69,11 @@ impl CommandInputs {
         for (port, view) in &self.whole {
             inputs.place(port, view, task_folder)?;
         }
+        for (port, files) in &share.files {
+            let lists_parts = self.listed.contains(port);
+            let view = PortView::new(store, port, files, &Wanted::default(), lists_parts, true)?;
+            inputs.place(port, &view, task_folder)?;
+        }
         if let (Some(input), Some(cut)) = (&self.cut, &share.cut) {
             let (dataset, wanted) = input.slice(cut)?;
             let port = &input.port;
@@ -93,7 +100,11 @@ impl TaskInputs {
         task_folder: &TaskFolder,
     ) -> Result<(), Fault> {
         let folder = task_folder.inputs()?;
-        let path = folder.join(view.view.file_name(port));
+        let path = folder.join(view.view.path(port));
+        if let Some(parent) = path.parent().filter(|parent| *parent != folder) {
+            private::create_folders(parent)
+                .map_err(|error| Fault::io("create the folder", parent, &error))?;
+        }
         let unusable = |error: DataError| unusable(port, &error);
         self.views.place(&view.view, &path).map_err(unusable)?;
         let parts = match &view.parts {

@@ -30,6 +30,7 @@ impl CutInput {
                     ))
                 })?;
                 let dataset = Dataset {
+                    files: None,
                     kind: self.dataset.kind.of_part(),
                     written: self.written_part(*index),
                     content: part.digest,

@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use sunward_core::names::file_name_of;
 use sunward_data::Views;
+use sunward_files::private;
 use sunward_protocol::Job;
 use sunward_workflows::expr::{CompiledTemplate, Scope};
 use sunward_workflows::{Action, Command, Cuda, Gpus};
@@ -19,7 +21,7 @@ use crate::devices::HeldGpus;
 use crate::fault::Fault;
 use crate::inputs::{CommandInputs, TaskInputs};
 use crate::named::NamedFiles;
-use crate::outputs::{self, OutputPaths};
+use crate::outputs::{self, OutputNames, OutputPaths};
 use crate::python;
 use crate::render::{CompiledCommand, Surroundings, compile, failed};
 use crate::secrets::{self, Redactor};
@@ -36,6 +38,8 @@ pub(crate) struct PreparedCommand {
     command: CompiledCommand,
     environment: Environment,
     env: Vec<(String, CompiledTemplate)>,
+    /// The names of outputs, by port.
+    names: Vec<(String, CompiledTemplate)>,
     secrets: Vec<(String, String)>,
     redactor: Redactor,
     surroundings: Surroundings,
@@ -92,6 +96,12 @@ impl PreparedCommand {
             .filter(|(_, template)| !template.is_inherited())
             .map(|(name, template)| Ok((name.clone(), compile("env", template)?)))
             .collect::<Result<Vec<_>, Fault>>()?;
+        let names = stage
+            .outputs
+            .iter()
+            .filter_map(|(port, output)| Some((port, output.name.as_ref()?)))
+            .map(|(port, name)| Ok((port.clone(), compile("name", name)?)))
+            .collect::<Result<Vec<_>, Fault>>()?;
         let venv = python::for_stage(&context.options.home, &context.options.host, job, stop)?;
         Ok(Self {
             command: CompiledCommand::new(&command)?,
@@ -101,6 +111,7 @@ impl PreparedCommand {
             }
             .inheriting(&context.options.host, stage.inherited())?,
             env,
+            names,
             redactor: Redactor::new(secrets.iter().map(|(_, value)| value.as_str())),
             secrets,
             surroundings: Surroundings::new(job),
@@ -144,9 +155,14 @@ impl PreparedCommand {
         let outputs = if job.stage.outputs.is_empty() {
             Vec::new()
         } else {
-            outputs::paths(&job.stage, task_folder.outputs()?)
+            let names = self.names(&scope)?;
+            outputs::paths(&job.stage, &names, task_folder.outputs()?)
         };
         for (port, path) in &outputs {
+            if let Some(folder) = path.parent() {
+                private::create_folders(folder)
+                    .map_err(|error| Fault::io("create the folder", folder, &error))?;
+            }
             scope.outputs.insert(port.clone(), path_text(path)?);
         }
         let command = self.command.render(&scope)?;
@@ -177,6 +193,20 @@ impl PreparedCommand {
             checkpoint,
             gpus,
         })
+    }
+
+    /// The names of the outputs of one task, by port.
+    fn names(&self, scope: &Scope) -> Result<OutputNames, Fault> {
+        let name = |(port, template): &(String, CompiledTemplate)| {
+            let text = template
+                .render_text(scope)
+                .map_err(|error| failed("name", &error))?;
+            match file_name_of(&text) {
+                Ok(name) => Ok((port.clone(), name.to_owned())),
+                Err(why) => Err(Fault::input(format!("output {port}: {why}"))),
+            }
+        };
+        self.names.iter().map(name).collect()
     }
 
     fn environment(&self, scope: &Scope, task_folder: &TaskFolder) -> Result<Environment, Fault> {

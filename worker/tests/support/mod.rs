@@ -216,6 +216,7 @@ pub fn giving(mut stage: Stage, port: &str, format: OutputFormat) -> Stage {
         schema: None,
         ext: None,
         span: Span::default(),
+        ..Output::default()
     };
     stage.outputs.insert(port.into(), output);
     stage

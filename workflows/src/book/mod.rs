@@ -21,6 +21,7 @@ const PAGES: &[(&str, &str)] = &[
     ("inputs", include_str!("../../book/inputs.md")),
     ("outputs", include_str!("../../book/outputs.md")),
     ("scatter", include_str!("../../book/scatter.md")),
+    ("files", include_str!("../../book/files.md")),
     ("expressions", include_str!("../../book/expressions.md")),
     ("commands", include_str!("../../book/commands.md")),
     ("caching", include_str!("../../book/caching.md")),

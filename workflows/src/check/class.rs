@@ -83,7 +83,11 @@ impl<'d, 'n> Classes<'d, 'n> {
                 .choices
                 .iter()
                 .all(|choice| is_number(choice) || alone && is_harmless(&choice.to_text())),
-            ParamType::String | ParamType::Path | ParamType::Table | ParamType::List => false,
+            ParamType::String
+            | ParamType::Path
+            | ParamType::Table
+            | ParamType::Files
+            | ParamType::List => false,
         }
     }
 
@@ -125,7 +129,7 @@ impl<'d, 'n> Classes<'d, 'n> {
                 output.schema.as_ref()?
             }
             // Another file may be given at run time.
-            Reference::Param(_) | Reference::Url(_) => return None,
+            Reference::Param(_) | Reference::Url(_) | Reference::Pattern(_) => return None,
         };
         let found = columns.iter().find(|spec| spec.name == column)?;
         Some(found.column_type.0.as_str())

@@ -141,6 +141,7 @@ pub(super) fn outputs(cuda: &Cuda, span: Span) -> IndexMap<String, Output> {
             format: OutputFormat::Arrow,
             schema: Some(Vec::new()),
             ext: None,
+            name: None,
             span,
         });
         let columns = output.schema.get_or_insert_default();

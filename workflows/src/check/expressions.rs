@@ -41,6 +41,10 @@ const CONDITION: Place = Place {
     roots: &["params", "stages", "run"],
     what: "a condition, which holds for a whole stage",
 };
+const NAME: Place = Place {
+    roots: &["params", "item", "matrix"],
+    what: "the name of an output",
+};
 const SCATTER: Place = Place {
     roots: &["params"],
     what: "a scatter, which is planned before anything runs",
@@ -56,6 +60,11 @@ pub(super) fn check(draft: &mut Draft<'_>, context: &mut Context<'_>) {
         }
         if let Some(run) = node.get("run") {
             checker.command(run, context);
+        }
+        for output in node.get("outputs").map(Node::entries).unwrap_or_default() {
+            if let Some(name) = output.value.get("name") {
+                checker.tree(name, NAME, context);
+            }
         }
         values::of_environment(stage, &Classes::new(draft, stage, context.facts), context);
         for (key, place) in [
@@ -111,7 +120,7 @@ impl Checker<'_, '_> {
                 let remedy = match kind {
                     ParamType::Int | ParamType::Float => "!= 0",
                     ParamType::Path | ParamType::Table => "!= 'PATH'",
-                    ParamType::List => "| length > 0",
+                    ParamType::List | ParamType::Files => "| length > 0",
                     ParamType::Bool | ParamType::String | ParamType::Choice => return None,
                 };
                 (format!("has the type {}", kind.name()), remedy)
@@ -250,10 +259,10 @@ impl Checker<'_, '_> {
             "inputs" => {
                 let known: Vec<&str> = stage.inputs.keys().map(String::as_str).collect();
                 member(root, rest, &known, span).or_else(|| match rest {
-                    [_] | [_, "parts" | "path"] => None,
+                    [_] | [_, "parts" | "files" | "path"] => None,
                     _ => {
                         let message = format!("`inputs.{}` does not exist", rest.join("."));
-                        Some(unknown(span, message).expecting("`parts`, or nothing"))
+                        Some(unknown(span, message).expecting("`files`, `parts`, or nothing"))
                     }
                 })
             }
@@ -274,9 +283,11 @@ impl Checker<'_, '_> {
             "matrix" => match &stage.scatter {
                 Scatter::Matrix(_) if rest.is_empty() => None,
                 Scatter::Matrix(axes) => keys(axes.keys().map(String::as_str).collect())?,
-                Scatter::One | Scatter::Items(_) | Scatter::Range(_) | Scatter::Input { .. } => {
-                    Some(no_item(span, "matrix", "matrix"))
-                }
+                Scatter::One
+                | Scatter::Items(_)
+                | Scatter::Range(_)
+                | Scatter::Input { .. }
+                | Scatter::Zip { .. } => Some(no_item(span, "matrix", "matrix")),
             },
             _ => None,
         }

@@ -46,6 +46,8 @@ pub(super) fn check(draft: &mut Draft<'_>, context: &mut Context<'_>) {
                     }
                 }
                 Reference::Url(url) => not_fetched(url, source.span, context),
+                // `file_sets` looks at what it matches.
+                Reference::Pattern(_) => {}
             }
         }
         staged_files(stage, context);
@@ -66,6 +68,15 @@ pub(super) fn check(draft: &mut Draft<'_>, context: &mut Context<'_>) {
         }
         default_exists(param, span, readers, context);
     }
+    for stage in draft.stages.values_mut() {
+        stage_local_words(stage, context);
+        outside::check(stage, context);
+        program::exists(stage, context);
+    }
+}
+
+/// Settles the form of every command's input that states none: files and folders stay as they are.
+pub(super) fn settle_forms(draft: &mut Draft<'_>, context: &Context<'_>) {
     let blobs: BTreeSet<(String, String)> = draft
         .stages
         .iter()
@@ -75,11 +86,15 @@ pub(super) fn check(draft: &mut Draft<'_>, context: &mut Context<'_>) {
             blobs.map(move |(port, _)| (name.clone(), port.clone()))
         })
         .collect();
+    let sets: BTreeSet<String> = draft
+        .workflow
+        .params
+        .iter()
+        .filter(|(_, param)| param.kind == ParamType::Files)
+        .map(|(name, _)| name.clone())
+        .collect();
     for stage in draft.stages.values_mut() {
-        stage_local_words(stage, context);
-        outside::check(stage, context);
-        program::exists(stage, context);
-        blobs_stay_blobs(stage, &blobs, context);
+        blobs_stay_blobs(stage, &blobs, &sets, context);
     }
 }
 
@@ -96,10 +111,11 @@ fn is_blob(output: &Output) -> bool {
 }
 
 /// Sets the form of a command's input to `file` if it states no form and none of its sources is a
-/// table. Such files are passed to the command unchanged.
+/// table, and to `files` if one of them is a pattern. Such files are passed to the command unchanged.
 fn blobs_stay_blobs(
     stage: &mut DraftStage<'_>,
     blobs: &BTreeSet<(String, String)>,
+    sets: &BTreeSet<String>,
     context: &Context<'_>,
 ) {
     if !matches!(stage.stage.action, Action::Run(_)) {
@@ -120,9 +136,18 @@ fn blobs_stay_blobs(
                 context.facts.of_input(path, input),
                 Some(FileFact::File | FileFact::Folder)
             ),
-            Reference::Param(_) | Reference::Url(_) => false,
+            Reference::Pattern(_) => true,
+            Reference::Param(name) => sets.contains(name),
+            Reference::Url(_) => false,
         };
-        if !input.from.is_empty() && input.from.iter().all(blob) {
+        let set = |reference: &Reference| match reference {
+            Reference::Pattern(_) => true,
+            Reference::Param(name) => sets.contains(name),
+            Reference::Port { .. } | Reference::Path(_) | Reference::Url(_) => false,
+        };
+        if input.from.iter().any(set) {
+            input.form = Form::Files;
+        } else if !input.from.is_empty() && input.from.iter().all(blob) {
             input.form = Form::File;
         }
     }

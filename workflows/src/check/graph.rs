@@ -21,7 +21,7 @@ pub(super) fn check(draft: &mut Draft<'_>, context: &mut Context<'_>) -> Option<
                     port_exists(stage, port, source.span, draft, context)
                 }
                 Reference::Param(name) => param_exists(name, source.span, draft, context),
-                Reference::Path(_) | Reference::Url(_) => {}
+                Reference::Path(_) | Reference::Pattern(_) | Reference::Url(_) => {}
             }
         }
         for (name, span) in &stage.waits {
@@ -133,7 +133,7 @@ fn param_exists(name: &str, span: Span, draft: &Draft<'_>, context: &mut Context
             );
         }
         Some(Param {
-            kind: ParamType::Path | ParamType::Table | ParamType::List,
+            kind: ParamType::Path | ParamType::Table | ParamType::Files | ParamType::List,
             ..
         }) => {}
         Some(param) => {
@@ -143,7 +143,7 @@ fn param_exists(name: &str, span: Span, draft: &Draft<'_>, context: &mut Context
             );
             context.report(
                 Diagnostic::error(codes::NOT_A_DATA_PARAM, span, message)
-                    .expecting("a parameter of type path, table or list"),
+                    .expecting("a parameter of type path, table, files or list"),
             );
         }
     }
@@ -157,7 +157,10 @@ fn edges(stage: &DraftStage<'_>, draft: &Draft<'_>) -> Vec<(usize, Span)> {
         .iter()
         .filter_map(|source| match &source.reference {
             Reference::Port { stage, .. } => Some((index(stage)?, source.span)),
-            Reference::Param(_) | Reference::Path(_) | Reference::Url(_) => None,
+            Reference::Param(_)
+            | Reference::Path(_)
+            | Reference::Pattern(_)
+            | Reference::Url(_) => None,
         });
     let waits = stage.waits.iter();
     let waits = waits.filter_map(|(name, span)| Some((index(name)?, *span)));

@@ -12,6 +12,7 @@ mod cuda;
 mod defaults;
 mod draft;
 mod expressions;
+mod file_sets;
 mod files;
 mod graph;
 mod kernel;
@@ -31,8 +32,8 @@ mod values;
 pub(crate) use files::local_words;
 pub use outside::literal_folder;
 pub(crate) use outside::{listed_paths, outside_words};
-pub use reference::is_path;
 pub(crate) use reference::parse_reference;
+pub use reference::{is_path, is_pattern};
 pub(crate) use stage::{input_options, input_sources};
 
 use context::Context;
@@ -125,11 +126,14 @@ fn build(root: &yaml::Node, context: &mut Context<'_>) -> Option<Workflow> {
     }
     let mut draft = lower::lower(root, context);
     let order = graph::check(&mut draft, context);
+    files::settle_forms(&mut draft, context);
+    file_sets::check(&draft, context);
     expressions::check(&mut draft, context);
     scatter::check(&draft, context);
     kernel::check(&draft, context);
     for stage in draft.stages.values() {
         cuda::check(stage, context);
+        file_sets::out_of_place(stage, &draft, context);
     }
     files::check(&mut draft, context);
     if let Some(order) = order {

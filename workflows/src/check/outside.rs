@@ -72,7 +72,10 @@ fn covers(stage: &DraftStage<'_>, word: &str) -> bool {
     let mut sources = stage.sources.iter();
     sources.any(|source| match &source.reference {
         Reference::Path(path) => below(&folder, &plain(path)),
-        Reference::Param(_) | Reference::Port { .. } | Reference::Url(_) => false,
+        Reference::Param(_)
+        | Reference::Pattern(_)
+        | Reference::Port { .. }
+        | Reference::Url(_) => false,
     })
 }
 

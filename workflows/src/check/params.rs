@@ -27,6 +27,7 @@ pub(super) fn type_of(word: &str) -> Option<ParamType> {
         "bool" => ParamType::Bool,
         "path" => ParamType::Path,
         "table" => ParamType::Table,
+        "files" => ParamType::Files,
         "list" => ParamType::List,
         "choice" => ParamType::Choice,
         _ => return None,

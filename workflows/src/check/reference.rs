@@ -11,6 +11,12 @@ pub fn is_path(text: &str) -> bool {
         .any(|start| text.starts_with(start))
 }
 
+/// True if a path is a pattern: it contains `*`, `?`, `[` or `{`.
+#[must_use]
+pub fn is_pattern(path: &str) -> bool {
+    path.contains(['*', '?', '[', '{'])
+}
+
 /// Parses a source, or returns what to write instead.
 pub(crate) fn parse_reference(text: &str) -> Result<Reference, String> {
     if text.contains("${{") {
@@ -21,7 +27,11 @@ pub(crate) fn parse_reference(text: &str) -> Result<Reference, String> {
         });
     }
     if is_path(text) {
-        return Ok(Reference::Path(text.to_owned()));
+        let text = text.to_owned();
+        return Ok(match is_pattern(&text) {
+            true => Reference::Pattern(text),
+            false => Reference::Path(text),
+        });
     }
     if text.starts_with('~') {
         return Err("write the whole path; only a shell expands `~`".to_owned());
@@ -63,6 +73,18 @@ mod tests {
         );
         for path in ["./a.csv", "../a.csv", "/a.csv"] {
             assert_eq!(parse_reference(path), Ok(Reference::Path(path.into())));
+        }
+        for pattern in [
+            "./*.csv",
+            "/d/**/a.nc",
+            "../[ab].csv",
+            "./{a,b}.csv",
+            "./a?.csv",
+        ] {
+            assert_eq!(
+                parse_reference(pattern),
+                Ok(Reference::Pattern(pattern.into()))
+            );
         }
         assert_eq!(
             parse_reference("s3://b/k"),

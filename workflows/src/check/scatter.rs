@@ -4,6 +4,7 @@ use indexmap::IndexMap;
 
 use super::context::Context;
 use super::draft::{Draft, DraftStage};
+use super::file_sets;
 use crate::codes;
 use crate::diagnostic::Diagnostic;
 use crate::expr::{CompiledTemplate, has_expression};
@@ -12,7 +13,7 @@ use crate::model::{Form, Input, OutputFormat, ParamType, Reference, Scatter, Sli
 use crate::source::Span;
 use crate::syntax::{SCATTER, misspells};
 use crate::value::Value;
-use crate::yaml::{Data, Node};
+use crate::yaml::{Data, Entry, Node};
 
 /// Lowers `scatter:` or `matrix:`; [`check`] reports what does not fit.
 pub(super) fn lower(node: &Node) -> Scatter {
@@ -24,6 +25,13 @@ pub(super) fn lower(node: &Node) -> Scatter {
     let Some(scatter) = node.get("scatter") else {
         return Scatter::One;
     };
+    if let Some(zip) = scatter.get("zip") {
+        let ports = zip.items().iter().filter_map(Node::text);
+        return Scatter::Zip {
+            ports: ports.map(str::to_owned).collect(),
+            by: scatter.get("by").and_then(Node::text).map(str::to_owned),
+        };
+    }
     if let Some(range) = scatter.get("range") {
         return Scatter::Range(range.value());
     }
@@ -43,6 +51,9 @@ pub(super) fn lower(node: &Node) -> Scatter {
 }
 
 fn slicing(scatter: &Node) -> Slicing {
+    if let Some(column) = scatter.get("by").and_then(Node::text) {
+        return Slicing::By(column.to_owned());
+    }
     let rows = scatter.get("rows").and_then(Node::whole);
     match rows.and_then(|rows| u64::try_from(rows).ok()) {
         Some(rows) => Slicing::Rows(rows),
@@ -89,6 +100,10 @@ fn check_scatter(
     context: &mut Context<'_>,
 ) {
     let is_map = matches!(scatter.data, Data::Map(_));
+    if let Some(zip) = scatter.entry("zip") {
+        check_zip(scatter, zip, stage, draft, context);
+        return;
+    }
     let over = if is_map {
         scatter.get("over")
     } else {
@@ -98,7 +113,7 @@ fn check_scatter(
         .get("range")
         .or_else(|| over.and_then(|over| over.get("range")));
     if is_map && over.is_none() && range.is_none() {
-        if !misspells(scatter, &SCATTER, &["over", "range"]) {
+        if !misspells(scatter, &SCATTER, &["over", "range", "zip"]) {
             context.report(unscattered(
                 scatter.span,
                 "`scatter` does not say what to scatter over",
@@ -128,18 +143,71 @@ fn check_scatter(
     }
 }
 
-/// Checks that at most one of `rows` and `parts` is given, and only for an input.
-fn slices(scatter: &Node, cuts_input: bool, context: &mut Context<'_>) {
-    let rows = scatter.entry("rows");
-    let parts = scatter.entry("parts");
-    if let (Some(_), Some(parts)) = (rows, parts) {
-        let message = "`rows` and `parts` cannot be used together";
+/// Checks `zip:`: inputs that are datasets of files, and how they are paired.
+fn check_zip(
+    scatter: &Node,
+    zip: &Entry,
+    stage: &DraftStage<'_>,
+    draft: &Draft<'_>,
+    context: &mut Context<'_>,
+) {
+    for key in ["over", "range", "rows", "parts"] {
+        if let Some(entry) = scatter.entry(key) {
+            let message = format!("`zip` and `{key}` cannot be used together");
+            context.report(
+                Diagnostic::error(codes::BAD_SLICING, entry.key_span, message)
+                    .expecting("only one of them"),
+            );
+        }
+    }
+    if zip.value.items().len() < 2 {
         context.report(
-            Diagnostic::error(codes::BAD_SLICING, parts.key_span, message)
+            unscattered(
+                zip.value.span,
+                "`zip` pairs the files of two inputs or more",
+            )
+            .expecting("the names of inputs, such as [reads, references]"),
+        );
+    }
+    let by = scatter.get("by");
+    let mut seen: Vec<&str> = Vec::new();
+    for node in zip.value.items() {
+        let Some(port) = node.text() else { continue };
+        if seen.contains(&port) {
+            context.report(unscattered(node.span, format!("`{port}` is named twice")));
+            continue;
+        }
+        seen.push(port);
+        if !stage.stage.inputs.contains_key(port) {
+            let known = || stage.stage.inputs.keys().map(String::as_str);
+            let message = format!("`{port}` is not one of the stage's inputs");
+            context.report(unscattered(node.span, message).nearest(port, known()));
+        } else if !file_sets::is_files(stage, port, draft) {
+            let message = format!("the input `{port}` is not a dataset of files");
+            context.report(unscattered(node.span, message).expecting(
+                "files: a pattern such as ./data/*.nc, or the files of a scattered stage",
+            ));
+        } else if let Some((by, column)) = by.and_then(|by| Some((by, by.text()?))) {
+            file_sets::column_exists(stage, port, column, by.span, context);
+        }
+    }
+}
+
+/// Checks that at most one of `rows`, `parts` and `by` is given, and only for an input.
+fn slices(scatter: &Node, cuts_input: bool, context: &mut Context<'_>) {
+    let ways = ["rows", "parts", "by"].map(|key| scatter.entry(key));
+    let mut given = ways.into_iter().flatten();
+    if let (Some(first), Some(second)) = (given.next(), given.next()) {
+        let message = format!(
+            "`{}` and `{}` cannot be used together",
+            first.key, second.key
+        );
+        context.report(
+            Diagnostic::error(codes::BAD_SLICING, second.key_span, message)
                 .expecting("only one of them"),
         );
     }
-    for entry in [rows, parts].into_iter().flatten() {
+    for entry in ways.into_iter().flatten() {
         if !cuts_input {
             let message = format!("`{}` cuts an input, not a list or a range", entry.key);
             context.report(
@@ -169,6 +237,26 @@ fn check_port(
         });
         return;
     };
+    if file_sets::is_files(stage, port, draft) {
+        if let Some((by, column)) = stage
+            .node
+            .get("scatter")
+            .and_then(|scatter| scatter.get("by"))
+            .and_then(|by| Some((by, by.text()?)))
+        {
+            file_sets::column_exists(stage, port, column, by.span, context);
+        }
+        return;
+    }
+    if let Slicing::By(_) = slicing(stage.node.get("scatter").unwrap_or(over)) {
+        let message =
+            format!("`by` groups files, and the input `{port}` is not a dataset of files");
+        context.report(
+            Diagnostic::error(codes::BAD_SLICING, over.span, message).expecting(
+                "files: a pattern such as ./data/*.nc, or the files of a scattered stage",
+            ),
+        );
+    }
     if input.form == Form::File {
         let message = format!("the input `{port}` is read as a file, which has no rows");
         context.report(unscattered(over.span, message));
@@ -196,7 +284,7 @@ fn no_table(
         }
         Reference::Path(path) => no_rows(path, input, context),
         Reference::Param(name) => no_rows(draft.default_path(name, context.facts)?, input, context),
-        Reference::Url(_) => None,
+        Reference::Url(_) | Reference::Pattern(_) => None,
     }
 }
 
@@ -242,6 +330,7 @@ fn computed(node: &Node, wanted: ParamType, draft: &Draft<'_>, context: &mut Con
 }
 
 fn unscattered(span: Span, message: impl Into<String>) -> Diagnostic {
-    Diagnostic::error(codes::BAD_SCATTER, span, message)
-        .expecting("a list, { range: N }, or the name of an input that is a table")
+    Diagnostic::error(codes::BAD_SCATTER, span, message).expecting(
+        "a list, { range: N }, or the name of an input that is a table or a dataset of files",
+    )
 }

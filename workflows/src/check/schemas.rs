@@ -104,7 +104,7 @@ fn source_columns(
         }
         Reference::Path(path) => path,
         Reference::Param(name) => draft.default_path(name, context.facts)?,
-        Reference::Url(_) => return None,
+        Reference::Url(_) | Reference::Pattern(_) => return None,
     };
     let reading = (path.to_owned(), input.reading());
     let other = input.variable.is_some() || input.rows == GridRows::Cell;
@@ -185,6 +185,7 @@ fn may_become(wanted: &ColumnType, found: &ColumnType, source: &Source) -> bool 
     let is_text = match &source.reference {
         // The cells of a text table are parsed as the declared type.
         Reference::Path(path) => is_text_table(path),
+        Reference::Pattern(pattern) => is_text_table(pattern),
         Reference::Param(_) | Reference::Url(_) => true,
         Reference::Port { .. } => false,
     };

@@ -47,7 +47,7 @@ pub(super) fn lower<'n>(
     out_of_place(&node, &action, context);
     let (inputs, sources) = inputs(&node, context);
     let outputs = match &action {
-        Action::Run(_) => outputs(&node),
+        Action::Run(_) => outputs(&node, context.text),
         Action::Kernel { name, .. } => kernel_outputs(name, span, context),
         Action::Cuda(cuda) => cuda::outputs(cuda, span),
     };
@@ -301,8 +301,11 @@ pub(crate) fn input_options(entry: &Entry) -> Input {
             Some("csv") => Form::Csv,
             Some("netcdf") => Form::Netcdf,
             Some("file") => Form::File,
+            Some("files") => Form::Files,
             _ => Form::Arrow,
         },
+        split: word("match").map(str::to_owned),
+        optional: entry.value.get("optional").and_then(Node::flag) == Some(true),
         columns: place::words(&entry.value, "columns"),
         variable: word("variable").map(str::to_owned),
         rows: match word("rows") {
@@ -317,11 +320,11 @@ pub(crate) fn input_options(entry: &Entry) -> Input {
 
 fn no_source(span: Span, message: String) -> Diagnostic {
     Diagnostic::error(codes::BAD_SOURCE, span, message).expecting(
-        "stage.port, params.name, a path that begins with ./, ../ or /, or a file:// URL",
+        "stage.port, params.name, a path or pattern that begins with ./, ../ or /, or a file:// URL",
     )
 }
 
-fn outputs(node: &Node) -> IndexMap<String, Output> {
+fn outputs(node: &Node, text: &str) -> IndexMap<String, Output> {
     let entries = node.get("outputs").map(Node::entries).unwrap_or_default();
     let output = |entry: &Entry| {
         let word = |key: &str| entry.value.get(key).and_then(Node::text);
@@ -337,6 +340,10 @@ fn outputs(node: &Node) -> IndexMap<String, Output> {
             },
             schema,
             ext: word("ext").map(|ext| ext.trim_start_matches('.').to_owned()),
+            name: entry
+                .value
+                .get("name")
+                .and_then(|name| template(name, text)),
             span: entry.key_span,
         }
     };
@@ -385,6 +392,7 @@ fn kernel_outputs(name: &str, span: Span, context: &Context<'_>) -> IndexMap<Str
         format: OutputFormat::Arrow,
         schema: (!columns.is_empty()).then(|| columns.to_vec()),
         ext: None,
+        name: None,
         span,
     };
     ports

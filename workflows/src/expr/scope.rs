@@ -34,7 +34,7 @@ pub const RUN_FIELDS: &[&str] = &["id", "name"];
 pub struct InputValue {
     /// `inputs.x`: always one path.
     pub path: String,
-    /// `inputs.x.parts`: the paths of the parts.
+    /// `inputs.x.parts` and `inputs.x.files`: the paths of the parts, or of the files.
     pub parts: Vec<String>,
 }
 
@@ -76,7 +76,9 @@ impl Scope {
         let input = self.inputs.get(name)?;
         match rest.split_first() {
             None => Some((Value::String(input.path.clone()), rest)),
-            Some((field, rest)) if field == "parts" => Some((input.parts_value(), rest)),
+            Some((field, rest)) if field == "parts" || field == "files" => {
+                Some((input.parts_value(), rest))
+            }
             Some((field, rest)) if field == "path" => {
                 Some((Value::String(input.path.clone()), rest))
             }

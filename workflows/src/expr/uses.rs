@@ -101,7 +101,7 @@ pub struct Uses {
     pub statuses: BTreeSet<String>,
     /// Input ports.
     pub inputs: BTreeSet<String>,
-    /// Input ports whose `parts` it reads.
+    /// Input ports whose `parts` or `files` it reads.
     pub parts: BTreeSet<String>,
     /// Output ports.
     pub outputs: BTreeSet<String>,
@@ -161,7 +161,7 @@ impl Uses {
             };
             set.extend(rest.first().cloned());
             if let ("inputs", [port, field, ..]) = (root.as_str(), rest)
-                && field == "parts"
+                && (field == "parts" || field == "files")
             {
                 self.parts.insert(port.clone());
             }

@@ -7,12 +7,16 @@ use crate::column::ColumnSpec;
 use crate::source::Span;
 
 /// One input port.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Input {
     /// The sources of the data; several are concatenated.
     pub from: Vec<Reference>,
     /// The form in which the command gets it.
     pub form: Form,
+    /// The pattern of `match:`, which splits the names of files into columns.
+    pub split: Option<String>,
+    /// Whether a pattern may match no file.
+    pub optional: bool,
     /// The selected columns, in this order; empty means all.
     pub columns: Vec<String>,
     /// The variable of a gridded file.
@@ -32,13 +36,15 @@ impl Input {
     /// and selected columns. A file that is passed on unchanged has one reading.
     #[must_use]
     pub fn reading(&self) -> String {
-        if self.form == Form::File {
+        if matches!(self.form, Form::File | Form::Files) {
             return "file".to_owned();
         }
         let options = Self {
             from: Vec::new(),
             form: Form::Arrow,
             columns: Vec::new(),
+            split: None,
+            optional: false,
             span: Span::default(),
             ..self.clone()
         };
@@ -59,6 +65,8 @@ pub enum Form {
     Csv,
     /// The bytes unchanged.
     File,
+    /// A folder of files unchanged, under their names: a dataset of files.
+    Files,
     /// A NetCDF file, for a table of numbers.
     Netcdf,
 }

@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Template;
 use crate::column::ColumnSpec;
 use crate::source::Span;
 
 /// One output port.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Output {
     /// The format that the command writes.
     pub format: OutputFormat,
@@ -14,6 +15,8 @@ pub struct Output {
     pub schema: Option<Vec<ColumnSpec>>,
     /// The file name suffix without the dot, for `file`.
     pub ext: Option<String>,
+    /// The file's or folder's name, for `file` and `dir`.
+    pub name: Option<Template>,
     /// Its place in the file.
     pub span: Span,
 }

@@ -40,6 +40,8 @@ pub enum ParamType {
     Path,
     /// A table: a path that must be readable as one.
     Table,
+    /// Files: a pattern, a path, or a list of these.
+    Files,
     /// A list of values.
     List,
     /// One of `choices`.

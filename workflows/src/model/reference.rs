@@ -16,6 +16,8 @@ pub enum Reference {
     Param(String),
     /// A path as written: absolute, or relative to the workflow's file.
     Path(String),
+    /// A pattern of paths as written, such as `./data/*.nc`: all files that match it.
+    Pattern(String),
     /// A URL.
     Url(String),
 }

@@ -24,15 +24,24 @@ pub enum Scatter {
         /// How it is sliced.
         slicing: Slicing,
     },
+    /// Tasks from pairs of files: one of each of these inputs.
+    Zip {
+        /// The ports.
+        ports: Vec<String>,
+        /// The column whose values must be equal; without it, files are paired by their position.
+        by: Option<String>,
+    },
 }
 
-/// How a table is sliced into tasks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// How a table or a dataset of files is sliced into tasks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Slicing {
-    /// `rows: N`: N rows per task.
+    /// `rows: N`: N rows or files per task.
     Rows(u64),
+    /// `by: COLUMN`: one task per value of this column, with all files that have it.
+    By(String),
     /// `parts: true`: one part per task.
     Parts,
-    /// One row per task, with its columns as `item.column`.
+    /// One row or file per task, with its columns as `item.column`.
     Row,
 }

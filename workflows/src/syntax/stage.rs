@@ -47,7 +47,7 @@ pub(crate) static STAGE: Shape = Shape {
                     KeyRule::Name,
                     &Kind::OneOf(&[Kind::Text, Kind::List(&Kind::Text), Kind::Node(&INPUT)]),
                 ),
-                "What it reads, by port: stage.port, params.name, ./path, a file:// URL, or a list of these.",
+                "What it reads, by port: stage.port, params.name, ./path, a pattern such as ./data/*.nc, a file:// URL, or a list of these.",
             ).example("{ hits: merge.hits }"),
             Key::new(
                 "outputs",
@@ -154,9 +154,21 @@ pub(crate) static SCATTER: Shape = Shape::new(
         Key::new(
             "rows",
             Kind::Whole(1, i64::MAX),
-            "Rows of the input per task.",
+            "Rows or files of the input per task.",
         )
         .example("1000"),
+        Key::new(
+            "by",
+            Kind::Text,
+            "One task per value of this column, with all files that have it.",
+        )
+        .example("sample"),
+        Key::new(
+            "zip",
+            Kind::List(&Kind::Name),
+            "One task per pair of files: inputs whose files belong together by position, or by the values of the column in `by`.",
+        )
+        .example("[reads, references]"),
         Key::new("parts", Kind::Bool, "One task per part of the input.")
             .default_is("false")
             .example("true"),
@@ -188,11 +200,20 @@ static INPUT: Shape = Shape::new(
         .required(),
         Key::new(
             "as",
-            Kind::Word(&["arrow", "parquet", "csv", "netcdf", "file"]),
-            "How the command gets it.",
+            Kind::Word(&["arrow", "parquet", "csv", "netcdf", "file", "files"]),
+            "How the command gets it. `files` is a folder of the files unchanged, under their names.",
         )
         .default_is("arrow")
         .example("csv"),
+        Key::new(
+            "match",
+            Kind::Text,
+            "Splits the names of files into columns: {sample} is any text without a slash, {n:[0-9]+} what the expression matches.",
+        )
+        .example("\"{sample}_{lane}.fastq.gz\""),
+        Key::new("optional", Kind::Bool, "Whether a pattern may match no file.")
+            .default_is("false")
+            .example("true"),
         Key::new(
             "columns",
             Kind::List(&Kind::Text),
@@ -269,6 +290,12 @@ static OUTPUT: Shape = Shape::new(
             "The file's suffix without the dot, for `format: file`.",
         )
         .example("png"),
+        Key::new(
+            "name",
+            Kind::Text,
+            "The name of the file or folder, for `format: file` and `dir`.",
+        )
+        .example("\"${{ item.stem }}.clim.nc\""),
     ],
 );
 

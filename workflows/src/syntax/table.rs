@@ -51,7 +51,7 @@ static PARAM: Shape = Shape::new(
         Key::new(
             "type",
             Kind::Word(&[
-                "string", "int", "float", "bool", "path", "table", "list", "choice",
+                "string", "int", "float", "bool", "path", "table", "files", "list", "choice",
             ]),
             "Its type.",
         )

@@ -55,9 +55,17 @@ pub(crate) fn tasks(scatter: &Scatter) -> String {
             let names: Vec<&str> = axes.keys().map(String::as_str).collect();
             format!("a task for each {}", names.join(" x "))
         }
+        Scatter::Zip { ports, by: None } => {
+            format!("a task for each pair of {}", ports.join(" and "))
+        }
+        Scatter::Zip {
+            ports,
+            by: Some(column),
+        } => format!("a task for each {column} of {}", ports.join(" and ")),
         Scatter::Input { port, slicing } => match slicing {
             Slicing::Rows(rows) => format!("a task for {} rows of {port}", count(*rows)),
             Slicing::Parts => format!("a task for each part of {port}"),
+            Slicing::By(column) => format!("a task for each {column} of {port}"),
             Slicing::Row => format!("a task for each row of {port}"),
         },
     }

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use sunward_core::RunSpec;
-use sunward_workflows::{Input, Reference, Value};
+use sunward_files::pattern::expand;
+use sunward_workflows::{Input, Reference, Value, is_pattern};
 
 /// The most entries of a folder that are weighed. A run takes in no folder with more.
 const ENTRIES: usize = 4_000_000;
@@ -39,12 +40,21 @@ pub(crate) fn input_bytes(spec: &RunSpec, folder: &Path, input: &Input) -> u64 {
             Ok(_) | Err(_) => 0,
         }
     };
+    let of_pattern = |pattern: &str| -> u64 {
+        let found = expand(folder, pattern).unwrap_or_default();
+        found
+            .iter()
+            .map(|path| size(path))
+            .fold(0, u64::saturating_add)
+    };
     let of_value = |value: &Value| match value {
+        Value::String(path) if is_pattern(path) => of_pattern(path),
         Value::String(path) => size(path),
         _ => 0,
     };
     let sizes = input.from.iter().map(|reference| match reference {
         Reference::Path(path) => size(path),
+        Reference::Pattern(pattern) => of_pattern(pattern),
         Reference::Param(name) => match spec.params.get(name) {
             Some(Value::List(list)) => list.iter().map(of_value).sum(),
             Some(value) => of_value(value),

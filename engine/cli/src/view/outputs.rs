@@ -141,7 +141,8 @@ fn known_one(
     let gathered;
     let only = match written {
         _ if kind != DatasetKind::Table && stage.is_scattered() => {
-            gathered = Dataset::folder_of(kind, written);
+            let pieces = store.pieces(stage, port, written, &[]).unwrap_or_default();
+            gathered = Dataset::folder_of(kind, &pieces);
             Some(&gathered)
         }
         [one] => Some(one),

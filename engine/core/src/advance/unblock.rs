@@ -131,7 +131,10 @@ fn reads(planned: &PlannedStage, other: &str) -> bool {
         .flat_map(|input| &input.from)
         .any(|reference| match reference {
             Reference::Port { stage, .. } => stage == other,
-            Reference::Param(_) | Reference::Path(_) | Reference::Url(_) => false,
+            Reference::Param(_)
+            | Reference::Path(_)
+            | Reference::Pattern(_)
+            | Reference::Url(_) => false,
         })
 }
 

@@ -4,6 +4,7 @@ use crate::dataset::{Dataset, TaskResult};
 use crate::fact::Fact;
 use crate::failure::{Failure, FailureKind};
 use crate::ids::{RunId, StageId, Timestamp, index_of};
+use crate::names;
 use crate::order::Step;
 use crate::plan::Tasks;
 use crate::state::State;
@@ -24,7 +25,12 @@ pub(super) fn resolved(
         return Step::default();
     }
     let ports = planned.stage.inputs.len();
-    let answer = answer.and_then(|(inputs, tasks)| match tasks.too_many() {
+    let params = state.runs.get(&run).map(|run| &run.spec.params);
+    let unusable =
+        |inputs: &[Dataset], tasks: &Tasks| names::unusable(planned, params?, inputs, tasks);
+    let wrong =
+        |inputs: &[Dataset], tasks: &Tasks| tasks.too_many().or_else(|| unusable(inputs, tasks));
+    let answer = answer.and_then(|(inputs, tasks)| match wrong(&inputs, &tasks) {
         Some(message) => Err(Failure {
             kind: FailureKind::Input,
             message: format!("stage {}: {message}", planned.stage.name),

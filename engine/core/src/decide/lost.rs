@@ -117,6 +117,8 @@ fn reads_from(run: &RunState, planned: &PlannedStage, stages: &BTreeSet<StageId>
             let id = run.spec.plan.find(stage);
             id.is_some_and(|id| stages.contains(&id))
         }
-        Reference::Param(_) | Reference::Path(_) | Reference::Url(_) => false,
+        Reference::Param(_) | Reference::Path(_) | Reference::Pattern(_) | Reference::Url(_) => {
+            false
+        }
     })
 }

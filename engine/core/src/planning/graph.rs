@@ -30,7 +30,10 @@ impl Graph {
             let names: BTreeSet<&str> = reads
                 .filter_map(|reference| match reference {
                     Reference::Port { stage, .. } => Some(stage.as_str()),
-                    Reference::Param(_) | Reference::Path(_) | Reference::Url(_) => None,
+                    Reference::Param(_)
+                    | Reference::Path(_)
+                    | Reference::Pattern(_)
+                    | Reference::Url(_) => None,
                 })
                 .chain(stage.needs.iter().map(String::as_str))
                 .collect();

@@ -67,6 +67,9 @@ pub(super) fn ingredients(
         list.push(Ingredient::text(format!("form of {port}"), form(one)));
     }
     for (port, output) in &stage.outputs {
+        if let Some(name) = &output.name {
+            uses.merge(name.uses());
+        }
         list.push(Ingredient::text(format!("output {port}"), format(output)));
     }
     if let Some(version) = &stage.cache.version {
@@ -218,6 +221,7 @@ fn form(input: &Input) -> String {
         Form::Parquet => "parquet",
         Form::Csv => "csv",
         Form::File => "file",
+        Form::Files => "files",
         Form::Netcdf => "netcdf",
     }
     .to_owned();
@@ -274,6 +278,9 @@ fn format(output: &Output) -> String {
     .to_owned();
     if let Some(ext) = &output.ext {
         text.push_str(&format!(" .{}", plain(ext)));
+    }
+    if let Some(name) = &output.name {
+        text.push_str(&format!(" named {}", plain(&name.source)));
     }
     match output.schema.as_deref() {
         None => {}

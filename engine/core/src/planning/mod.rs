@@ -21,6 +21,7 @@ pub(crate) use resources::gpus;
 
 use crate::digest::Digest;
 use crate::ids::{StageId, index_of};
+use crate::names;
 use crate::plan::{Plan, PlannedStage, Reads};
 use crate::staged::StagedFiles;
 
@@ -121,7 +122,7 @@ fn expand(
         lock: around.locks.get(&stage.name).copied(),
     };
     let (ingredients, reads) = meaning::ingredients(stage, scope, around, &staged)?;
-    Ok(PlannedStage {
+    let planned = PlannedStage {
         stage: stage.clone(),
         upstream: Vec::new(),
         meaning: meaning::digest(&ingredients),
@@ -131,7 +132,18 @@ fn expand(
         selected: true,
         force: false,
         tasks,
-    })
+    };
+    let unusable = planned
+        .tasks
+        .as_ref()
+        .and_then(|tasks| names::unusable(&planned, &scope.params, &[], tasks));
+    match unusable {
+        Some(message) => Err(PlanError::Scatter {
+            stage: planned.stage.name,
+            message,
+        }),
+        None => Ok(planned),
+    }
 }
 
 /// Evaluates a condition that depends on nothing but parameters, so that a value which is no

@@ -16,7 +16,7 @@ pub(super) fn tasks(stage: &Stage, scope: &Scope) -> Result<Option<Tasks>, PlanE
         |value: &Value| render_value(value, scope).map_err(|error| wrong(error.to_string()));
     let tasks = match &stage.scatter {
         Scatter::One => Tasks::One,
-        Scatter::Input { .. } => return Ok(None),
+        Scatter::Input { .. } | Scatter::Zip { .. } => return Ok(None),
         Scatter::Items(value) => Tasks::Items(list(rendered(value)?).map_err(wrong)?),
         Scatter::Range(value) => Tasks::Range(count(&rendered(value)?).map_err(wrong)?),
         Scatter::Matrix(axes) => {

@@ -7,9 +7,10 @@ use super::placed::Asking;
 use super::run::Stopping;
 use super::sharing::TaskPlace;
 use super::stage::{Phase, StageEnd, StageState, TaskFailure};
-use crate::dataset::{Dataset, TaskResult};
+use crate::dataset::{Dataset, DatasetKind, TaskResult};
 use crate::fact::{RunStatus, SkipReason};
 use crate::failure::Failure;
+use crate::from_tasks::{FromTasks, carried_item};
 use crate::ids::{StageId, Timestamp, index_of};
 use crate::ledger::{AttemptRecord, Ledger, Overrun};
 use crate::place::Placement;
@@ -87,6 +88,27 @@ impl RunState {
         )
     }
 
+    /// What a stage's tasks produced at one port, with the items of files, which carry them on. `None`
+    /// if the stage has no such port.
+    #[must_use]
+    pub fn from_tasks(&self, id: StageId, port: &str) -> Option<FromTasks> {
+        let datasets = self.gathered(id, port)?;
+        let (planned, state) = self.get(id)?;
+        let are_files = datasets
+            .first()
+            .is_some_and(|one| one.kind != DatasetKind::Table);
+        let Some(tasks) = state.tasks(planned).filter(|_| are_files) else {
+            return Some(datasets.into());
+        };
+        let items = (0..state.count())
+            .filter(|index| state.status_of(*index).is_some_and(TaskStatus::has_result))
+            .map_while(|index| carried_item(planned, &state.inputs, tasks, index));
+        Some(FromTasks {
+            items: items.collect(),
+            datasets,
+        })
+    }
+
     /// The workflow's outputs: name, stage and port.
     pub fn outputs(&self) -> impl Iterator<Item = (&str, StageId, &str)> {
         self.spec
@@ -99,6 +121,7 @@ impl RunState {
                 }
                 sunward_workflows::Reference::Param(_)
                 | sunward_workflows::Reference::Path(_)
+                | sunward_workflows::Reference::Pattern(_)
                 | sunward_workflows::Reference::Url(_) => None,
             })
     }

@@ -123,6 +123,7 @@ impl Known for Cache<'_> {
         for _ in stage.stage.inputs.values() {
             let parts: Vec<_> = upstream
                 .get(&("map".to_owned(), "out".to_owned()))?
+                .datasets
                 .iter()
                 .flat_map(|dataset| dataset.parts.clone())
                 .collect();

@@ -95,6 +95,7 @@ impl Store {
         let manifest = self.put_bytes(&list.text()?)?;
         Ok(Dataset {
             written: None,
+            files: None,
             kind: DatasetKind::Dir,
             content: list.content(),
             rows: 0,

@@ -32,6 +32,7 @@ pub fn stage(name: &str) -> Stage {
         schema: None,
         ext: None,
         span: Span::default(),
+        ..Output::default()
     };
     Stage {
         outputs: [("out".to_owned(), output)].into_iter().collect(),
@@ -66,6 +67,7 @@ impl StageExt for Stage {
             csv: Default::default(),
             schema: None,
             span: Span::default(),
+            ..Input::default()
         };
         self.inputs.insert(port.to_owned(), input);
         self
@@ -148,7 +150,8 @@ impl Counting {
             .map(|sources| {
                 let mut hasher = Hasher::new("gather");
                 let mut gathered = Dataset::default();
-                for dataset in sources.iter().flatten().flatten() {
+                let written = sources.iter().flatten();
+                for dataset in written.flat_map(|one| &one.datasets) {
                     hasher.field("content", &dataset.content.0);
                     gathered.rows += dataset.rows;
                     gathered.parts.extend_from_slice(&dataset.parts);
@@ -322,6 +325,7 @@ fn compute(job: &Job, index: u32) -> TaskResult {
     let content = hasher.finish();
     TaskResult::of_cpu(vec![Dataset {
         written: None,
+        files: None,
         content,
         rows: 10,
         parts: vec![PartRef {

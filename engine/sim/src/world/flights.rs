@@ -186,7 +186,10 @@ impl Flight {
                             *bytes.entry(*pool).or_default() += some;
                         }
                     }
-                    Reference::Param(_) | Reference::Path(_) | Reference::Url(_) => outside = true,
+                    Reference::Param(_)
+                    | Reference::Path(_)
+                    | Reference::Pattern(_)
+                    | Reference::Url(_) => outside = true,
                 }
             }
             let size = self.submission.bytes.input(&planned.stage.name, port);

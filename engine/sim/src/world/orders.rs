@@ -141,7 +141,10 @@ impl World {
                             .parts
                             .extend(parts.into_iter().flat_map(|one| one.parts));
                     }
-                    Reference::Param(_) | Reference::Path(_) | Reference::Url(_) => outside = true,
+                    Reference::Param(_)
+                    | Reference::Path(_)
+                    | Reference::Pattern(_)
+                    | Reference::Url(_) => outside = true,
                 }
             }
             if outside {
@@ -154,13 +157,14 @@ impl World {
             inputs.push(whole);
         }
         let tasks = planned.tasks.clone().unwrap_or_else(|| {
+            let parts_of = |port: &str| {
+                let at = planned.stage.inputs.get_index_of(port);
+                at.and_then(|at| inputs.get(at))
+                    .map_or(1, |input| index_of(input.parts.len()))
+            };
             let parts = match &planned.stage.scatter {
-                Scatter::Input { port, .. } => planned
-                    .stage
-                    .inputs
-                    .get_index_of(port)
-                    .and_then(|at| inputs.get(at))
-                    .map_or(1, |input| index_of(input.parts.len())),
+                Scatter::Input { port, .. } => parts_of(port),
+                Scatter::Zip { ports, .. } => ports.first().map_or(1, |port| parts_of(port)),
                 Scatter::One | Scatter::Items(_) | Scatter::Range(_) | Scatter::Matrix(_) => 1,
             };
             guessed_tasks(planned, parts)

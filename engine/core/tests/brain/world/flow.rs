@@ -60,6 +60,7 @@ pub fn output() -> Output {
         schema: None,
         ext: None,
         span: Span::default(),
+        ..Output::default()
     }
 }
 
@@ -73,6 +74,7 @@ pub fn reads(from: Reference) -> Input {
         variable: None,
         rows: Default::default(),
         span: Span::default(),
+        ..Input::default()
     }
 }
 

@@ -456,7 +456,10 @@ impl World {
                             parts.extend(dataset.parts);
                         }
                     }
-                    Reference::Param(name) | Reference::Path(name) | Reference::Url(name) => {
+                    Reference::Param(name)
+                    | Reference::Path(name)
+                    | Reference::Pattern(name)
+                    | Reference::Url(name) => {
                         parts.push(PartRef {
                             digest: Digest::of(name.as_bytes()),
                             bytes: 100,
@@ -486,7 +489,7 @@ impl World {
                     rows,
                     digests: Vec::new(),
                 },
-                Slicing::Parts => Tasks::Parts {
+                Slicing::Parts | Slicing::By(_) => Tasks::Parts {
                     port: port.clone(),
                     count: u32::try_from(inputs[at].parts.len()).unwrap(),
                 },

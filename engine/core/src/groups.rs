@@ -1,0 +1,112 @@
+//! Groups of files: what each task of a scatter over files gets.
+
+use serde::{Deserialize, Serialize};
+use sunward_workflows::Value;
+
+use crate::dataset::Dataset;
+use crate::ids::place;
+
+/// The tasks of a scatter over files. Each task gets some files of every divided input.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FileGroups {
+    /// The number of tasks.
+    pub count: u32,
+    /// The divided inputs by port.
+    pub ports: Vec<(String, Grouping)>,
+    /// The column of `by:`, and its value for each task.
+    pub by: Option<(String, Vec<Value>)>,
+    /// Whether the inputs are paired, as under `zip:`.
+    pub zipped: bool,
+}
+
+/// The files of one input that each task gets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Grouping {
+    /// Task `i` gets file `i`, alone.
+    Each,
+    /// Every task gets this many files, in order; the last one may get fewer.
+    Batches(u64),
+    /// Every task gets the files in its list, as a folder.
+    Listed(Vec<Vec<u32>>),
+    /// Task `i` gets the one file in the `i`th place, alone.
+    Paired(Vec<u32>),
+}
+
+impl Grouping {
+    /// The files of one task, of `all` files.
+    fn rows(&self, index: u32, all: usize) -> Vec<usize> {
+        match self {
+            Self::Each => vec![place(index)],
+            Self::Batches(size) => {
+                let size = usize::try_from(*size).unwrap_or(usize::MAX);
+                let first = place(index).saturating_mul(size);
+                (first..first.saturating_add(size).min(all)).collect()
+            }
+            Self::Listed(lists) => {
+                let list = lists.get(place(index)).map(Vec::as_slice);
+                list.unwrap_or_default()
+                    .iter()
+                    .copied()
+                    .map(place)
+                    .collect()
+            }
+            Self::Paired(rows) => rows
+                .get(place(index))
+                .copied()
+                .map(place)
+                .into_iter()
+                .collect(),
+        }
+    }
+
+    /// Whether a task gets one file by itself, and not a folder.
+    const fn is_alone(&self) -> bool {
+        matches!(self, Self::Each | Self::Paired(_))
+    }
+}
+
+impl FileGroups {
+    /// Whether an input is divided.
+    #[must_use]
+    pub fn divides(&self, port: &str) -> bool {
+        self.ports.iter().any(|(divided, _)| divided == port)
+    }
+
+    /// What one task gets of a divided input. `None` if the input is not divided, or has fewer files.
+    #[must_use]
+    pub fn of_task(&self, index: u32, port: &str, dataset: &Dataset) -> Option<Dataset> {
+        let (_, grouping) = self.ports.iter().find(|(divided, _)| divided == port)?;
+        let rows = grouping.rows(index, dataset.parts.len());
+        dataset.files_at(&rows, grouping.is_alone())
+    }
+
+    /// The value of `item` in one task: what is known of its file; under `zip:`, that by port; under
+    /// `by:`, the value of that column. `None` for batches.
+    #[must_use]
+    pub fn item<'d>(
+        &self,
+        index: u32,
+        of_port: impl Fn(&str) -> Option<&'d Dataset>,
+    ) -> Option<Value> {
+        let row = |port: &str, grouping: &Grouping| {
+            let dataset = of_port(port)?;
+            let rows = grouping.rows(index, dataset.parts.len());
+            dataset.file_row(*rows.first()?)
+        };
+        let by = self
+            .by
+            .as_ref()
+            .and_then(|(column, values)| Some((column.clone(), values.get(place(index))?.clone())));
+        if self.zipped {
+            let rows = self.ports.iter();
+            let rows =
+                rows.filter_map(|(port, grouping)| Some((port.clone(), row(port, grouping)?)));
+            return Some(Value::Map(rows.chain(by).collect()));
+        }
+        match self.ports.as_slice() {
+            _ if by.is_some() => Some(Value::Map(by.into_iter().collect())),
+            [(port, grouping)] if grouping.is_alone() => row(port, grouping),
+            _ => None,
+        }
+    }
+}

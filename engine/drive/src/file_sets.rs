@@ -1,0 +1,328 @@
+//! Datasets of files: what patterns match, and which task gets which file.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use sunward_core::{Dataset, DatasetKind, FileGroups, FileRows, Grouping, RunSpec};
+use sunward_data::DataError;
+use sunward_files::pattern::expand;
+use sunward_workflows::{
+    Input, NamePattern, NoSplit, ParamType, Reference, Scatter, Slicing, Value, is_pattern,
+};
+
+/// The paths of a source that names files, as written in the workflow; patterns are expanded.
+///
+/// # Errors
+/// Fails if a pattern cannot be expanded, or nothing matches and the input is not optional.
+pub(crate) fn named_files(
+    spec: &RunSpec,
+    folder: &Path,
+    source: &Reference,
+    input: &Input,
+) -> Result<Vec<String>, DataError> {
+    let texts = match source {
+        Reference::Pattern(pattern) => vec![pattern.clone()],
+        Reference::Path(path) => vec![path.clone()],
+        Reference::Url(url) => vec![url.clone()],
+        Reference::Param(name) => of_param(spec, name)?,
+        Reference::Port { stage, port } => {
+            let message = format!("there is no output {stage}.{port}");
+            return Err(DataError::NoSuch(message));
+        }
+    };
+    let mut paths = Vec::new();
+    for text in &texts {
+        let patterns = is_set(spec, source) && is_pattern(text);
+        if patterns {
+            let found = expand(folder, text)
+                .map_err(|error| DataError::NoSuch(format!("{text}: {error}")))?;
+            paths.extend(found);
+        } else {
+            paths.push(text.clone());
+        }
+    }
+    if paths.is_empty() && is_set(spec, source) && !input.optional {
+        return Err(DataError::NoSuch(format!(
+            "no file matches {}; correct the pattern, or write `optional: true` if there may be no \
+             file",
+            texts.join(", ")
+        )));
+    }
+    Ok(paths)
+}
+
+/// Whether a source is several files by what is written: a pattern, or a parameter of type files.
+pub(crate) fn is_set(spec: &RunSpec, source: &Reference) -> bool {
+    match source {
+        Reference::Pattern(_) => true,
+        Reference::Param(name) => {
+            let param = spec.workflow.params.get(name);
+            param.is_some_and(|param| param.kind == ParamType::Files)
+        }
+        Reference::Port { .. } | Reference::Path(_) | Reference::Url(_) => false,
+    }
+}
+
+fn of_param(spec: &RunSpec, name: &str) -> Result<Vec<String>, DataError> {
+    let text = |value: &Value| match value {
+        Value::String(path) => Some(path.clone()),
+        _ => None,
+    };
+    let texts = match spec.params.get(name) {
+        Some(Value::List(list)) => list.iter().map(text).collect(),
+        Some(value) => text(value).map(|path| vec![path]),
+        None => None,
+    };
+    texts.ok_or_else(|| {
+        DataError::NoSuch(format!(
+            "parameter '{name}' has no path; set it with `-p {name}=PATH`"
+        ))
+    })
+}
+
+/// Files with their paths as one dataset of files. `match:` gives them further columns.
+///
+/// # Errors
+/// Fails if there are files and folders, one file is named twice, or `match:` does not split a name.
+pub(crate) fn as_set(
+    paths: &[String],
+    files: &[Dataset],
+    input: &Input,
+) -> Result<Dataset, DataError> {
+    let kind = files.first().map_or(DatasetKind::File, |first| first.kind);
+    if let Some(at) = files.iter().position(|file| file.kind != kind) {
+        return Err(DataError::NoSuch(format!(
+            "{} is a {}, and the others are {}s; give files and folders separate ports",
+            paths[at], files[at].kind, kind
+        )));
+    }
+    let split = |path: &String| match path.trim_end_matches('/').rsplit_once('/') {
+        Some((folder, name)) => (folder.to_owned(), name.to_owned()),
+        None => (".".to_owned(), path.clone()),
+    };
+    let (folders, names) = paths.iter().map(split).unzip();
+    let rows = FileRows {
+        names,
+        folders,
+        numbered: false,
+        columns: split_columns(paths, input)?,
+    };
+    let parts = files.iter().flat_map(|file| file.parts.iter().copied());
+    Ok(Dataset::of_files(kind, parts.collect(), rows))
+}
+
+fn split_columns(paths: &[String], input: &Input) -> Result<Vec<(String, Vec<Value>)>, DataError> {
+    let Some(source) = &input.split else {
+        return Ok(Vec::new());
+    };
+    let pattern = NamePattern::parse(source)
+        .map_err(|why| DataError::NoSuch(format!("`match: {source}`: {why}")))?;
+    let mut columns: Vec<(String, Vec<Value>)> = pattern
+        .columns()
+        .map(|column| (column.to_owned(), Vec::with_capacity(paths.len())))
+        .collect();
+    for path in paths {
+        let texts = pattern.split(path).map_err(|error| {
+            DataError::NoSuch(match error {
+                NoSplit::NoMatch => format!("`match: {source}` does not fit {path}"),
+                NoSplit::Ambiguous(one, other) => format!(
+                    "`match: {source}` splits {path} in two ways: {} or {}",
+                    one.join(" | "),
+                    other.join(" | ")
+                ),
+            })
+        })?;
+        for ((_, values), text) in columns.iter_mut().zip(texts) {
+            values.push(Value::String(text));
+        }
+    }
+    Ok(columns)
+}
+
+/// The tasks of a scatter over files, or why there are none. `of_port` gives the stage's inputs.
+///
+/// # Errors
+/// Fails if a column does not exist, or files have no partner or several. The message names them.
+pub(crate) fn groups<'d>(
+    scatter: &Scatter,
+    of_port: impl Fn(&str) -> Option<&'d Dataset>,
+) -> Option<Result<FileGroups, String>> {
+    let files = |port: &str| of_port(port).filter(|dataset| dataset.files.is_some());
+    match scatter {
+        Scatter::Input { port, slicing } => {
+            let dataset = files(port)?;
+            Some(grouped(port, slicing, dataset))
+        }
+        Scatter::Zip { ports, by } => {
+            let inputs = ports.iter().map(|port| {
+                let dataset = files(port);
+                dataset
+                    .map(|dataset| (port.as_str(), dataset))
+                    .ok_or_else(|| {
+                        format!("`zip` pairs files, and '{port}' is not a dataset of files")
+                    })
+            });
+            let inputs = match inputs.collect::<Result<Vec<_>, _>>() {
+                Ok(inputs) => inputs,
+                Err(why) => return Some(Err(why)),
+            };
+            Some(match by {
+                None => by_position(&inputs),
+                Some(column) => by_value(&inputs, column),
+            })
+        }
+        Scatter::One | Scatter::Items(_) | Scatter::Range(_) | Scatter::Matrix(_) => None,
+    }
+}
+
+fn grouped(port: &str, slicing: &Slicing, dataset: &Dataset) -> Result<FileGroups, String> {
+    let all = dataset.parts.len();
+    let (count, grouping, by) = match slicing {
+        Slicing::Row | Slicing::Parts => (all, Grouping::Each, None),
+        Slicing::Rows(size) => {
+            let per_task = usize::try_from((*size).max(1)).unwrap_or(usize::MAX);
+            (all.div_ceil(per_task), Grouping::Batches(*size), None)
+        }
+        Slicing::By(column) => {
+            let values = column_of(port, dataset, column)?;
+            let (values, lists): (Vec<Value>, Vec<Vec<u32>>) = by_text(&values).into_iter().unzip();
+            (
+                lists.len(),
+                Grouping::Listed(lists),
+                Some((column.clone(), values)),
+            )
+        }
+    };
+    Ok(FileGroups {
+        count: counted(count),
+        ports: vec![(port.to_owned(), grouping)],
+        by,
+        zipped: false,
+    })
+}
+
+fn by_position(inputs: &[(&str, &Dataset)]) -> Result<FileGroups, String> {
+    let counts: Vec<usize> = inputs
+        .iter()
+        .map(|(_, dataset)| dataset.parts.len())
+        .collect();
+    let first = counts.first().copied().unwrap_or(0);
+    if counts.iter().any(|count| *count != first) {
+        let told: Vec<String> = inputs
+            .iter()
+            .zip(&counts)
+            .map(|((port, _), count)| format!("{count} of '{port}'"))
+            .collect();
+        return Err(format!(
+            "`zip` pairs files by position, and there are {}; pair them by a column instead, with `by:`",
+            told.join(" and ")
+        ));
+    }
+    let ports = inputs.iter();
+    Ok(FileGroups {
+        count: counted(first),
+        ports: ports
+            .map(|(port, _)| ((*port).to_owned(), Grouping::Each))
+            .collect(),
+        by: None,
+        zipped: true,
+    })
+}
+
+fn by_value(inputs: &[(&str, &Dataset)], column: &str) -> Result<FileGroups, String> {
+    let mut found: Vec<BTreeMap<String, (Value, u32)>> = Vec::new();
+    let mut order: Vec<(String, Value)> = Vec::new();
+    for (port, dataset) in inputs {
+        let mut of_port = BTreeMap::new();
+        for (value, rows) in by_text(&column_of(port, dataset, column)?) {
+            let text = value.to_text();
+            let [row] = rows[..] else {
+                let names: Vec<String> = rows.iter().map(|row| name_of(dataset, *row)).collect();
+                return Err(format!(
+                    "{} files of '{port}' have {column} {text}: {}; `zip` needs one of each",
+                    rows.len(),
+                    names.join(", ")
+                ));
+            };
+            if found.is_empty() {
+                order.push((text.clone(), value.clone()));
+            }
+            of_port.insert(text, (value, row));
+        }
+        found.push(of_port);
+    }
+    for ((port, dataset), of_port) in inputs.iter().zip(&found) {
+        for ((other, _), of_other) in inputs.iter().zip(&found) {
+            if let Some((text, (_, row))) = of_port
+                .iter()
+                .find(|(text, _)| !of_other.contains_key(*text))
+            {
+                return Err(format!(
+                    "{} of '{port}' has no partner in '{other}': no file there has {column} {text}",
+                    name_of(dataset, *row)
+                ));
+            }
+        }
+    }
+    let rows = |of_port: &BTreeMap<String, (Value, u32)>| {
+        let rows = order
+            .iter()
+            .filter_map(|(text, _)| Some(of_port.get(text)?.1));
+        Grouping::Paired(rows.collect())
+    };
+    let ports = inputs.iter().zip(&found);
+    Ok(FileGroups {
+        count: counted(order.len()),
+        ports: ports
+            .map(|((port, _), of_port)| ((*port).to_owned(), rows(of_port)))
+            .collect(),
+        by: Some((
+            column.to_owned(),
+            order.into_iter().map(|(_, value)| value).collect(),
+        )),
+        zipped: true,
+    })
+}
+
+/// The values of a column, one for each file.
+fn column_of(port: &str, dataset: &Dataset, column: &str) -> Result<Vec<Value>, String> {
+    let rows = (0..dataset.parts.len()).filter_map(|at| dataset.file_row(at));
+    rows.map(|row| match row {
+        Value::Map(cells) => {
+            let names: Vec<&str> = cells.iter().map(|(name, _)| name.as_str()).collect();
+            let missing = format!(
+                "the files of '{port}' have no column {column}; the columns are: {}; `match:` adds columns",
+                names.join(", ")
+            );
+            let found = cells.into_iter().find(|(name, _)| name == column);
+            found.map(|(_, value)| value).ok_or(missing)
+        }
+        other => Ok(other),
+    })
+    .collect()
+}
+
+/// The rows of each value, in the order of their first rows. Values are equal by their text.
+fn by_text(values: &[Value]) -> Vec<(Value, Vec<u32>)> {
+    let mut places: BTreeMap<String, usize> = BTreeMap::new();
+    let mut groups: Vec<(Value, Vec<u32>)> = Vec::new();
+    for (row, value) in (0_u32..).zip(values) {
+        let place = *places.entry(value.to_text()).or_insert(groups.len());
+        match groups.get_mut(place) {
+            Some((_, rows)) => rows.push(row),
+            None => groups.push((value.clone(), vec![row])),
+        }
+    }
+    groups
+}
+
+fn name_of(dataset: &Dataset, row: u32) -> String {
+    let files = dataset.files.as_ref();
+    let name = files.and_then(|files| files.names.get(sunward_core::ids::place(row)));
+    name.cloned().unwrap_or_default()
+}
+
+/// A number of tasks. More than a stage may have are refused later, by their number.
+fn counted(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,316 @@
+//! Checks inputs that are datasets of files: patterns, `match:`, and what is scattered over them.
+
+use std::collections::BTreeMap;
+
+use super::context::Context;
+use super::draft::{Draft, DraftStage, Source};
+use crate::codes;
+use crate::diagnostic::Diagnostic;
+use crate::model::{Form, OutputFormat, ParamType, Reference};
+use crate::name_pattern::{NamePattern, NoSplit};
+use crate::names::one_of;
+use crate::source::Span;
+use crate::value::Value;
+use crate::yaml::Node;
+
+/// The columns that every dataset of files has.
+pub(super) const FILE_COLUMNS: [&str; 6] = ["name", "stem", "suffix", "folder", "bytes", "digest"];
+
+/// Whether an input is a dataset of files: by `as: files`, or because all of its sources are and the
+/// command gets them unchanged.
+pub(super) fn is_files(stage: &DraftStage<'_>, port: &str, draft: &Draft<'_>) -> bool {
+    let form = stage.stage.inputs.get(port).map(|input| input.form);
+    match form {
+        Some(Form::Files) => true,
+        Some(Form::File) => {
+            let mut sources = stage.sources.iter().filter(|s| s.port == port).peekable();
+            sources.peek().is_some() && sources.all(|s| gives_files(&s.reference, draft))
+        }
+        _ => false,
+    }
+}
+
+/// Whether a source is several files by what is written, even if there is one file or none.
+pub(super) fn gives_files(reference: &Reference, draft: &Draft<'_>) -> bool {
+    match reference {
+        Reference::Pattern(_) => true,
+        Reference::Param(name) => draft
+            .workflow
+            .params
+            .get(name)
+            .is_some_and(|param| param.kind == ParamType::Files),
+        Reference::Port { stage, port } => draft.stages.get(stage).is_some_and(|producer| {
+            let output = producer.stage.outputs.get(port);
+            let is_blob = output.is_some_and(|output| {
+                matches!(output.format, OutputFormat::File | OutputFormat::Dir)
+            });
+            is_blob && producer.stage.is_scattered()
+        }),
+        Reference::Path(_) | Reference::Url(_) => false,
+    }
+}
+
+/// Checks the patterns of every input, and that the names of the files fit `match:`.
+pub(super) fn check(draft: &Draft<'_>, context: &mut Context<'_>) {
+    for stage in draft.stages.values() {
+        for (port, input) in &stage.stage.inputs {
+            let sources: Vec<&Source> = stage.sources.iter().filter(|s| s.port == *port).collect();
+            let split = split_of(stage, port, context);
+            let mut known: BTreeMap<String, Span> = BTreeMap::new();
+            for source in sources {
+                let Some(files) = matched(source, draft, context) else {
+                    continue;
+                };
+                match files {
+                    Err(why) => report(source, why, context),
+                    Ok(files) if files.is_empty() && !input.optional => {
+                        nothing(source, draft, context);
+                    }
+                    Ok(files) => {
+                        twice(source, &files, &mut known, context);
+                        if let Some((pattern, span)) = &split {
+                            splits(&files, pattern, *span, context);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn report(source: &Source, why: String, context: &mut Context<'_>) {
+    context.report(
+        Diagnostic::error(codes::BAD_SOURCE, source.span, why)
+            .expecting("a pattern such as ./data/*.nc; `[*]` is the character itself"),
+    );
+}
+
+/// The files of a source that names patterns. `None` if it names none, or was not examined.
+fn matched(
+    source: &Source,
+    draft: &Draft<'_>,
+    context: &Context<'_>,
+) -> Option<Result<Vec<String>, String>> {
+    let of = |pattern: &str| context.facts.patterns.get(pattern).cloned();
+    match &source.reference {
+        Reference::Pattern(pattern) => of(pattern),
+        Reference::Param(name) if !context.facts.given.contains(name) => {
+            let param = draft.workflow.params.get(name)?;
+            let Some(Value::List(list)) = &param.default else {
+                return None;
+            };
+            if param.kind != ParamType::Files {
+                return None;
+            }
+            let mut all = Vec::new();
+            for one in list {
+                match of(&one.to_text()) {
+                    Some(Ok(files)) => all.extend(files),
+                    Some(Err(why)) => return Some(Err(why)),
+                    None => all.push(one.to_text()),
+                }
+            }
+            Some(Ok(all))
+        }
+        _ => None,
+    }
+}
+
+/// Reports a pattern without a match.
+fn nothing(source: &Source, draft: &Draft<'_>, context: &mut Context<'_>) {
+    let pattern = match &source.reference {
+        Reference::Pattern(pattern) => pattern.clone(),
+        Reference::Param(name) => match draft.workflow.params.get(name).map(|p| &p.default) {
+            Some(Some(Value::List(list))) => {
+                let texts: Vec<String> = list.iter().map(Value::to_text).collect();
+                texts.join(", ")
+            }
+            _ => name.clone(),
+        },
+        _ => return,
+    };
+    let message = format!("no file matches {pattern}");
+    let hint = "correct the pattern, or write `optional: true` if there may be no file";
+    let diagnostic = Diagnostic::error(codes::FILE_MISSING, source.span, message)
+        .expecting("at least one file; patterns are relative to the workflow's file")
+        .suggesting(hint);
+    context.report(diagnostic);
+}
+
+/// Reports a file that two sources of one input name.
+fn twice(
+    source: &Source,
+    files: &[String],
+    known: &mut BTreeMap<String, Span>,
+    context: &mut Context<'_>,
+) {
+    for file in files {
+        if known.insert(plain(file), source.span).is_some() {
+            let message = format!("the input `{}` names {file} twice", source.port);
+            context.report(
+                Diagnostic::error(codes::BAD_SOURCE, source.span, message)
+                    .expecting("sources that share no file"),
+            );
+            return;
+        }
+    }
+}
+
+fn plain(path: &str) -> String {
+    path.trim_start_matches("./").to_owned()
+}
+
+/// The pattern of an input's `match:` with its place. A mistake in it is reported.
+fn split_of(
+    stage: &DraftStage<'_>,
+    port: &str,
+    context: &mut Context<'_>,
+) -> Option<(NamePattern, Span)> {
+    let input = stage.stage.inputs.get(port)?;
+    let written = input.split.as_deref()?;
+    let node = stage.node.get("inputs")?.get(port)?.get("match")?;
+    let bad = |message: String| {
+        Diagnostic::error(codes::BAD_MATCH, node.span, message)
+            .expecting("a name with columns in braces, such as `{sample}_{lane}.fastq.gz`")
+    };
+    let pattern = match NamePattern::parse(written) {
+        Ok(pattern) => pattern,
+        Err(why) => {
+            context.report(bad(format!("`{written}` does not split names: {why}")));
+            return None;
+        }
+    };
+    let reserved = pattern.columns().find(|one| FILE_COLUMNS.contains(one));
+    if let Some(column) = reserved {
+        let message = format!("every file has a column `{column}` already");
+        context.report(bad(message).expecting("another name"));
+        return None;
+    }
+    Some((pattern, node.span))
+}
+
+/// Reports the first file whose name `match:` does not split.
+fn splits(files: &[String], pattern: &NamePattern, span: Span, context: &mut Context<'_>) {
+    for file in files {
+        let message = match pattern.split(file) {
+            Ok(_) => continue,
+            Err(NoSplit::NoMatch) => format!("`{}` does not fit {file}", pattern.source()),
+            Err(NoSplit::Ambiguous(one, other)) => format!(
+                "`{}` splits {file} in two ways: {} or {}",
+                pattern.source(),
+                one.join(" | "),
+                other.join(" | ")
+            ),
+        };
+        context.report(
+            Diagnostic::error(codes::BAD_MATCH, span, message)
+                .expecting("a pattern that splits every name in one way")
+                .suggesting("narrow a column with an expression, such as `{lane:[0-9]+}`"),
+        );
+        return;
+    }
+}
+
+/// The columns of a dataset of files, if all are known before a run: those of files that no stage
+/// wrote.
+pub(super) fn columns(stage: &DraftStage<'_>, port: &str) -> Option<Vec<String>> {
+    let mut sources = stage.sources.iter().filter(|s| s.port == port);
+    let written = |s: &Source| matches!(s.reference, Reference::Port { .. });
+    if sources.any(written) {
+        return None;
+    }
+    let split = stage.stage.inputs.get(port)?.split.as_deref();
+    let pattern = split.and_then(|split| NamePattern::parse(split).ok());
+    let further = pattern.iter().flat_map(NamePattern::columns);
+    let all = FILE_COLUMNS.into_iter().chain(further);
+    Some(all.map(str::to_owned).collect())
+}
+
+/// Checks that options of files stand only where there are files.
+pub(super) fn out_of_place(stage: &DraftStage<'_>, draft: &Draft<'_>, context: &mut Context<'_>) {
+    let entries = stage
+        .node
+        .get("inputs")
+        .map(Node::entries)
+        .unwrap_or_default();
+    for entry in entries {
+        let sources = stage.sources.iter().filter(|s| s.port == entry.key);
+        let several = sources
+            .into_iter()
+            .any(|s| gives_files(&s.reference, draft));
+        for key in ["match", "optional"] {
+            let Some(found) = entry.value.entry(key) else {
+                continue;
+            };
+            if is_files(stage, &entry.key, draft) || (key == "optional" && several) {
+                continue;
+            }
+            let message = format!(
+                "`{key}` applies to files, and `{}` is not several files",
+                entry.key
+            );
+            context.report(
+                Diagnostic::error(codes::OUT_OF_PLACE, found.key_span, message)
+                    .expecting("a pattern such as ./data/*.nc, or `as: files`"),
+            );
+        }
+    }
+    for output in stage
+        .node
+        .get("outputs")
+        .map(Node::entries)
+        .unwrap_or_default()
+    {
+        let Some(name) = output.value.entry("name") else {
+            continue;
+        };
+        let found = stage.stage.outputs.get(&output.key);
+        let is_blob = found
+            .is_some_and(|output| matches!(output.format, OutputFormat::File | OutputFormat::Dir));
+        let wrong = match name.value.text() {
+            _ if !is_blob => Some((
+                "`name` applies to files and folders".to_owned(),
+                "`format: file` or `format: dir`",
+            )),
+            _ if output.value.get("ext").is_some() => Some((
+                "`name` and `ext` cannot be used together".to_owned(),
+                "the suffix as part of `name`",
+            )),
+            Some(text) if text.contains('/') && !text.contains("${{") => Some((
+                format!("`{text}` is a path, not a name"),
+                "a name without slashes",
+            )),
+            Some("" | "." | "..") => Some(("this is not a name of a file".to_owned(), "a name")),
+            _ => None,
+        };
+        if let Some((message, expected)) = wrong {
+            context.report(
+                Diagnostic::error(codes::OUT_OF_PLACE, name.key_span, message).expecting(expected),
+            );
+        }
+    }
+}
+
+/// Checks a column that a scatter names, if the columns of the input are known.
+pub(super) fn column_exists(
+    stage: &DraftStage<'_>,
+    port: &str,
+    column: &str,
+    span: Span,
+    context: &mut Context<'_>,
+) {
+    let Some(known) = columns(stage, port) else {
+        return;
+    };
+    if known.iter().any(|one| one == column) {
+        return;
+    }
+    let names = || known.iter().map(String::as_str);
+    let message = format!("the files of the input `{port}` have no column `{column}`");
+    context.report(
+        Diagnostic::error(codes::UNKNOWN_COLUMN, span, message)
+            .expecting(one_of(names()))
+            .nearest(column, names())
+            .suggesting("add columns with `match:`, such as `match: \"{sample}_{lane}.fq\"`"),
+    );
+}
