@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use super::context::Context;
 use super::draft::{Draft, DraftStage, Source};
+use super::location::item_columns;
 use crate::codes;
 use crate::diagnostic::Diagnostic;
-use crate::model::{Form, OutputFormat, ParamType, Reference};
+use crate::model::{Form, OutputFormat, ParamType, Reference, Scatter, Slicing};
 use crate::name_pattern::{NamePattern, NoSplit};
 use crate::names::one_of;
 use crate::source::Span;
@@ -288,6 +289,42 @@ pub(super) fn out_of_place(stage: &DraftStage<'_>, draft: &Draft<'_>, context: &
                 Diagnostic::error(codes::OUT_OF_PLACE, name.key_span, message).expecting(expected),
             );
         }
+    }
+}
+
+/// Checks what a stage reads of `item`, if its tasks get files.
+pub(super) fn item_fields(stage: &DraftStage<'_>, draft: &Draft<'_>, context: &mut Context<'_>) {
+    let (what, known) = match &stage.stage.scatter {
+        Scatter::Input { port, slicing } if is_files(stage, port, draft) => match slicing {
+            Slicing::Row | Slicing::Parts => match columns(stage, port) {
+                Some(known) => (format!("a file of the input `{port}`"), known),
+                None => return,
+            },
+            Slicing::By(column) => ("`item` under `by:`".to_owned(), vec![column.clone()]),
+            Slicing::Rows(_) => (
+                "a batch of files is not one file: it".to_owned(),
+                Vec::new(),
+            ),
+        },
+        Scatter::Zip { ports, by } => {
+            let known = ports.iter().chain(by).cloned().collect();
+            ("`item` under `zip:`".to_owned(), known)
+        }
+        _ => return,
+    };
+    let names = || known.iter().map(String::as_str);
+    for (column, span) in item_columns(stage, context.text) {
+        if known.contains(&column) {
+            continue;
+        }
+        let message = format!("{what} has no column `{column}`");
+        let diagnostic = Diagnostic::error(codes::UNKNOWN_COLUMN, span, message);
+        context.report(match known.is_empty() {
+            true => diagnostic.expecting("`inputs.PORT.files`, the paths of all files of the task"),
+            false => diagnostic
+                .expecting(one_of(names()))
+                .nearest(&column, names()),
+        });
     }
 }
 

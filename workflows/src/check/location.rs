@@ -8,7 +8,7 @@ use crate::yaml::{Data, Node};
 /// The column of every `item.column` that a stage reads, with its place.
 pub(super) fn item_columns(stage: &DraftStage<'_>, text: &str) -> Vec<(String, Span)> {
     let mut columns = Vec::new();
-    for key in ["run", "env", "with"] {
+    for key in ["run", "env", "with", "outputs"] {
         if let Some(node) = stage.node.get(key) {
             collect_item_columns(node, text, &mut columns);
         }

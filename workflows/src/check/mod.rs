@@ -134,6 +134,7 @@ fn build(root: &yaml::Node, context: &mut Context<'_>) -> Option<Workflow> {
     for stage in draft.stages.values() {
         cuda::check(stage, context);
         file_sets::out_of_place(stage, &draft, context);
+        file_sets::item_fields(stage, &draft, context);
     }
     files::check(&mut draft, context);
     if let Some(order) = order {

@@ -164,6 +164,17 @@ pub(crate) fn facts() -> Facts {
         ]
         .map(str::to_owned)
         .into(),
+        patterns: [
+            ("./d/*.nc", vec!["./d/a_1.nc", "./d/a_b_2.nc"]),
+            ("./d/a*", vec!["./d/a_1.nc"]),
+            ("./none/*.nc", Vec::new()),
+        ]
+        .into_iter()
+        .map(|(pattern, files)| {
+            let files = files.into_iter().map(str::to_owned).collect();
+            (pattern.to_owned(), Ok(files))
+        })
+        .collect(),
         ..Facts::default()
     }
 }
