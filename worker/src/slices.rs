@@ -14,6 +14,7 @@ use crate::fault::Fault;
 pub(crate) struct Share {
     pub(crate) item: Option<Value>,
     pub(crate) matrix: BTreeMap<String, Value>,
+    pub(crate) repeat: Option<u32>,
     pub(crate) cut: Option<Cut>,
 }
 
@@ -33,9 +34,13 @@ pub(crate) enum Slice {
 
 /// The port of which a job's tasks take slices, if they do.
 pub(crate) fn sliced_port(tasks: &Tasks) -> Option<&str> {
-    match tasks {
+    match tasks.each() {
         Tasks::Rows { port, .. } | Tasks::Parts { port, .. } => Some(port),
-        Tasks::One | Tasks::Range(_) | Tasks::Items(_) | Tasks::Matrix(_) => None,
+        Tasks::One
+        | Tasks::Range(_)
+        | Tasks::Items(_)
+        | Tasks::Matrix(_)
+        | Tasks::Repeated { .. } => None,
     }
 }
 
@@ -48,10 +53,16 @@ impl Share {
                 job.tasks.count()
             )));
         }
-        let slice = match &job.tasks {
+        let slice = match job.tasks.each() {
             Tasks::Rows { .. } => job.tasks.rows(index).map(Slice::Rows),
-            Tasks::Parts { .. } => Some(Slice::Part(sunward_core::ids::place(index))),
-            Tasks::One | Tasks::Range(_) | Tasks::Items(_) | Tasks::Matrix(_) => None,
+            Tasks::Parts { .. } => Some(Slice::Part(sunward_core::ids::place(
+                job.tasks.each_index(index),
+            ))),
+            Tasks::One
+            | Tasks::Range(_)
+            | Tasks::Items(_)
+            | Tasks::Matrix(_)
+            | Tasks::Repeated { .. } => None,
         };
         let cut = sliced_port(&job.tasks).zip(slice).map(|(port, slice)| Cut {
             port: port.to_owned(),
@@ -59,6 +70,7 @@ impl Share {
         });
         Ok(Self {
             item: job.tasks.item(index),
+            repeat: job.tasks.repeat(index),
             matrix: job.tasks.matrix(index).into_iter().collect(),
             cut,
         })

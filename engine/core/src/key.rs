@@ -23,6 +23,7 @@ enum Mark {
     Matrix,
     Rows,
     Blob,
+    Repeat,
 }
 
 impl Mark {
@@ -34,6 +35,7 @@ impl Mark {
             Self::Matrix => 2,
             Self::Rows => 3,
             Self::Blob => 4,
+            Self::Repeat => 5,
         }
     }
 }
@@ -60,7 +62,7 @@ impl<'a> TaskKeys<'a> {
         for (port, dataset) in stage.stage.inputs.keys().zip(inputs) {
             hasher.field(port, &dataset.content.0);
         }
-        let cut = match tasks {
+        let cut = match tasks.each() {
             Tasks::Parts { port, .. } => stage
                 .stage
                 .inputs
@@ -70,7 +72,8 @@ impl<'a> TaskKeys<'a> {
             | Tasks::Range(_)
             | Tasks::Items(_)
             | Tasks::Matrix(_)
-            | Tasks::Rows { .. } => None,
+            | Tasks::Rows { .. }
+            | Tasks::Repeated { .. } => None,
         };
         let (offsets, blobs) = match cut {
             Some(dataset) if dataset.kind == DatasetKind::Table => (row_offsets(dataset), None),
@@ -106,8 +109,19 @@ impl<'a> TaskKeys<'a> {
 
     /// Appends the bytes that distinguish a task, and returns their kind.
     fn apart(&self, index: u32, bytes: &mut Vec<u8>) -> Mark {
-        match self.tasks {
-            Tasks::One => Mark::Nothing,
+        let Some(repeat) = self.tasks.repeat(index) else {
+            return self.apart_once(index, bytes);
+        };
+        let mark = self.apart_once(index, bytes);
+        bytes.push(mark.byte());
+        bytes.extend_from_slice(&repeat.to_le_bytes());
+        Mark::Repeat
+    }
+
+    /// Like [`Self::apart`], for what a task and its repetitions have in common.
+    fn apart_once(&self, index: u32, bytes: &mut Vec<u8>) -> Mark {
+        match self.tasks.each() {
+            Tasks::One | Tasks::Repeated { .. } => Mark::Nothing,
             Tasks::Range(_) | Tasks::Items(_) => match self.item(index) {
                 Some(item) => {
                     encode(&item, bytes);
@@ -133,10 +147,16 @@ impl<'a> TaskKeys<'a> {
         }
     }
 
-    /// What distinguishes a task, as an ingredient for messages.
-    pub(crate) fn ingredient(&self, index: u32) -> Option<Ingredient> {
-        match self.tasks {
-            Tasks::One => None,
+    /// What distinguishes a task, as ingredients for messages.
+    pub(crate) fn ingredients(&self, index: u32) -> impl Iterator<Item = Ingredient> {
+        let repeat = self.tasks.repeat(index);
+        let repeat = repeat.map(|repeat| Ingredient::text("repeat", repeat.to_string()));
+        self.ingredient(index).into_iter().chain(repeat)
+    }
+
+    fn ingredient(&self, index: u32) -> Option<Ingredient> {
+        match self.tasks.each() {
+            Tasks::One | Tasks::Repeated { .. } => None,
             Tasks::Range(_) | Tasks::Items(_) => self
                 .item(index)
                 .map(|item| Ingredient::text("item", item.to_key())),
@@ -172,7 +192,7 @@ impl<'a> TaskKeys<'a> {
     }
 
     fn blob(&self, index: u32) -> Option<Digest> {
-        let part = self.blobs?.parts.get(place(index))?;
+        let part = self.blobs?.parts.get(place(self.tasks.each_index(index)))?;
         Some(part.digest)
     }
 
@@ -181,7 +201,8 @@ impl<'a> TaskKeys<'a> {
             return (rows.start, rows.end);
         }
         let at = |index: usize| self.offsets.get(index).copied().unwrap_or_default();
-        (at(place(index)), at(place(index) + 1))
+        let index = place(self.tasks.each_index(index));
+        (at(index), at(index + 1))
     }
 }
 
@@ -195,6 +216,7 @@ pub fn task_key(stage: &PlannedStage, inputs: &[Dataset], tasks: &Tasks, index: 
 pub(crate) fn distinct(reads: Reads, tasks: &Tasks) -> bool {
     match tasks {
         Tasks::One | Tasks::Rows { .. } | Tasks::Parts { .. } => true,
+        Tasks::Repeated { each, .. } => distinct(reads, each),
         Tasks::Range(count) => reads.item || *count <= 1,
         Tasks::Items(items) => items.len() <= 1 || (reads.item && all_differ(items)),
         Tasks::Matrix(axes) => {
@@ -294,7 +316,7 @@ pub fn ingredients(
             .map(|(port, dataset)| Ingredient::digest(format!("input {port}"), dataset.content)),
     );
     if let (Some(tasks), Some(index)) = (tasks, index) {
-        list.extend(TaskKeys::new(stage, inputs, tasks).ingredient(index));
+        list.extend(TaskKeys::new(stage, inputs, tasks).ingredients(index));
     }
     list
 }

@@ -119,7 +119,9 @@ pub struct PlannedStage {
     pub selected: bool,
     /// `--force`: cached results are not used.
     pub force: bool,
-    /// Its tasks, if they are known before a run.
+    /// How many times each task runs, if `repeat` says so.
+    pub repeat: Option<u32>,
+    /// Its tasks, if they are known before a run. Repetitions are counted.
     pub tasks: Option<Tasks>,
 }
 
@@ -161,5 +163,12 @@ pub enum Tasks {
         port: String,
         /// The number of parts.
         count: u32,
+    },
+    /// Each of these tasks several times in a row, as tasks of their own.
+    Repeated {
+        /// The tasks without repetitions.
+        each: Box<Self>,
+        /// How many times, at least 1.
+        times: u32,
     },
 }

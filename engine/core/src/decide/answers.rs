@@ -24,6 +24,8 @@ pub(super) fn resolved(
         return Step::default();
     }
     let ports = planned.stage.inputs.len();
+    // The resolver knows the tasks of a scatter, and the plan how often each is repeated.
+    let answer = answer.map(|(inputs, tasks)| (inputs, tasks.repeated(planned.repeat)));
     let answer = answer.and_then(|(inputs, tasks)| match tasks.too_many() {
         Some(message) => Err(Failure {
             kind: FailureKind::Input,

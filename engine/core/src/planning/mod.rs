@@ -110,6 +110,7 @@ fn expand(
     around: &Surroundings,
 ) -> Result<PlannedStage, PlanError> {
     let tasks = scatter::tasks(stage, scope)?;
+    let repeat = scatter::repeat(stage, scope)?;
     let known = |text: String| Some((text.clone(), *around.named.get(&text)?));
     let texts = named::texts(workflow, stage, &scope.params, tasks.as_ref());
     let named: BTreeMap<String, Digest> = texts.into_iter().filter_map(known).collect();
@@ -130,6 +131,7 @@ fn expand(
         reads,
         selected: true,
         force: false,
+        repeat,
         tasks,
     })
 }
@@ -164,6 +166,7 @@ fn skipped(stage: &Stage) -> PlannedStage {
         reads: Reads::default(),
         selected: false,
         force: false,
+        repeat: None,
         tasks: None,
     }
 }

@@ -61,6 +61,7 @@ pub fn tasks(run: u64) -> Fact {
         reads: Reads::default(),
         selected: true,
         force: false,
+        repeat: None,
         tasks: Some(Tasks::Range(4)),
     };
     let mut spec = spec("/a/workflow.yaml", 1);
