@@ -60,6 +60,8 @@ pub const CYCLE: Code = Code("SW0305");
 pub const LEAVES_FOLDER: Code = Code("SW0306");
 /// A parameter does not hold data.
 pub const NOT_A_DATA_PARAM: Code = Code("SW0307");
+/// There is no such limit.
+pub const UNKNOWN_LIMIT: Code = Code("SW0308");
 /// A default does not fit its parameter.
 pub const BAD_DEFAULT: Code = Code("SW0401");
 /// Bounds or choices contradict each other.
@@ -150,6 +152,7 @@ pub const PAGES: &[(Code, &str)] = &[
     (CYCLE, include_str!("../codes/SW0305.md")),
     (LEAVES_FOLDER, include_str!("../codes/SW0306.md")),
     (NOT_A_DATA_PARAM, include_str!("../codes/SW0307.md")),
+    (UNKNOWN_LIMIT, include_str!("../codes/SW0308.md")),
     (BAD_DEFAULT, include_str!("../codes/SW0401.md")),
     (BAD_BOUNDS, include_str!("../codes/SW0402.md")),
     (FILE_MISSING, include_str!("../codes/SW0501.md")),

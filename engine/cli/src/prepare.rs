@@ -76,6 +76,7 @@ pub(crate) fn prepare(
     let (around, files) =
         surroundings(&workflow, &params, &read.path, &home, machine, &render::say)?;
     let plan = expand(&workflow, &params, &around, &selection)?;
+    let limits = read.limits_of(&workflow);
     let spec = RunSpec {
         path: read.path.to_string_lossy().into_owned(),
         source: read.text,
@@ -83,6 +84,7 @@ pub(crate) fn prepare(
         params,
         plan,
         placing: Placing::default(),
+        limits,
     };
     Ok(Prepared {
         path: read.path,
@@ -133,6 +135,7 @@ pub(crate) fn prepare_again(
         selection.only.clear();
     }
     let plan = expand(&workflow, &params, &around, &selection)?;
+    let limits = read.limits_of(&workflow);
     let spec = RunSpec {
         path: before.path.clone(),
         source: read.text,
@@ -140,6 +143,7 @@ pub(crate) fn prepare_again(
         params,
         plan,
         placing: before.placing.clone(),
+        limits,
     };
     Ok(Prepared {
         path: read.path,

@@ -26,6 +26,9 @@ pub struct RunSpec {
     pub plan: Plan,
     /// The project, and settings of place and time from outside the file.
     pub placing: Placing,
+    /// How many units there are of what the stages share, by name: of the file's and the settings'
+    /// limits the smaller one.
+    pub limits: BTreeMap<String, u32>,
 }
 
 /// The project of a run, and the settings of place and time with which it was submitted.

@@ -15,6 +15,7 @@ mod expressions;
 mod files;
 mod graph;
 mod kernel;
+mod limits;
 mod location;
 mod lower;
 mod outside;
@@ -127,6 +128,7 @@ fn build(root: &yaml::Node, context: &mut Context<'_>) -> Option<Workflow> {
     let order = graph::check(&mut draft, context);
     expressions::check(&mut draft, context);
     scatter::check(&draft, context);
+    limits::check(&draft, context);
     kernel::check(&draft, context);
     for stage in draft.stages.values() {
         cuda::check(stage, context);

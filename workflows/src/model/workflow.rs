@@ -1,5 +1,7 @@
 //! A checked workflow, which the other types make up.
 
+use std::collections::BTreeMap;
+
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +20,8 @@ pub struct Workflow {
     pub place: Place,
     /// What the run may cost.
     pub budget: Budget,
+    /// How many units there are of what tasks share, by name.
+    pub limits: BTreeMap<String, u32>,
     /// The stages, in the order written.
     pub stages: IndexMap<String, Stage>,
     /// The run's outputs: name -> `stage.port`.

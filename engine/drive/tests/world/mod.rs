@@ -128,6 +128,7 @@ pub fn spec(stages: Vec<Stage>) -> Arc<RunSpec> {
         params,
         plan,
         placing: Placing::default(),
+        limits: Default::default(),
     })
 }
 

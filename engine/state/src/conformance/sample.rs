@@ -36,6 +36,7 @@ pub fn spec(path: &str, param: i64) -> Arc<RunSpec> {
         params: [("k".to_owned(), Value::Int(param))].into(),
         plan: Plan::default(),
         placing: Placing::default(),
+        limits: Default::default(),
     })
 }
 

@@ -184,6 +184,7 @@ impl Flow {
             workflow: self.workflow.clone(),
             params: self.params.clone(),
             placing: self.placing.clone(),
+            limits: self.workflow.limits.clone(),
         })
     }
 
