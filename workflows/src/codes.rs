@@ -46,6 +46,8 @@ pub const NOT_ONE_ACTION: Code = Code("SW0210");
 pub const NOT_YET: Code = Code("SW0211");
 /// A key does not belong to this kind of stage.
 pub const OUT_OF_PLACE: Code = Code("SW0212");
+/// A message of `notify` cannot be sent.
+pub const BAD_NOTIFY: Code = Code("SW0213");
 /// There is no such stage.
 pub const UNKNOWN_STAGE: Code = Code("SW0301");
 /// There is no such port.
@@ -145,6 +147,7 @@ pub const PAGES: &[(Code, &str)] = &[
     (NOT_ONE_ACTION, include_str!("../codes/SW0210.md")),
     (NOT_YET, include_str!("../codes/SW0211.md")),
     (OUT_OF_PLACE, include_str!("../codes/SW0212.md")),
+    (BAD_NOTIFY, include_str!("../codes/SW0213.md")),
     (UNKNOWN_STAGE, include_str!("../codes/SW0301.md")),
     (UNKNOWN_PORT, include_str!("../codes/SW0302.md")),
     (UNKNOWN_PARAM, include_str!("../codes/SW0303.md")),

@@ -18,6 +18,7 @@ mod kernel;
 mod limits;
 mod location;
 mod lower;
+mod notify;
 mod outside;
 mod params;
 mod place;

@@ -1,6 +1,7 @@
 //! The table: the workflow itself, its parameters, budget and defaults.
 
 use super::kind::{Key, KeyRule, Kind, Shape};
+use super::notify::NOTIFY;
 use super::settings::{CACHE, PLACE, POSITIVE, PYTHON, REJECTS, RESOURCES, RETRY};
 use super::stage::STAGE;
 
@@ -29,6 +30,11 @@ pub(crate) static WORKFLOW: Shape = Shape {
                 Kind::Map(KeyRule::Name, &POSITIVE),
                 "How many units there are of what tasks share, such as licenses. Of this and your settings, the smaller number applies.",
             ).example("{ file_server: 4 }"),
+            Key::new(
+                "notify",
+                Kind::OneOrMany(&Kind::Node(&NOTIFY)),
+                "Who is told when the run ends, fails or is held.",
+            ).example("{ command: [./tell.sh], on: failure }"),
             Key::new(
                 "defaults",
                 Kind::Node(&DEFAULTS),
