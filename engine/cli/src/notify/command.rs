@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group};
 use sunward_worker::Host;
 
-use super::LIMIT;
+use super::limit::{LIMIT, too_long};
 use super::message::Message;
 
 /// How often a command is looked at.
@@ -59,7 +59,7 @@ pub(super) fn run(
     let mut child = command.spawn().map_err(cannot)?;
     let ended = wait(&mut child, LIMIT).map_err(cannot)?;
     match ended {
-        None => Err(super::too_long()),
+        None => Err(too_long()),
         Some(status) if status.success() => Ok(()),
         Some(status) => Err(match last_line(&mut errors) {
             Some(line) => format!("it ended with {status}: {line}"),

@@ -9,7 +9,7 @@ use lettre::{SmtpTransport, Transport};
 use percent_encoding::percent_decode_str;
 use reqwest::Url;
 
-use super::LIMIT;
+use super::limit::{LIMIT, too_long};
 use super::message::Message;
 
 /// The ports of `smtps` and `smtp` addresses without one.
@@ -102,7 +102,7 @@ fn text(message: &Message) -> String {
 
 fn told(error: &lettre::transport::smtp::Error) -> String {
     if error.is_timeout() {
-        return super::too_long();
+        return too_long();
     }
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);

@@ -1,10 +1,11 @@
 //! Tells people how a run went: by a webhook, an e-mail or a command.
 //!
-//! Messages are sent side by side once the run has ended, each within [`LIMIT`]. A message that
+//! Messages are sent side by side once the run has ended, each within ten seconds. A message that
 //! cannot be sent changes nothing about the run: the answer and the trace say so.
 
 mod command;
 mod email;
+mod limit;
 mod message;
 mod webhook;
 
@@ -18,10 +19,8 @@ use sunward_worker::{Host, masked, secret};
 use sunward_workflows::{Notify, NotifyBy, NotifyOn, WebAddress};
 
 use crate::render::style::harmless;
+use limit::{LIMIT, too_long};
 use message::Message;
-
-/// The longest time that one message may take. The answer of a run waits no longer for any.
-const LIMIT: Duration = Duration::from_secs(10);
 
 /// How much longer than [`LIMIT`] the answer waits, so that a command that is ended says so.
 const GRACE: Duration = Duration::from_secs(1);
@@ -223,8 +222,4 @@ fn label(by: &NotifyBy) -> String {
             format!("command {}", argv.first().map_or("", String::as_str))
         }
     }
-}
-
-fn too_long() -> String {
-    format!("it took more than {} s", LIMIT.as_secs())
 }

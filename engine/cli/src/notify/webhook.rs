@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use reqwest::{Client, StatusCode, header, redirect};
 
-use super::LIMIT;
+use super::limit::{LIMIT, too_long};
 use super::message::Message;
 
 /// The header that holds `sha256=` and the HMAC-SHA256 of the body in lower-case hex.
@@ -88,7 +88,7 @@ fn refused(status: StatusCode) -> String {
 /// An error with its causes, without the address, which may be secret.
 fn told(error: &reqwest::Error) -> String {
     if error.is_timeout() {
-        return super::too_long();
+        return too_long();
     }
     let mut text = match error.is_connect() {
         true => "the server cannot be reached".to_owned(),
