@@ -64,6 +64,6 @@ pub use host::Host;
 pub use live::{LeftRunning, sweep};
 pub use meter::{MeterFiles, NoMeter};
 pub use options::Options;
-pub use secrets::secret_problem;
+pub use secrets::{masked, secret, secret_problem};
 pub use space::Space;
 pub use worker::{Worker, WorkerError};

@@ -101,7 +101,7 @@ impl Surroundings {
         }
     }
 
-    /// The scope that all tasks share: no item, matrix or attempt.
+    /// The scope that all tasks share: no item, matrix, repeat or attempt.
     pub(crate) fn shared(&self) -> Scope {
         Scope {
             params: Arc::clone(&self.params),
@@ -116,6 +116,7 @@ impl Surroundings {
         Scope {
             item: share.item.clone(),
             matrix: share.matrix.clone(),
+            repeat: share.repeat,
             attempt: Some(attempt),
             ..self.shared()
         }

@@ -58,6 +58,20 @@ pub fn secret_problem(host: &Host, name: &str) -> Option<String> {
     find(host, name).err().map(|fault| fault.message)
 }
 
+/// The value of a secret, as a command would get it.
+///
+/// # Errors
+/// Fails if it is not set, is not text or is too short. The message says how to provide it.
+pub fn secret(host: &Host, name: &str) -> Result<String, String> {
+    find(host, name).map_err(|fault| fault.message)
+}
+
+/// A text in which the values of secrets are masked, as in a log.
+#[must_use]
+pub fn masked(text: &str, secrets: &[String]) -> String {
+    Redactor::new(secrets.iter().map(String::as_str)).text(text)
+}
+
 /// Masks secrets in a stream of bytes, also where they are split between two reads.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Redactor {

@@ -14,6 +14,7 @@ use crate::fault::Fault;
 pub(crate) struct Share {
     pub(crate) item: Option<Value>,
     pub(crate) matrix: BTreeMap<String, Value>,
+    pub(crate) repeat: Option<u32>,
     pub(crate) cut: Option<Cut>,
     pub(crate) files: FilesOfTask,
 }
@@ -37,9 +38,14 @@ pub(crate) type FilesOfTask = BTreeMap<String, Dataset>;
 
 /// The port of which a job's tasks take slices, if they do.
 pub(crate) fn sliced_port(tasks: &Tasks) -> Option<&str> {
-    match tasks {
+    match tasks.each() {
         Tasks::Rows { port, .. } | Tasks::Parts { port, .. } => Some(port),
-        Tasks::One | Tasks::Range(_) | Tasks::Items(_) | Tasks::Matrix(_) | Tasks::Files(_) => None,
+        Tasks::One
+        | Tasks::Range(_)
+        | Tasks::Items(_)
+        | Tasks::Matrix(_)
+        | Tasks::Files(_)
+        | Tasks::Repeated { .. } => None,
     }
 }
 
@@ -52,15 +58,21 @@ impl Share {
                 job.tasks.count()
             )));
         }
-        let slice = match &job.tasks {
+        let slice = match job.tasks.each() {
             Tasks::Rows { .. } => job.tasks.rows(index).map(Slice::Rows),
-            Tasks::Parts { .. } => Some(Slice::Part(sunward_core::ids::place(index))),
-            Tasks::One | Tasks::Range(_) | Tasks::Items(_) | Tasks::Matrix(_) | Tasks::Files(_) => {
-                None
-            }
+            Tasks::Parts { .. } => Some(Slice::Part(sunward_core::ids::place(
+                job.tasks.each_index(index),
+            ))),
+            Tasks::One
+            | Tasks::Range(_)
+            | Tasks::Items(_)
+            | Tasks::Matrix(_)
+            | Tasks::Files(_)
+            | Tasks::Repeated { .. } => None,
         };
         let mut files = FilesOfTask::new();
-        if let Tasks::Files(groups) = &job.tasks {
+        if let Tasks::Files(groups) = job.tasks.each() {
+            let index = job.tasks.each_index(index);
             for (port, dataset) in &job.inputs {
                 if let Some(of_task) = groups.of_task(index, port, dataset) {
                     files.insert(port.clone(), of_task);
@@ -73,6 +85,7 @@ impl Share {
         });
         Ok(Self {
             item: job.tasks.item(index, |port| job.inputs.get(port)),
+            repeat: job.tasks.repeat(index),
             matrix: job.tasks.matrix(index).into_iter().collect(),
             cut,
             files,

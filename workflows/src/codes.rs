@@ -46,6 +46,8 @@ pub const NOT_ONE_ACTION: Code = Code("SW0210");
 pub const NOT_YET: Code = Code("SW0211");
 /// A key does not belong to this kind of stage.
 pub const OUT_OF_PLACE: Code = Code("SW0212");
+/// A message of `notify` cannot be sent.
+pub const BAD_NOTIFY: Code = Code("SW0213");
 /// There is no such stage.
 pub const UNKNOWN_STAGE: Code = Code("SW0301");
 /// There is no such port.
@@ -60,6 +62,8 @@ pub const CYCLE: Code = Code("SW0305");
 pub const LEAVES_FOLDER: Code = Code("SW0306");
 /// A parameter does not hold data.
 pub const NOT_A_DATA_PARAM: Code = Code("SW0307");
+/// There is no such limit.
+pub const UNKNOWN_LIMIT: Code = Code("SW0308");
 /// A default does not fit its parameter.
 pub const BAD_DEFAULT: Code = Code("SW0401");
 /// Bounds or choices contradict each other.
@@ -145,6 +149,7 @@ pub const PAGES: &[(Code, &str)] = &[
     (NOT_ONE_ACTION, include_str!("../codes/SW0210.md")),
     (NOT_YET, include_str!("../codes/SW0211.md")),
     (OUT_OF_PLACE, include_str!("../codes/SW0212.md")),
+    (BAD_NOTIFY, include_str!("../codes/SW0213.md")),
     (UNKNOWN_STAGE, include_str!("../codes/SW0301.md")),
     (UNKNOWN_PORT, include_str!("../codes/SW0302.md")),
     (UNKNOWN_PARAM, include_str!("../codes/SW0303.md")),
@@ -152,6 +157,7 @@ pub const PAGES: &[(Code, &str)] = &[
     (CYCLE, include_str!("../codes/SW0305.md")),
     (LEAVES_FOLDER, include_str!("../codes/SW0306.md")),
     (NOT_A_DATA_PARAM, include_str!("../codes/SW0307.md")),
+    (UNKNOWN_LIMIT, include_str!("../codes/SW0308.md")),
     (BAD_DEFAULT, include_str!("../codes/SW0401.md")),
     (BAD_BOUNDS, include_str!("../codes/SW0402.md")),
     (FILE_MISSING, include_str!("../codes/SW0501.md")),

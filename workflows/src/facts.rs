@@ -23,6 +23,8 @@ pub struct Facts {
     pub present: BTreeSet<String>,
     /// Names of params whose value the caller gives, so their defaults need not exist.
     pub given: BTreeSet<String>,
+    /// Limits that the user's settings state for all workflows, by name.
+    pub limits: BTreeMap<String, u32>,
 }
 
 impl Facts {

@@ -65,8 +65,9 @@ pub use fleet::{CheckedFleet, PoolSpec, check_fleet};
 pub use mentioned::{Mentioned, mentioned};
 pub use model::{
     Action, Budget, Cache, Command, CsvOptions, Cuda, CudaArg, Expect, Form, Gpus, GridRows, Input,
-    Output, OutputFormat, Param, ParamType, Place, Python, Reference, RejectLimit, Resources,
-    Retry, RetryOn, Scatter, Slicing, Stage, Template, Workflow,
+    Notify, NotifyBy, NotifyOn, Output, OutputFormat, Param, ParamType, Place, Python, Reference,
+    RejectLimit, Resources, Retry, RetryOn, Scatter, Slicing, Stage, Template, WebAddress,
+    Workflow,
 };
 pub use name_pattern::{NamePattern, NoSplit};
 pub use order::{Cycles, topological_order};

@@ -35,6 +35,7 @@ fn scope() -> Scope {
         inputs: BTreeMap::from([("hits".to_owned(), input)]),
         outputs: BTreeMap::from([("out".to_owned(), "/out/o.png".to_owned())]),
         stages: BTreeMap::from([("one".to_owned(), "succeeded".to_owned())]),
+        repeat: Some(3),
         attempt: Some(2),
         run: BTreeMap::from([("id".to_owned(), Value::String("r1".into()))]),
     }

@@ -27,6 +27,7 @@ use crate::exit::{self, Exit};
 use crate::feeds::Feeds;
 use crate::grid_args::{GridArgs, Wishes};
 use crate::machine::{self, Machine, shown};
+use crate::notify::{Notices, Notified};
 use crate::out_folder;
 use crate::placing::{expected, grams, reason};
 use crate::recorded::Recorded;
@@ -283,10 +284,15 @@ fn conclude(
     begun: Instant,
 ) -> anyhow::Result<Exit> {
     let run = recorded.run()?;
+    // Messages are on their way while outputs are written.
+    let notices = Notices::begin(run, &recorded.account());
     let outputs = outputs::of_run(run, store, destination);
     let seconds = begun.elapsed().as_secs_f64();
     let mut answer = of_state::answer(run, &recorded.account(), outputs.views, seconds);
     answer.ledger.cache_saved = saved(home, recorded);
+    answer.notifications = notices.finish();
+    let unsent = answer.notifications.iter().filter_map(Notified::warning);
+    answer.warnings.extend(unsent);
     for warning in &answer.warnings {
         render::say(&format!("warning: {warning}"));
     }

@@ -25,6 +25,7 @@ mod home;
 mod machine;
 mod named_files;
 mod network;
+mod notify;
 mod out_folder;
 mod outside;
 mod panics;

@@ -19,6 +19,7 @@ use crate::device::Device;
 use crate::exit::wrong_input;
 use crate::machine::Machine;
 use crate::named_files;
+use crate::notify;
 use crate::params::ParamArgs;
 use crate::render;
 use crate::workflow_file::Read;
@@ -76,6 +77,7 @@ pub(crate) fn prepare(
     let (around, files) =
         surroundings(&workflow, &params, &read.path, &home, machine, &render::say)?;
     let plan = expand(&workflow, &params, &around, &selection)?;
+    let limits = read.limits_of(&workflow);
     let spec = RunSpec {
         path: read.path.to_string_lossy().into_owned(),
         source: read.text,
@@ -83,6 +85,7 @@ pub(crate) fn prepare(
         params,
         plan,
         placing: Placing::default(),
+        limits,
     };
     Ok(Prepared {
         path: read.path,
@@ -133,6 +136,7 @@ pub(crate) fn prepare_again(
         selection.only.clear();
     }
     let plan = expand(&workflow, &params, &around, &selection)?;
+    let limits = read.limits_of(&workflow);
     let spec = RunSpec {
         path: before.path.clone(),
         source: read.text,
@@ -140,6 +144,7 @@ pub(crate) fn prepare_again(
         params,
         plan,
         placing: before.placing.clone(),
+        limits,
     };
     Ok(Prepared {
         path: read.path,
@@ -152,7 +157,7 @@ pub(crate) fn prepare_again(
 
 impl Prepared {
     /// Checks that every secret that a selected stage names exists. So a missing one is reported
-    /// now, and not when its stage starts.
+    /// now, and not when its stage starts. Warns about missing secrets of messages.
     ///
     /// # Errors
     /// Fails if some are missing. The message says how to provide each.
@@ -172,6 +177,10 @@ impl Prepared {
                 Some(format!("stage {stage}: {}", secret_problem(host, name)?))
             })
             .collect();
+        // A message that cannot be sent is no reason not to run.
+        for problem in notify::secret_problems(&self.spec.workflow.notify, host) {
+            render::say(&format!("warning: {problem}"));
+        }
         if problems.is_empty() {
             Ok(())
         } else {

@@ -26,6 +26,7 @@ const KEYS: &[&str] = &[
     "places",
     "openadr",
     "shared",
+    "limits",
 ];
 
 /// The content of `config.yaml`. Every setting is optional, and the command line overrides it.
@@ -56,6 +57,8 @@ pub(crate) struct Settings {
     pub(crate) providers: Options,
     /// Who can access new homes besides the owner.
     pub(crate) shared: Option<Shared>,
+    /// How many units there are of what tasks share, by name. A workflow may lower them.
+    pub(crate) limits: BTreeMap<String, u32>,
 }
 
 /// Who can access a home besides the owner.
@@ -114,6 +117,7 @@ impl Settings {
                 Some(Value::String(word)) if word == "group" => Some(Shared::Group),
                 Some(other) => return Err(unfit("shared", other, "`group`")),
             },
+            limits: limits(&fields)?,
         };
         for (key, value, least) in [
             ("transfer_kwh_per_gb", settings.transfer_kwh_per_gb, 0.0),
@@ -148,6 +152,28 @@ fn grid_from(folder: &Path, grid: String) -> String {
         Some(path) if grid.contains('/') || there.is_dir() => path.to_owned(),
         _ => grid,
     }
+}
+
+/// `limits`: a map from names to whole numbers from 1.
+fn limits(fields: &Fields) -> Result<BTreeMap<String, u32>, String> {
+    let map = match fields.value("limits") {
+        None => return Ok(BTreeMap::new()),
+        Some(Value::Map(map)) => map,
+        Some(other) => return Err(unfit("limits", other, "a map from names to numbers")),
+    };
+    let limit = |(name, value): &(String, Value)| {
+        let whole = value.to_json().as_u64();
+        let units = whole.and_then(|whole| u32::try_from(whole).ok());
+        let refused = || {
+            let key = format!("limits.{name}");
+            unfit(&key, value, "a whole number from 1")
+        };
+        Ok((
+            name.clone(),
+            units.filter(|units| *units > 0).ok_or_else(refused)?,
+        ))
+    };
+    map.iter().map(limit).collect()
 }
 
 fn is_weight(weight: f64) -> bool {
@@ -209,6 +235,14 @@ mod tests {
                 "`project_weights.a` cannot be `x`",
             ),
             ("shared: all", "`shared` cannot be `all`; expected `group`"),
+            (
+                "limits: { file_server: 0 }",
+                "`limits.file_server` cannot be `0`; expected a whole number from 1",
+            ),
+            (
+                "limits: [file_server]",
+                "`limits` cannot be a list; expected a map",
+            ),
             ("- zone", "expected a map"),
             ("zone: DE\n\tpue: 1", "this is not valid YAML: a tab"),
         ] {

@@ -1,6 +1,6 @@
 //! Reads and checks a workflow's file, and looks at the files that it names. Creates nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -16,6 +16,7 @@ use crate::context::Context;
 use crate::exit::{Exit, SaidAlready, wrong_input};
 use crate::outside::is_present;
 use crate::render;
+use crate::settings::Settings;
 
 /// The largest file that is read. A larger one is not a workflow, and could fill the memory.
 const LARGEST_BYTES: u64 = 64 << 20;
@@ -30,6 +31,8 @@ pub(crate) struct Read {
     pub(crate) text: String,
     /// The result of the check.
     pub(crate) checked: Checked,
+    /// The limits that the user's settings state.
+    limits: BTreeMap<String, u32>,
 }
 
 impl Read {
@@ -80,8 +83,10 @@ impl Read {
         }
         let bytes = read_regular(&path, LARGEST_BYTES).map_err(unreadable)?;
         let text = String::from_utf8_lossy(&bytes).into_owned();
+        let settings = Settings::read(context.settings.as_deref())?;
         let facts = Facts {
             given,
+            limits: settings.limits.clone(),
             ..facts(&path, &text)
         };
         let checked = check_bytes(&bytes, &catalog(), &facts);
@@ -90,6 +95,7 @@ impl Read {
             shown,
             text,
             checked,
+            limits: settings.limits,
         })
     }
 
@@ -116,6 +122,18 @@ impl Read {
             .workflow
             .clone()
             .ok_or_else(|| anyhow::Error::new(SaidAlready(Exit::WrongInput)))
+    }
+
+    /// The limits of what the stages share, by name: of the file's and the settings' the smaller.
+    pub(crate) fn limits_of(&self, workflow: &Workflow) -> BTreeMap<String, u32> {
+        let stages = workflow.stages.values();
+        let names = stages.flat_map(|stage| stage.resources.shared.keys());
+        let limit = |name: &String| {
+            let stated = [workflow.limits.get(name), self.limits.get(name)];
+            let least = stated.into_iter().flatten().min()?;
+            Some((name.clone(), *least))
+        };
+        names.filter_map(limit).collect()
     }
 
     /// True if the file has no error, so that it can run.

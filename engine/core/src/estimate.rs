@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sunward_workflows::{Gpus, Reference, Scatter};
+use sunward_workflows::{Gpus, Reference};
 
 use crate::ids::{StageId, Timestamp};
 use crate::place::{Likely, Outlook, Placement, Segment, Taken, TimeSource, Timing, Why};
@@ -65,7 +65,7 @@ pub(crate) fn left_ms(state: &State, run: &RunState, id: StageId) -> u64 {
 /// remains, because the work since the last checkpoint is done again. For an array the whole time
 /// remains, because it is not known which of its tasks had begun.
 fn after_checkpoint_ms(expected_ms: u64, planned: &PlannedStage, stage: &StageState) -> u64 {
-    if !planned.stage.checkpoint || planned.stage.scatter != Scatter::One {
+    if !planned.stage.checkpoint || planned.stage.is_scattered() {
         return expected_ms;
     }
     let done_ms = stage.ledger.wall_us / 1000;

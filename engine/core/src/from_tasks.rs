@@ -35,7 +35,7 @@ pub(crate) fn carried_item(
     tasks: &Tasks,
     index: u32,
 ) -> Option<Value> {
-    if let Tasks::Matrix(_) = tasks {
+    if let Tasks::Matrix(_) = tasks.each() {
         return Some(Value::Map(tasks.matrix(index)));
     }
     let of_port = |port: &str| inputs.get(stage.stage.inputs.get_index_of(port)?);

@@ -24,6 +24,7 @@ enum Mark {
     Rows,
     Slice,
     Files,
+    Repeat,
 }
 
 impl Mark {
@@ -36,6 +37,7 @@ impl Mark {
             Self::Rows => 3,
             Self::Slice => 4,
             Self::Files => 5,
+            Self::Repeat => 6,
         }
     }
 }
@@ -86,8 +88,19 @@ impl<'a> TaskKeys<'a> {
 
     /// Appends the bytes that distinguish a task, and returns their kind.
     fn apart(&self, index: u32, bytes: &mut Vec<u8>) -> Mark {
-        match self.tasks {
-            Tasks::One => Mark::Nothing,
+        let Some(repeat) = self.tasks.repeat(index) else {
+            return self.apart_once(index, bytes);
+        };
+        let mark = self.apart_once(index, bytes);
+        bytes.push(mark.byte());
+        bytes.extend_from_slice(&repeat.to_le_bytes());
+        Mark::Repeat
+    }
+
+    /// Like [`Self::apart`], for what a task and its repetitions have in common.
+    fn apart_once(&self, index: u32, bytes: &mut Vec<u8>) -> Mark {
+        match self.tasks.each() {
+            Tasks::One | Tasks::Repeated { .. } => Mark::Nothing,
             Tasks::Range(_) | Tasks::Items(_) => match self.item(index) {
                 Some(item) => {
                     encode(&item, bytes);
@@ -105,7 +118,7 @@ impl<'a> TaskKeys<'a> {
                     encode(&item, bytes);
                 }
                 for (port, _) in &groups.ports {
-                    let files = self.files(groups, index, port);
+                    let files = self.files(groups, self.tasks.each_index(index), port);
                     bytes.extend_from_slice(&files.unwrap_or_default().0);
                 }
                 Mark::Files
@@ -123,23 +136,26 @@ impl<'a> TaskKeys<'a> {
         }
     }
 
-    /// What distinguishes a task, as an ingredient for messages.
+    /// What distinguishes a task, as ingredients for messages.
     pub(crate) fn ingredients(&self, index: u32) -> Vec<Ingredient> {
-        if let Tasks::Files(groups) = self.tasks {
+        let repeat = self.tasks.repeat(index);
+        let repeat = repeat.map(|repeat| Ingredient::text("repeat", repeat.to_string()));
+        let mut all: Vec<Ingredient> = self.ingredient(index).into_iter().collect();
+        if let Tasks::Files(groups) = self.tasks.each() {
             let item = self.item(index);
-            let item = item.map(|item| Ingredient::text("item", item.to_key()));
-            let ports = groups.ports.iter().filter_map(|(port, _)| {
-                let files = self.files(groups, index, port)?;
+            all.extend(item.map(|item| Ingredient::text("item", item.to_key())));
+            all.extend(groups.ports.iter().filter_map(|(port, _)| {
+                let files = self.files(groups, self.tasks.each_index(index), port)?;
                 Some(Ingredient::digest(format!("files of {port}"), files))
-            });
-            return item.into_iter().chain(ports).collect();
+            }));
         }
-        self.ingredient(index).into_iter().collect()
+        all.extend(repeat);
+        all
     }
 
     fn ingredient(&self, index: u32) -> Option<Ingredient> {
-        match self.tasks {
-            Tasks::One | Tasks::Files(_) => None,
+        match self.tasks.each() {
+            Tasks::One | Tasks::Files(_) | Tasks::Repeated { .. } => None,
             Tasks::Range(_) | Tasks::Items(_) => self
                 .item(index)
                 .map(|item| Ingredient::text("item", item.to_key())),
@@ -186,10 +202,11 @@ impl<'a> TaskKeys<'a> {
 
     /// The digest of what one task gets of the divided input.
     fn slice(&self, index: u32) -> Option<Digest> {
-        if let Tasks::Rows { digests, .. } = self.tasks {
+        let index = self.tasks.each_index(index);
+        if let Tasks::Rows { digests, .. } = self.tasks.each() {
             return digests.get(place(index)).copied();
         }
-        let Tasks::Parts { port, .. } = self.tasks else {
+        let Tasks::Parts { port, .. } = self.tasks.each() else {
             return None;
         };
         let dataset = of_port(self.stage, self.inputs, port)?;
@@ -221,6 +238,7 @@ pub(crate) fn distinct(reads: &Reads, tasks: &Tasks) -> bool {
             sorted.windows(2).all(|pair| pair[0] != pair[1])
         }
         Tasks::Parts { count, .. } | Tasks::Files(FileGroups { count, .. }) => *count <= 1,
+        Tasks::Repeated { each, .. } => distinct(reads, each),
         Tasks::Range(count) => reads.item.is_read() || *count <= 1,
         Tasks::Items(items) => items.len() <= 1 || items_differ(&reads.item, items),
         Tasks::Matrix(axes) => {
@@ -287,7 +305,7 @@ fn whole<'a>(
     tasks: &'a Tasks,
 ) -> impl Iterator<Item = (&'a String, &'a Dataset)> {
     let only_rows = stage.stage.only_rows_of();
-    let is_divided = move |port: &str| match tasks {
+    let is_divided = move |port: &str| match tasks.each() {
         Tasks::Files(groups) => groups.divides(port),
         Tasks::Parts { port: divided, .. } => divided == port,
         Tasks::Rows {
@@ -295,9 +313,11 @@ fn whole<'a>(
             digests,
             ..
         } => divided == port && !digests.is_empty(),
-        Tasks::One | Tasks::Range(_) | Tasks::Items(_) | Tasks::Matrix(_) => {
-            only_rows == Some(port)
-        }
+        Tasks::One
+        | Tasks::Range(_)
+        | Tasks::Items(_)
+        | Tasks::Matrix(_)
+        | Tasks::Repeated { .. } => only_rows == Some(port),
     };
     let ports = stage.stage.inputs.keys().zip(inputs);
     ports.filter(move |(port, _)| !is_divided(port))

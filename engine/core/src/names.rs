@@ -54,6 +54,7 @@ pub(crate) fn unusable(
             let scope = Scope {
                 item: tasks.item(index, of_port),
                 matrix: tasks.matrix(index).into_iter().collect(),
+                repeat: tasks.repeat(index),
                 ..scope.clone()
             };
             let name = match template.render_text(&scope) {

@@ -27,6 +27,9 @@ pub struct RunSpec {
     pub plan: Plan,
     /// The project, and settings of place and time from outside the file.
     pub placing: Placing,
+    /// How many units there are of what the stages share, by name: of the file's and the settings'
+    /// limits the smaller one.
+    pub limits: BTreeMap<String, u32>,
 }
 
 /// The project of a run, and the settings of place and time with which it was submitted.
@@ -120,7 +123,9 @@ pub struct PlannedStage {
     pub selected: bool,
     /// `--force`: cached results are not used.
     pub force: bool,
-    /// Its tasks, if they are known before a run.
+    /// How many times each task runs, if `repeat` says so.
+    pub repeat: Option<u32>,
+    /// Its tasks, if they are known before a run. Repetitions are counted.
     pub tasks: Option<Tasks>,
 }
 
@@ -167,5 +172,12 @@ pub enum Tasks {
         port: String,
         /// The number of parts.
         count: u32,
+    },
+    /// Each of these tasks several times in a row, as tasks of their own.
+    Repeated {
+        /// The tasks without repetitions.
+        each: Box<Self>,
+        /// How many times, at least 1.
+        times: u32,
     },
 }

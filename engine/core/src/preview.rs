@@ -194,6 +194,7 @@ fn look(
     let Some((inputs, tasks)) = known.inputs(planned, gathered) else {
         return;
     };
+    let tasks = tasks.repeated(planned.repeat);
     if tasks.too_many().is_some() {
         return;
     }

@@ -47,6 +47,60 @@ impl Tasks {
                 rows,
                 ..
             } => u128::from(rows.div_ceil((*rows_per_task).max(1))),
+            Self::Repeated { each, times } => each.total().saturating_mul(u128::from(*times)),
+        }
+    }
+
+    /// These tasks, each several times in a row if `repeat` says so. Tasks that are repeated
+    /// already stay as they are.
+    #[must_use]
+    pub fn repeated(self, repeat: Option<u32>) -> Self {
+        match repeat {
+            Some(times) if self.times().is_none() => Self::Repeated {
+                each: Box::new(self),
+                times,
+            },
+            Some(_) | None => self,
+        }
+    }
+
+    /// The tasks without repetitions.
+    #[must_use]
+    pub fn each(&self) -> &Self {
+        match self {
+            Self::Repeated { each, .. } => each.each(),
+            Self::One
+            | Self::Range(_)
+            | Self::Items(_)
+            | Self::Matrix(_)
+            | Self::Rows { .. }
+            | Self::Files(_)
+            | Self::Parts { .. } => self,
+        }
+    }
+
+    /// The index among [`Self::each`] of the task that one task repeats.
+    #[must_use]
+    pub fn each_index(&self, index: u32) -> u32 {
+        index / self.times().unwrap_or(1).max(1)
+    }
+
+    /// The value of `repeat` in one task, if it has one.
+    #[must_use]
+    pub fn repeat(&self, index: u32) -> Option<u32> {
+        index.checked_rem(self.times()?)
+    }
+
+    fn times(&self) -> Option<u32> {
+        match self {
+            Self::Repeated { times, .. } => Some(*times),
+            Self::One
+            | Self::Range(_)
+            | Self::Items(_)
+            | Self::Matrix(_)
+            | Self::Rows { .. }
+            | Self::Files(_)
+            | Self::Parts { .. } => None,
         }
     }
 
@@ -64,21 +118,26 @@ impl Tasks {
         index: u32,
         of_port: impl Fn(&str) -> Option<&'d Dataset>,
     ) -> Option<Value> {
-        match self {
+        let index = self.each_index(index);
+        match self.each() {
             Self::Files(groups) => groups.item(index, of_port),
             Self::Range(count) => (index < *count).then(|| Value::Int(i64::from(index))),
             Self::Items(items) => items.get(place(index)).cloned(),
-            Self::One | Self::Matrix(_) | Self::Rows { .. } | Self::Parts { .. } => None,
+            Self::One
+            | Self::Matrix(_)
+            | Self::Rows { .. }
+            | Self::Parts { .. }
+            | Self::Repeated { .. } => None,
         }
     }
 
     /// The value of each name of `matrix` in one task; empty without a matrix.
     #[must_use]
     pub fn matrix(&self, index: u32) -> Vec<(String, Value)> {
-        let Self::Matrix(axes) = self else {
+        let Self::Matrix(axes) = self.each() else {
             return Vec::new();
         };
-        let mut rest = place(index);
+        let mut rest = place(self.each_index(index));
         let mut cell: Vec<(String, Value)> = axes
             .iter()
             .rev()
@@ -99,11 +158,11 @@ impl Tasks {
             rows_per_task,
             rows,
             ..
-        } = self
+        } = self.each()
         else {
             return None;
         };
-        let first = u64::from(index).saturating_mul(*rows_per_task);
+        let first = u64::from(self.each_index(index)).saturating_mul(*rows_per_task);
         (first < *rows).then(|| first..first.saturating_add(*rows_per_task).min(*rows))
     }
 }
@@ -131,6 +190,48 @@ mod tests {
             })
             .collect();
         assert_eq!(cells, [(1, 7), (1, 8), (1, 9), (2, 7), (2, 8), (2, 9)]);
+    }
+
+    #[test]
+    fn each_item_is_repeated_before_the_next_one() {
+        let items = Tasks::Items(vec![Value::Int(7), Value::Int(9)]).repeated(Some(3));
+        assert_eq!(items.count(), 6);
+        let told: Vec<_> = (0..6)
+            .map(|index| (items.item(index, |_| None), items.repeat(index)))
+            .collect();
+        let item = |item, repeat| (Some(Value::Int(item)), Some(repeat));
+        assert_eq!(
+            told,
+            [
+                item(7, 0),
+                item(7, 1),
+                item(7, 2),
+                item(9, 0),
+                item(9, 1),
+                item(9, 2)
+            ]
+        );
+        assert_eq!(items.item(6, |_| None), None);
+
+        let rows = Tasks::Rows {
+            port: "t".into(),
+            rows_per_task: 4,
+            rows: 6,
+            digests: Vec::new(),
+        };
+        let rows = rows.repeated(Some(2));
+        let slices: Vec<_> = (0..5).map(|index| rows.rows(index)).collect();
+        let slice = |first, end| Some(first..end);
+        assert_eq!(
+            slices,
+            [slice(0, 4), slice(0, 4), slice(4, 6), slice(4, 6), None]
+        );
+        let one = Tasks::One.repeated(Some(4));
+        assert_eq!(
+            (one.count(), one.item(2, |_| None), one.repeat(2)),
+            (4, None, Some(2))
+        );
+        assert_eq!(Tasks::One.repeat(0), None);
     }
 
     #[test]

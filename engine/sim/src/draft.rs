@@ -161,6 +161,7 @@ impl RunDraft {
                 times_are_exact: true,
                 ..Placing::default()
             },
+            limits: BTreeMap::new(),
         };
         Ok((Arc::new(spec), Arc::new(bytes)))
     }

@@ -122,7 +122,7 @@ fn devices(gpus: &Gpus) -> u32 {
 /// The number of tasks of a stage whose scatter depends on data. There is no data here, so each
 /// part of the port is one slice, and each task upstream gives one part.
 pub(crate) fn guessed_tasks(planned: &PlannedStage, parts: u32) -> Tasks {
-    match &planned.stage.scatter {
+    let each = match &planned.stage.scatter {
         Scatter::Input { port, slicing } => match slicing {
             Slicing::Rows(rows) => Tasks::Rows {
                 port: port.clone(),
@@ -139,7 +139,8 @@ pub(crate) fn guessed_tasks(planned: &PlannedStage, parts: u32) -> Tasks {
             Tasks::Range(parts)
         }
         Scatter::One => Tasks::One,
-    }
+    };
+    each.repeated(planned.repeat)
 }
 
 #[cfg(test)]

@@ -35,7 +35,8 @@ impl CommandInputs {
         let mut cut = None;
         let unseen = job.stage.only_rows_of();
         for (port, dataset) in &job.inputs {
-            let is_divided = matches!(&job.tasks, Tasks::Files(groups) if groups.divides(port));
+            let is_divided =
+                matches!(job.tasks.each(), Tasks::Files(groups) if groups.divides(port));
             if unseen == Some(port.as_str()) || is_divided {
                 continue;
             }

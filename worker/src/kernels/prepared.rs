@@ -111,7 +111,7 @@ impl Parameters {
         let surroundings = Surroundings::new(job);
         let varies = with.iter().any(|(_, value)| {
             let uses = value_uses(value);
-            uses.item.is_read() || uses.matrix || uses.attempt
+            uses.item.is_read() || uses.matrix || uses.repeat || uses.attempt
         });
         if varies {
             return Ok(Self::Rendered { with, surroundings });

@@ -28,6 +28,7 @@ const PAGES: &[(&str, &str)] = &[
     ("formats", include_str!("../../book/formats.md")),
     ("environments", include_str!("../../book/environments.md")),
     ("failures", include_str!("../../book/failures.md")),
+    ("notify", include_str!("../../book/notify.md")),
     ("resources", include_str!("../../book/resources.md")),
     ("placing", include_str!("../../book/placing.md")),
     ("kernels", include_str!("../../book/kernels.md")),

@@ -52,7 +52,7 @@ impl<'d, 'n> Classes<'d, 'n> {
     fn is_numeric_name(&self, name: &[String], alone: bool) -> bool {
         let words: Vec<&str> = name.iter().map(String::as_str).collect();
         match words.as_slice() {
-            ["attempt"] => true,
+            ["attempt" | "repeat"] => true,
             ["stages", _, "status"] => alone,
             ["run", "id"] => alone,
             ["params", param] => self.is_numeric_param(param, alone),

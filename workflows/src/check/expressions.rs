@@ -25,12 +25,12 @@ struct Place {
 
 const COMMAND: Place = Place {
     roots: &[
-        "params", "inputs", "outputs", "item", "matrix", "stages", "attempt", "run",
+        "params", "inputs", "outputs", "item", "matrix", "repeat", "stages", "attempt", "run",
     ],
     what: "a command",
 };
 const WITH: Place = Place {
-    roots: &["params", "item", "matrix", "attempt", "run"],
+    roots: &["params", "item", "matrix", "repeat", "attempt", "run"],
     what: "a kernel's parameters",
 };
 const CUDA: Place = Place {
@@ -42,12 +42,17 @@ const CONDITION: Place = Place {
     what: "a condition, which holds for a whole stage",
 };
 const NAME: Place = Place {
-    roots: &["params", "item", "matrix"],
+    roots: &["params", "item", "matrix", "repeat"],
     what: "the name of an output",
 };
 const SCATTER: Place = Place {
     roots: &["params"],
     what: "a scatter, which is planned before anything runs",
+};
+
+const REPEAT: Place = Place {
+    what: "`repeat`, which is planned before anything runs",
+    ..SCATTER
 };
 
 /// Checks every expression of every stage.
@@ -73,6 +78,7 @@ pub(super) fn check(draft: &mut Draft<'_>, context: &mut Context<'_>) {
             ("cuda", CUDA),
             ("scatter", SCATTER),
             ("matrix", SCATTER),
+            ("repeat", REPEAT),
         ] {
             if let Some(value) = node.get(key) {
                 checker.tree(value, place, context);
@@ -279,6 +285,11 @@ impl Checker<'_, '_> {
             }
             "item" if stage.scatter == Scatter::One || self.stage.node.get("scatter").is_none() => {
                 Some(no_item(span, "item", "scatter"))
+            }
+            "repeat" if stage.repeat.is_none() => Some(no_item(span, "repeat", "repeat")),
+            "repeat" | "attempt" if !rest.is_empty() => {
+                let message = format!("`{root}.{}` does not exist", rest.join("."));
+                Some(unknown(span, message).expecting(format!("`{root}`, which is a number")))
             }
             "matrix" => match &stage.scatter {
                 Scatter::Matrix(_) if rest.is_empty() => None,

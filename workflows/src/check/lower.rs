@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 
 use super::context::Context;
 use super::draft::Draft;
-use super::{defaults, params, place, reference, stage};
+use super::{defaults, limits, notify, params, place, reference, stage};
 use crate::codes;
 use crate::diagnostic::Diagnostic;
 use crate::model::{Reference, Workflow};
@@ -30,6 +30,8 @@ pub(super) fn lower<'n>(root: &'n Node, context: &mut Context<'_>) -> Draft<'n> 
             .get("budget")
             .map(place::lower_budget)
             .unwrap_or_default(),
+        limits: limits::counts(root.get("limits")),
+        notify: notify::lower(root.get("notify"), context),
         ..Workflow::default()
     };
     let defaults = root.get("defaults");

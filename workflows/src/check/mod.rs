@@ -16,8 +16,10 @@ mod file_sets;
 mod files;
 mod graph;
 mod kernel;
+mod limits;
 mod location;
 mod lower;
+mod notify;
 mod outside;
 mod params;
 mod place;
@@ -130,6 +132,7 @@ fn build(root: &yaml::Node, context: &mut Context<'_>) -> Option<Workflow> {
     file_sets::check(&draft, context);
     expressions::check(&mut draft, context);
     scatter::check(&draft, context);
+    limits::check(&draft, context);
     kernel::check(&draft, context);
     for stage in draft.stages.values() {
         cuda::check(stage, context);

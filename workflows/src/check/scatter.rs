@@ -6,7 +6,7 @@ use super::context::Context;
 use super::draft::{Draft, DraftStage};
 use super::file_sets;
 use crate::codes;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Code, Diagnostic};
 use crate::expr::{CompiledTemplate, has_expression};
 use crate::facts::FileFact;
 use crate::model::{Form, Input, OutputFormat, ParamType, Reference, Scatter, Slicing};
@@ -14,6 +14,35 @@ use crate::source::Span;
 use crate::syntax::{SCATTER, misspells};
 use crate::value::Value;
 use crate::yaml::{Data, Entry, Node};
+
+/// What a computed value must be.
+#[derive(Clone, Copy)]
+struct Wanted {
+    kind: ParamType,
+    /// The smallest number.
+    min: i64,
+    /// The code of a param that has another type.
+    other_type: Code,
+    /// The code of a param whose number is too small.
+    too_small: Code,
+}
+
+const LIST: Wanted = Wanted {
+    kind: ParamType::List,
+    min: 0,
+    other_type: codes::BAD_SCATTER,
+    too_small: codes::BAD_SCATTER,
+};
+const RANGE: Wanted = Wanted {
+    kind: ParamType::Int,
+    ..LIST
+};
+const REPEATS: Wanted = Wanted {
+    min: 1,
+    other_type: codes::WRONG_TYPE,
+    too_small: codes::OUT_OF_RANGE,
+    ..RANGE
+};
 
 /// Lowers `scatter:` or `matrix:`; [`check`] reports what does not fit.
 pub(super) fn lower(node: &Node) -> Scatter {
@@ -80,6 +109,9 @@ pub(super) fn check(draft: &Draft<'_>, context: &mut Context<'_>) {
         if let Some(scatter) = node.get("scatter") {
             check_scatter(scatter, stage, draft, context);
         }
+        if let Some(repeat) = node.get("repeat") {
+            computed(repeat, REPEATS, draft, context);
+        }
     }
 }
 
@@ -89,7 +121,7 @@ fn check_matrix(matrix: &Node, draft: &Draft<'_>, context: &mut Context<'_>) {
         context.report(diagnostic.expecting("at least one axis, such as `a: [1, 2]`"));
     }
     for axis in matrix.entries() {
-        computed(&axis.value, ParamType::List, draft, context);
+        computed(&axis.value, LIST, draft, context);
     }
 }
 
@@ -128,7 +160,7 @@ fn check_scatter(
         ));
     }
     if let Some(range) = range {
-        computed(range, ParamType::Int, draft, context);
+        computed(range, RANGE, draft, context);
     }
     let port = over
         .and_then(Node::text)
@@ -137,7 +169,7 @@ fn check_scatter(
     match (over, port) {
         (Some(over), Some(port)) => check_port(over, port, stage, draft, context),
         (Some(over), None) if over.text().is_some() => {
-            computed(over, ParamType::List, draft, context);
+            computed(over, LIST, draft, context);
         }
         _ => {}
     }
@@ -297,9 +329,9 @@ fn no_rows(path: &str, input: &Input, context: &Context<'_>) -> Option<String> {
 }
 
 /// Checks a computed value: exactly one expression, of a fitting type if that is known.
-fn computed(node: &Node, wanted: ParamType, draft: &Draft<'_>, context: &mut Context<'_>) {
+fn computed(node: &Node, wanted: Wanted, draft: &Draft<'_>, context: &mut Context<'_>) {
     let Some(text) = node.text() else { return };
-    let expected = wanted.expected();
+    let expected = wanted.kind.expected();
     let Ok(template) = CompiledTemplate::new(text) else {
         return;
     };
@@ -318,14 +350,19 @@ fn computed(node: &Node, wanted: ParamType, draft: &Draft<'_>, context: &mut Con
     let Some(param) = draft.workflow.params.get(name).filter(|_| root == "params") else {
         return;
     };
-    if param.kind != wanted {
+    if param.kind != wanted.kind {
         let message = format!("`params.{name}` has type {}", param.kind.name());
-        context.report(unscattered(node.span, message).expecting(expected));
+        let diagnostic = Diagnostic::error(wanted.other_type, node.span, message);
+        context.report(diagnostic.expecting(expected));
     } else if let Some(Value::Int(number)) = &param.default
-        && *number < 0
+        && *number < wanted.min
     {
-        let message = format!("`params.{name}` is {number}, which is below 0");
-        context.report(unscattered(node.span, message).expecting("0 or more"));
+        let min = wanted.min;
+        let message = format!("`params.{name}` is {number}, which is below {min}");
+        context.report(
+            Diagnostic::error(wanted.too_small, node.span, message)
+                .expecting(format!("{min} or more")),
+        );
     }
 }
 

@@ -1,6 +1,7 @@
 //! Lowers the settings of tasks: resources, retries, cache, expectation, Python.
 
 use super::context::Context;
+use super::limits;
 use super::place::{duration, words};
 use crate::codes;
 use crate::diagnostic::Diagnostic;
@@ -21,6 +22,7 @@ pub(super) fn resources(node: &Node, context: &mut Context<'_>) -> Resources {
         gpus: gpus.unwrap_or_default(),
         gpu_memory_bytes: size("gpu_memory"),
         disk_bytes: size("disk"),
+        shared: limits::counts(node.get("shared")),
         optional: node.get("optional").and_then(Node::flag).unwrap_or(false),
     }
 }

@@ -82,6 +82,7 @@ pub(super) fn lower<'n>(
     let stage = Stage {
         name: name.to_owned(),
         scatter: scatter::lower(&node),
+        repeat: node.get("repeat").map(|times| times.value().plain()),
         inputs,
         outputs,
         with: with

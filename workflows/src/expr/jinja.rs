@@ -185,6 +185,10 @@ fn context(names: &BTreeSet<String>, scope: &Scope) -> Dynamic {
                 Some(item) => to_dynamic(item),
                 None => continue,
             },
+            "repeat" => match scope.repeat {
+                Some(repeat) => repeat.into(),
+                None => continue,
+            },
             "attempt" => match scope.attempt {
                 Some(attempt) => attempt.into(),
                 None => continue,

@@ -14,6 +14,8 @@ pub struct Scope {
     pub item: Option<Value>,
     /// `matrix.NAME`, under `matrix`.
     pub matrix: BTreeMap<String, Value>,
+    /// `repeat`, from 0, under `repeat`.
+    pub repeat: Option<u32>,
     /// `inputs.PORT`.
     pub inputs: BTreeMap<String, InputValue>,
     /// `outputs.PORT`: the path that the command creates.
@@ -52,6 +54,7 @@ impl Scope {
                 self.outputs.get(name).cloned().map(Value::String)
             }),
             "run" => named(rest, |name| self.run.get(name).cloned()),
+            "repeat" => self.repeat.map(|n| (Value::Int(n.into()), rest)),
             "attempt" => self.attempt.map(|n| (Value::Int(n.into()), rest)),
             "inputs" => self.input(rest),
             "stages" => self.status(rest),

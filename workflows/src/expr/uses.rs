@@ -93,6 +93,8 @@ pub struct Uses {
     pub item: ItemUse,
     /// Whether it reads `matrix`.
     pub matrix: bool,
+    /// Whether it reads `repeat`.
+    pub repeat: bool,
     /// Whether it reads `run.*`. The result is then used by its own run only.
     pub run: bool,
     /// Whether it reads `attempt`. The result is then used by its own run only.
@@ -123,6 +125,7 @@ impl Uses {
         self.outputs.extend(other.outputs);
         self.item.merge(other.item);
         self.matrix |= other.matrix;
+        self.repeat |= other.repeat;
         self.run |= other.run;
         self.attempt |= other.attempt;
     }
@@ -147,6 +150,10 @@ impl Uses {
                 }
                 "matrix" => {
                     self.matrix = true;
+                    continue;
+                }
+                "repeat" => {
+                    self.repeat = true;
                     continue;
                 }
                 "run" => {

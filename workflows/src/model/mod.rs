@@ -3,6 +3,7 @@
 mod action;
 mod cuda;
 mod input;
+mod notify;
 mod output;
 mod param;
 mod place;
@@ -18,6 +19,7 @@ mod workflow;
 pub use action::{Action, Command};
 pub use cuda::{Cuda, CudaArg};
 pub use input::{CsvOptions, Form, GridRows, Input};
+pub use notify::{Notify, NotifyBy, NotifyOn, WebAddress};
 pub use output::{Output, OutputFormat};
 pub use param::{Param, ParamType};
 pub use place::{Budget, Expect, Place};

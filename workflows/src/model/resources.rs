@@ -1,5 +1,6 @@
 //! What one task needs of a machine.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,8 @@ pub struct Resources {
     pub gpu_memory_bytes: Option<u64>,
     /// Scratch space in bytes.
     pub disk_bytes: Option<u64>,
+    /// Units of what all tasks share, by the name of its limit.
+    pub shared: BTreeMap<String, u32>,
     /// Whether it also runs without the GPU.
     pub optional: bool,
 }
@@ -29,6 +32,7 @@ impl Default for Resources {
             gpus: Gpus::None,
             gpu_memory_bytes: None,
             disk_bytes: None,
+            shared: BTreeMap::new(),
             optional: false,
         }
     }

@@ -19,6 +19,9 @@ pub struct Stage {
     pub action: Action,
     /// How it becomes tasks.
     pub scatter: Scatter,
+    /// How many times each of these tasks runs: an integer, or a template that gives one. Each time
+    /// is a task of its own.
+    pub repeat: Option<Value>,
     /// Its inputs by port.
     pub inputs: IndexMap<String, Input>,
     /// Its outputs by port. A kernel's come from the catalog.
@@ -71,6 +74,7 @@ impl Stage {
             name: name.into(),
             action,
             scatter: Scatter::default(),
+            repeat: None,
             inputs: IndexMap::new(),
             outputs: IndexMap::new(),
             with: IndexMap::new(),
@@ -98,7 +102,7 @@ impl Stage {
     /// tasks write as files or folders is then handed on as a folder.
     #[must_use]
     pub fn is_scattered(&self) -> bool {
-        self.scatter != Scatter::One
+        self.scatter != Scatter::One || self.repeat.is_some()
     }
 
     /// Variables that the command gets from Sunward's own environment: `env: { X: inherit }`.

@@ -1,9 +1,11 @@
 //! A checked workflow, which the other types make up.
 
+use std::collections::BTreeMap;
+
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::{Budget, Input, Param, Place, Reference, Stage};
+use super::{Budget, Input, Notify, Param, Place, Reference, Stage};
 
 /// A checked workflow: all names resolve, types fit, and the graph has no cycle.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -18,6 +20,10 @@ pub struct Workflow {
     pub place: Place,
     /// What the run may cost.
     pub budget: Budget,
+    /// How many units there are of what tasks share, by name.
+    pub limits: BTreeMap<String, u32>,
+    /// Who is told how the run went.
+    pub notify: Vec<Notify>,
     /// The stages, in the order written.
     pub stages: IndexMap<String, Stage>,
     /// The run's outputs: name -> `stage.port`.

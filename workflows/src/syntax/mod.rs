@@ -5,6 +5,7 @@
 
 mod conform;
 mod kind;
+mod notify;
 mod schema;
 mod settings;
 mod stage;
@@ -12,6 +13,7 @@ mod table;
 
 pub(crate) use conform::{conform, misspells};
 pub(crate) use kind::{Key, Kind, Shape};
+pub(crate) use notify::NOTIFY;
 pub use schema::schema;
 pub(crate) use stage::{SCATTER, STAGE};
 use table::WORKFLOW;

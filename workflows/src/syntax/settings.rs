@@ -1,6 +1,6 @@
 //! The table: settings that a stage has, and that `defaults` or the workflow also have.
 
-use super::kind::{Key, Kind, Shape};
+use super::kind::{Key, KeyRule, Kind, Shape};
 
 /// A number from 0.
 pub(super) const COUNT: Kind = Kind::Whole(0, u32::MAX as i64);
@@ -29,6 +29,12 @@ pub(super) static RESOURCES: Shape = Shape::new(
         .example("\"H100:2\""),
         Key::new("gpu_memory", Kind::Size, "Memory of each GPU.").example("40GiB"),
         Key::new("disk", Kind::Size, "Disk space per task.").example("10GB"),
+        Key::new(
+            "shared",
+            Kind::Map(KeyRule::Name, &POSITIVE),
+            "Units of what all tasks share, per task; each name has a limit under `limits`.",
+        )
+        .example("{ file_server: 1 }"),
         Key::new(
             "optional",
             Kind::Bool,

@@ -42,6 +42,11 @@ pub(crate) static STAGE: Shape = Shape {
                 "One task per combination of values.",
             ).example("{ model: [a, b], year: [2007, 2008] }"),
             Key::new(
+                "repeat",
+                Kind::OneOf(&[Kind::Whole(1, 100_000_000), Kind::Text]),
+                "How many times each task runs, as tasks of their own with `${{ repeat }}` from 0; for random replicates.",
+            ).example("5"),
+            Key::new(
                 "inputs",
                 Kind::Map(
                     KeyRule::Name,

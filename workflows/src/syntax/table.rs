@@ -1,7 +1,8 @@
 //! The table: the workflow itself, its parameters, budget and defaults.
 
 use super::kind::{Key, KeyRule, Kind, Shape};
-use super::settings::{CACHE, PLACE, PYTHON, REJECTS, RESOURCES, RETRY};
+use super::notify::NOTIFY;
+use super::settings::{CACHE, PLACE, POSITIVE, PYTHON, REJECTS, RESOURCES, RETRY};
 use super::stage::STAGE;
 
 /// The whole file.
@@ -24,6 +25,16 @@ pub(crate) static WORKFLOW: Shape = Shape {
             ).example("{ top_k: { type: int, default: 100 } }"),
             Key::new("place", Kind::Node(&PLACE), "Where and when the run goes.").example("{ deadline: 24h }"),
             Key::new("budget", Kind::Node(&BUDGET), "What the run may cost.").example("{ kwh: 10 }"),
+            Key::new(
+                "limits",
+                Kind::Map(KeyRule::Name, &POSITIVE),
+                "How many units there are of what tasks share, such as licenses. Of this and your settings, the smaller number applies.",
+            ).example("{ file_server: 4 }"),
+            Key::new(
+                "notify",
+                Kind::OneOrMany(&Kind::Node(&NOTIFY)),
+                "Who is told when the run ends, fails or is held.",
+            ).example("{ command: [./tell.sh], on: failure }"),
             Key::new(
                 "defaults",
                 Kind::Node(&DEFAULTS),

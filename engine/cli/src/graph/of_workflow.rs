@@ -22,7 +22,7 @@ fn node(stage: &Stage) -> Node {
     Node {
         name: stage.name.clone(),
         action: action(stage),
-        tasks: tasks(&stage.scatter),
+        tasks: tasks(stage),
         status: None,
     }
 }
@@ -43,8 +43,18 @@ pub(crate) fn action(stage: &Stage) -> String {
     }
 }
 
+/// The tasks of a stage, as far as its text says.
+fn tasks(stage: &Stage) -> String {
+    let each = each(&stage.scatter);
+    match &stage.repeat {
+        None => each,
+        Some(Value::Int(times)) => format!("{each}, {times} times each"),
+        Some(_) => format!("{each}, several times each"),
+    }
+}
+
 /// The tasks of a scatter, as far as its text says.
-pub(crate) fn tasks(scatter: &Scatter) -> String {
+fn each(scatter: &Scatter) -> String {
     match scatter {
         Scatter::One => "1 task".to_owned(),
         Scatter::Items(Value::List(items)) => plural(length(items.len()), "task"),

@@ -25,7 +25,7 @@ use crate::placing::{Foreknown, Placing, PlacingView, refused};
 use crate::prepare::{SelectionArgs, prepare};
 use crate::render;
 use crate::settings::Settings;
-use view::{PlanView, StagePlan};
+use view::{LimitView, PlanView, StagePlan};
 
 /// The number of earlier runs of the same file that are compared, to report what has changed.
 const EARLIER_RUNS: usize = 3;
@@ -121,6 +121,7 @@ impl Plan {
             stages: stages
                 .map(|(planned, preview)| StagePlan::of(planned, preview, machine, over))
                 .collect(),
+            limits: LimitView::all(spec),
             without_effect: without_effect::lines(spec, placed.is_some(), fleet.as_ref()),
             late: told.late(),
             over_budget: over_budget(&told, spec),

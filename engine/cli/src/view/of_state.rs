@@ -228,6 +228,7 @@ pub(crate) fn answer(
         ),
         ledger: ledger(run, account),
         warnings: warnings(run),
+        notifications: Vec::new(),
         late: late(run, run.last_stood_at()).as_ref().map(LateView::of),
         over_budget: run.overrun().map(|over| over.to_string()),
         seconds,

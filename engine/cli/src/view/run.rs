@@ -5,6 +5,7 @@ use serde::{Serialize, Serializer};
 use sunward_core::{Basis, Certainty, RanOn, RunClock};
 
 use crate::machine;
+use crate::notify::Notified;
 use crate::render::style::harmless;
 use crate::render::table::{Table, Tone};
 use crate::render::units::{bytes, count, gco2e, joules, plural, seconds};
@@ -44,6 +45,9 @@ pub(crate) struct RunAnswer {
     pub(crate) ledger: LedgerView,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) warnings: Vec<String>,
+    /// What became of the messages about the run.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) notifications: Vec<Notified>,
     /// The limit of time that it misses, by how much, and why; `None` if it is in time.
     pub(crate) late: Option<LateView>,
     /// By how much it exceeded its budget, if it is held for that.

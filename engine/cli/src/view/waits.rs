@@ -1,7 +1,7 @@
 //! What a run waits for, until when.
 
 use serde::Serialize;
-use sunward_core::explain::{Wait, WaitsFor};
+use sunward_core::explain::{LimitReached, Wait, WaitsFor};
 
 use crate::machine::shown;
 use crate::render::units::plural;
@@ -23,6 +23,9 @@ pub(crate) struct WaitView {
     /// Who restricts the pool, if they wait for the end of that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) told_by: Option<String>,
+    /// The units of a shared limit for which they wait, if they wait for some.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) limit: Option<LimitReached>,
     /// The stages before it that have not ended.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) stages: Vec<String>,
@@ -40,6 +43,7 @@ impl WaitView {
             pool: wait.pool.as_ref().map(|pool| pool.pool.clone()),
             zone: wait.pool.as_ref().map(|pool| pool.zone.clone()),
             told_by: wait.told_by.clone(),
+            limit: wait.limit.clone(),
             stages: wait.stages.clone(),
             text: text(wait),
         }
@@ -60,6 +64,10 @@ fn text(wait: &Wait) -> String {
         WaitsFor::Stages => {
             let end = until.map_or_else(String::new, |at| format!(", expected to end at {at}"));
             return format!("{who} for {}{end}", wait.stages.join(", "));
+        }
+        WaitsFor::Limit => {
+            let limit = wait.limit.as_ref().map(ToString::to_string);
+            return format!("{who} for {}", limit.unwrap_or_default());
         }
         WaitsFor::Inputs => "its inputs",
         WaitsFor::Lookup => "the look-up of its results",

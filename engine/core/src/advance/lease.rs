@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::turns::Turns;
 use crate::fact::Fact;
 use crate::ids::{Generation, RunId, StageId, Timestamp, WorkerId, place};
 use crate::input::Capacity;
@@ -32,6 +33,7 @@ const BATCH: usize = 1024;
 const FULL: u64 = 1_000_000;
 
 /// What a worker may still be given in this step.
+#[derive(Clone)]
 struct Headroom<'a> {
     id: WorkerId,
     worker: &'a Worker,
@@ -56,14 +58,8 @@ pub(super) fn lease(state: &State, now: Timestamp, step: &mut Step) {
     if state.lanes.is_empty() {
         return;
     }
-    let mut rooms: Vec<Headroom<'_>> = state
-        .workers
-        .iter()
-        .filter(|(_, worker)| worker.capacity.cpus > 0)
-        .filter(|(_, worker)| !state.agenda.curtailed.level(worker.pool).halted)
-        .map(|(id, worker)| room(state, *id, worker))
-        .collect();
-    let mut power = PowerLeft::of(state);
+    let mut free = Free::of(state);
+    let turns = turns_of(state, &free);
     let limit = step.facts.len() + BATCH;
     // A stage that is offered in several pools is leased from once in a step. The state does not
     // show what this step has already leased.
@@ -71,11 +67,11 @@ pub(super) fn lease(state: &State, now: Timestamp, step: &mut Step) {
     let placed = state.lanes.iter().rev();
     for (lane, stages) in placed.filter(|(lane, _)| lane.pool.is_some()) {
         for &(run, id) in stages {
-            if step.facts.len() >= limit || !rooms.iter().any(|room| room.is_open(*lane)) {
+            if step.facts.len() >= limit || !free.is_open(*lane) {
                 break;
             }
             if taken.insert((run, id)) {
-                offer(state, *lane, (run, id), (&mut rooms, &mut power), now, step);
+                offer(state, *lane, (run, id), (&mut free, &turns), now, step);
             }
         }
     }
@@ -84,7 +80,7 @@ pub(super) fn lease(state: &State, now: Timestamp, step: &mut Step) {
     let on_devices = state.lanes.get(&devices).unwrap_or(&nobody);
     let on_cores = state.lanes.get(&plain).unwrap_or(&nobody);
     for &stage in on_cores.union(on_devices) {
-        if step.facts.len() >= limit || !rooms.iter().any(|room| room.is_open(plain)) {
+        if step.facts.len() >= limit || !free.is_open(plain) {
             return;
         }
         let lane = if on_devices.contains(&stage) {
@@ -92,26 +88,108 @@ pub(super) fn lease(state: &State, now: Timestamp, step: &mut Step) {
         } else {
             plain
         };
-        offer(state, lane, stage, (&mut rooms, &mut power), now, step);
+        offer(state, lane, stage, (&mut free, &turns), now, step);
     }
 }
 
-/// Offers a stage's tasks to the workers that take tasks from the lane.
+/// What workers and pools may still be given in this step.
+#[derive(Clone)]
+struct Free<'a> {
+    rooms: Vec<Headroom<'a>>,
+    power: PowerLeft,
+}
+
+impl<'a> Free<'a> {
+    fn of(state: &'a State) -> Self {
+        let workers = state.workers.iter();
+        let rooms = workers
+            .filter(|(_, worker)| worker.capacity.cpus > 0)
+            .filter(|(_, worker)| !state.agenda.curtailed.level(worker.pool).halted)
+            .map(|(id, worker)| room(state, *id, worker))
+            .collect();
+        let power = PowerLeft::of(state);
+        Self { rooms, power }
+    }
+
+    /// Whether a worker takes tasks from the lane.
+    fn is_open(&self, lane: Lane) -> bool {
+        self.rooms.iter().any(|room| room.is_open(lane))
+    }
+}
+
+/// How many tasks of each stage may take units of what all tasks share.
+pub(crate) fn turns(state: &State) -> Turns {
+    turns_of(state, &Free::of(state))
+}
+
+fn turns_of(state: &State, free: &Free<'_>) -> Turns {
+    if state.shared.is_empty() {
+        return Turns::default();
+    }
+    Turns::of(state, &|stage| {
+        let Some(lane) = lane_of(state, stage, free) else {
+            return 0;
+        };
+        let mut scratch = Step::default();
+        let mut free = free.clone();
+        let now = Timestamp::default();
+        offer_most(state, lane, stage, (&mut free, u32::MAX), now, &mut scratch)
+    })
+}
+
+/// The lane from which [`lease`] would offer a stage first.
+fn lane_of(state: &State, stage: (RunId, StageId), free: &Free<'_>) -> Option<Lane> {
+    let listed = |lane: &Lane| {
+        state
+            .lanes
+            .get(lane)
+            .is_some_and(|all| all.contains(&stage))
+    };
+    let placed = state.lanes.keys().rev().filter(|lane| lane.pool.is_some());
+    let mut placed = placed.filter(|lane| listed(lane) && free.is_open(**lane));
+    let anywhere = [true, false].map(|gpus| Lane { pool: None, gpus });
+    let mut anywhere = anywhere.into_iter().filter(listed);
+    placed.next().copied().or_else(|| anywhere.next())
+}
+
+/// Offers a stage's tasks to the workers that take tasks from the lane, as far as there are units of
+/// what they share.
 fn offer(
     state: &State,
     lane: Lane,
-    (run, id): (RunId, StageId),
-    (rooms, power): (&mut [Headroom<'_>], &mut PowerLeft),
+    place: (RunId, StageId),
+    (free, turns): (&mut Free<'_>, &Turns),
     now: Timestamp,
     step: &mut Step,
 ) {
+    let planned = state.runs.get(&place.0).and_then(|run| run.get(place.1));
+    let shares = planned.is_some_and(|(planned, _)| !planned.stage.resources.shared.is_empty());
+    let most = match shares {
+        true => turns.most(place),
+        false => u32::MAX,
+    };
+    offer_most(state, lane, place, (free, most), now, step);
+}
+
+/// Offers at most `most` of a stage's tasks. Returns how many were leased.
+fn offer_most(
+    state: &State,
+    lane: Lane,
+    (run, id): (RunId, StageId),
+    (free, most): (&mut Free<'_>, u32),
+    now: Timestamp,
+    step: &mut Step,
+) -> u32 {
     let Some(run) = state.runs.get(&run) else {
-        return;
+        return 0;
     };
     let Some((planned, stage)) = run.get(id) else {
-        return;
+        return 0;
     };
+    let Free { rooms, power } = free;
+    let mut leased = 0;
     let mut source = Source::new(run, id, planned, stage, lane.pool);
+    source.slack = source.slack.min(most);
     for room in rooms.iter_mut().filter(|room| room.is_open(lane)) {
         let pool = room.worker.pool;
         let each = power
@@ -121,10 +199,13 @@ fn offer(
         let most = power.tasks(pool, each);
         let given = give(room, &mut source, most, now, step);
         power.take(pool, each, given);
+        leased += given;
     }
+    leased
 }
 
 /// The power that new tasks may take, in milliwatts, in the pools that have a cap.
+#[derive(Clone)]
 struct PowerLeft(BTreeMap<PoolId, u64>);
 
 impl PowerLeft {
@@ -255,8 +336,12 @@ fn device_share(
 ///
 /// Until one of the stage's tasks has ended, the duration is the one that the workflow expects.
 /// Without that, it is the mean of the run's other stages, and the worker gets few tasks because
-/// the guess is poor.
+/// the guess is poor. Tasks that take units of what all tasks share are never leased ahead.
 fn target(run: &RunState, planned: &PlannedStage, stage: &StageState, slots: u32) -> u32 {
+    if !planned.stage.resources.shared.is_empty() {
+        // A task that waits on a worker would hold units that another could use.
+        return slots.clamp(1, LEASE_LIMIT);
+    }
     let (attempts, wall_us) = run.pace;
     let expected_us = || Some(planned.stage.expect.time_ms?.saturating_mul(1000));
     let (mean_us, least, limit) = match stage.ledger.mean_us().or_else(expected_us) {

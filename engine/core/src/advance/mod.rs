@@ -10,8 +10,12 @@ mod lease;
 mod lookup;
 mod share;
 mod start;
+mod turns;
 mod unblock;
 mod wake;
+
+pub(crate) use lease::turns;
+pub(crate) use turns::{Shortage, Turns};
 
 use crate::ids::Timestamp;
 use crate::order::Step;

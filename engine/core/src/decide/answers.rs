@@ -25,6 +25,8 @@ pub(super) fn resolved(
         return Step::default();
     }
     let ports = planned.stage.inputs.len();
+    // The resolver knows the tasks of a scatter, and the plan how often each is repeated.
+    let answer = answer.map(|(inputs, tasks)| (inputs, tasks.repeated(planned.repeat)));
     let params = state.runs.get(&run).map(|run| &run.spec.params);
     let unusable =
         |inputs: &[Dataset], tasks: &Tasks| names::unusable(planned, params?, inputs, tasks);

@@ -1,5 +1,6 @@
 //! Explains the status of a stage or task, as data for `explain`, reports and `--json`.
 
+mod limits;
 mod placement;
 mod waits;
 
@@ -24,6 +25,8 @@ use crate::state::stage::{looks_up, shareable};
 use crate::state::{RunState, StageEnd, StageView, State, TaskFailure};
 use crate::task::TaskStatus;
 
+pub use limits::LimitReached;
+use limits::Limits;
 pub use placement::{NamedPool, PlacedSegment, PlacedStage, PlacementAlternative};
 pub use waits::{Wait, WaitsFor, waits};
 
@@ -91,6 +94,8 @@ pub enum Reason {
         /// Who asks.
         told_by: String,
     },
+    /// It waits for units of what all tasks share.
+    WaitsForLimit(LimitReached),
     /// It waits until this moment for another attempt.
     WaitsForRetry(Timestamp),
     /// It waits for the result of another task of the run, which has the same key.
@@ -184,6 +189,7 @@ impl fmt::Display for Reason {
                 };
                 write!(f, "it waits for the end of {what}, told by {told_by}")
             }
+            Self::WaitsForLimit(limit) => write!(f, "it waits for {limit}"),
             Self::WaitsForRetry(_) => f.write_str("it waits for its next attempt"),
             Self::WaitsForTwin(stage, index) => {
                 write!(f, "{stage}/{index} has the same key and is not done yet")
@@ -355,7 +361,9 @@ fn of_stage(state: &State, run: &RunState, stage: StageView<'_>) -> Reason {
         None if !stage.statuses().is_empty() => {
             let is_ready = stage.counts().of(TaskStatus::Ready) > 0;
             let curtailed = is_ready.then(|| curtailed(state, run, stage.id)).flatten();
+            let limited = || is_ready.then(|| limited(state, run, stage.id)).flatten();
             curtailed
+                .or_else(limited)
                 .or_else(|| placing(stage))
                 .unwrap_or(Reason::TasksRun)
         }
@@ -373,6 +381,7 @@ fn of_task(
     match status {
         TaskStatus::Waiting => Reason::LookingUp,
         TaskStatus::Ready => curtailed(state, run, stage.id)
+            .or_else(|| limited(state, run, stage.id))
             .or_else(|| placing(stage))
             .unwrap_or(Reason::WaitsForRoom),
         TaskStatus::Deferred => match (due(run, stage.id, index), twin(run, stage, index)) {
@@ -418,6 +427,12 @@ fn curtailed(state: &State, run: &RunState, id: StageId) -> Option<Reason> {
         until: why.until,
         told_by: why.told_by.clone(),
     })
+}
+
+/// The reason why a stage's ready tasks are not leased, if they wait for units of what all share.
+fn limited(state: &State, run: &RunState, id: StageId) -> Option<Reason> {
+    let reached = Limits::of(state).reached(run.id, id)?;
+    Some(Reason::WaitsForLimit(reached))
 }
 
 /// The reason why a placed stage's ready tasks are not leased, if its placement is the cause.

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::limits::{LimitReached, Limits};
 use super::{NamedPool, names};
 use crate::curtailment::Measure;
 use crate::ids::{RunId, StageId, Timestamp};
@@ -29,6 +30,8 @@ pub struct Wait {
     pub stages: Vec<String>,
     /// Who restricts the pool, if they wait for the end of a curtailment.
     pub told_by: Option<String>,
+    /// The units for which they wait, if they wait for some.
+    pub limit: Option<LimitReached>,
 }
 
 /// What tasks wait for.
@@ -61,6 +64,8 @@ pub enum WaitsFor {
     GridAlert,
     /// The end of a cap on the pool's power.
     PowerCap,
+    /// Units of what all tasks share.
+    Limit,
     /// A free slot.
     Slot,
     /// Another attempt.
@@ -76,9 +81,10 @@ pub fn waits(state: &State, run: RunId) -> Vec<Wait> {
     let Some(run) = state.run(run).filter(|run| !stands_still(run)) else {
         return Vec::new();
     };
+    let limits = Limits::of(state);
     let stages = run.stages().filter(|stage| stage.planned.selected);
     stages
-        .flat_map(|stage| of_stage(state, run, stage))
+        .flat_map(|stage| of_stage(state, run, stage, &limits))
         .collect()
 }
 
@@ -90,7 +96,7 @@ fn stands_still(run: &RunState) -> bool {
     }
 }
 
-fn of_stage(state: &State, run: &RunState, stage: StageView<'_>) -> Vec<Wait> {
+fn of_stage(state: &State, run: &RunState, stage: StageView<'_>, limits: &Limits<'_>) -> Vec<Wait> {
     let Some((planned, own)) = run.get(stage.id) else {
         return Vec::new();
     };
@@ -102,6 +108,7 @@ fn of_stage(state: &State, run: &RunState, stage: StageView<'_>) -> Vec<Wait> {
         pool: None,
         stages: Vec::new(),
         told_by: None,
+        limit: None,
     };
     let tasks = stage.task_count();
     match own.phase {
@@ -126,7 +133,15 @@ fn of_stage(state: &State, run: &RunState, stage: StageView<'_>) -> Vec<Wait> {
     // `max_parallel` holds tasks back too: they wait for those of their own stage.
     let may_begin = own.slack(planned) > 0;
     if let Some(count) = some(TaskStatus::Ready).filter(|_| may_begin) {
-        let ready = curtailed(state, run, stage).unwrap_or_else(|| ready(state, stage));
+        let limited = || {
+            let reached = limits.reached(run.id, stage.id)?;
+            Some(Wait {
+                limit: Some(reached),
+                ..wait(WaitsFor::Limit, None, None)
+            })
+        };
+        let ready = curtailed(state, run, stage).or_else(limited);
+        let ready = ready.unwrap_or_else(|| self::ready(state, stage));
         all.push(Wait {
             tasks: Some(count),
             ..ready
@@ -160,6 +175,7 @@ fn curtailed(state: &State, run: &RunState, stage: StageView<'_>) -> Option<Wait
         pool: state.fleet().map(|_| NamedPool::of(state, pool)),
         stages: Vec::new(),
         told_by: Some(why.told_by.clone()),
+        limit: None,
     })
 }
 
@@ -173,6 +189,7 @@ fn ready(state: &State, stage: StageView<'_>) -> Wait {
         pool: None,
         stages: Vec::new(),
         told_by: None,
+        limit: None,
     };
     if stage.is_being_placed() {
         return Wait {

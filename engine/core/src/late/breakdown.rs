@@ -296,7 +296,7 @@ fn last_try(planned: &PlannedStage, stage: &StageState, begun: Timestamp) -> Tim
 
 /// Whether a stage is one task.
 fn planned_alone(planned: &PlannedStage) -> bool {
-    planned.stage.scatter == sunward_workflows::Scatter::One
+    !planned.stage.is_scattered()
 }
 
 /// What was expected of each task of a stage before it began.

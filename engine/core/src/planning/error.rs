@@ -30,6 +30,14 @@ pub enum PlanError {
         /// end.
         stages: Vec<String>,
     },
+    /// A `repeat` is not a number of times.
+    #[error("stage {stage}: its `repeat` is not a number of times: {message}")]
+    Repeat {
+        /// The stage.
+        stage: String,
+        /// The reason.
+        message: String,
+    },
     /// A scatter does not expand to a list, a range or a matrix.
     #[error("stage {stage}: its `scatter` cannot be expanded: {message}")]
     Scatter {
@@ -130,6 +138,7 @@ impl PlanError {
             Self::NoSuchStage { .. }
             | Self::NoUpstream { .. }
             | Self::Cycle { .. }
+            | Self::Repeat { .. }
             | Self::Scatter { .. }
             | Self::Condition { .. }
             | Self::With { .. }

@@ -111,6 +111,7 @@ fn expand(
     around: &Surroundings,
 ) -> Result<PlannedStage, PlanError> {
     let tasks = scatter::tasks(stage, scope)?;
+    let repeat = scatter::repeat(stage, scope)?;
     let known = |text: String| Some((text.clone(), *around.named.get(&text)?));
     let texts = named::texts(workflow, stage, &scope.params, tasks.as_ref());
     let named: BTreeMap<String, Digest> = texts.into_iter().filter_map(known).collect();
@@ -131,6 +132,7 @@ fn expand(
         reads,
         selected: true,
         force: false,
+        repeat,
         tasks,
     };
     let unusable = planned
@@ -176,6 +178,7 @@ fn skipped(stage: &Stage) -> PlannedStage {
         reads: Reads::default(),
         selected: false,
         force: false,
+        repeat: None,
         tasks: None,
     }
 }

@@ -50,7 +50,7 @@ pub(super) fn texts(
             _ => {}
         }
     }
-    match tasks {
+    match tasks.map(Tasks::each) {
         Some(Tasks::Items(items)) if uses.item.is_read() => {
             for item in items {
                 collect(item, &is_path, &mut found);

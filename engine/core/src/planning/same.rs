@@ -34,6 +34,7 @@ fn same_stage(old: &PlannedStage, new: &PlannedStage) -> bool {
         && old.upstream == new.upstream
         && old.selected == new.selected
         && old.reads == new.reads
+        && old.repeat == new.repeat
         && old.tasks == new.tasks
         && old.staged == new.staged
         && (old.force || !new.force)
@@ -49,6 +50,7 @@ fn bare(stage: &Stage) -> Stage {
     stage.expect = Expect::default();
     stage.resources = Resources::default();
     stage.retry = Retry::default();
+    stage.repeat = None;
     stage.span = Span::default();
     stage
         .with

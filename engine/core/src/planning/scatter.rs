@@ -1,4 +1,4 @@
-//! Scatters that are known before anything runs: lists, ranges, matrices.
+//! Scatters that are known before anything runs: lists, ranges, matrices, repetitions.
 
 use sunward_workflows::{Scatter, Scope, Stage, Value, render_value};
 
@@ -29,9 +29,32 @@ pub(super) fn tasks(stage: &Stage, scope: &Scope) -> Result<Option<Tasks>, PlanE
             Tasks::Matrix(rendered_axes)
         }
     };
+    let tasks = tasks.repeated(repeat(stage, scope)?);
     match tasks.too_many() {
         Some(message) => Err(wrong(message)),
         None => Ok(Some(tasks)),
+    }
+}
+
+/// How many times each task of a stage runs, if it says so.
+pub(super) fn repeat(stage: &Stage, scope: &Scope) -> Result<Option<u32>, PlanError> {
+    let Some(value) = &stage.repeat else {
+        return Ok(None);
+    };
+    let wrong = |message: String| PlanError::Repeat {
+        stage: stage.name.clone(),
+        message,
+    };
+    let value = render_value(value, scope).map_err(|error| wrong(error.to_string()))?;
+    match value.plain() {
+        Value::Int(times @ 1..) => match u32::try_from(times) {
+            Ok(times) if times <= TASK_LIMIT => Ok(Some(times)),
+            Ok(_) | Err(_) => Err(wrong(too_many(u128::from(times.unsigned_abs())))),
+        },
+        other => Err(wrong(format!(
+            "expected a whole number from 1, found {}",
+            other.to_key()
+        ))),
     }
 }
 

@@ -26,6 +26,9 @@ impl State {
         touched.dedup();
         for stage in touched {
             relist_stage(run, stage, &mut self.agenda, &mut self.lanes);
+            if let Some(ready) = run.ready_to_share(stage) {
+                self.shared.note((id, stage), ready);
+            }
         }
         if run.has_work() {
             self.stirred.insert(id);
@@ -63,6 +66,17 @@ impl RunState {
     /// Whether the run is in progress and not being stopped.
     fn goes_on(&self) -> bool {
         self.status == RunStatus::Running && self.stopping.is_none()
+    }
+
+    /// The number of ready tasks of a stage that takes units of what all tasks share; `None` for
+    /// any other stage.
+    fn ready_to_share(&self, id: StageId) -> Option<u32> {
+        let (planned, stage) = self.get(id)?;
+        if planned.stage.resources.shared.is_empty() {
+            return None;
+        }
+        let ends = !self.goes_on() || stage.phase != Phase::Open;
+        Some(if ends { 0 } else { stage.ready.len() })
     }
 
     /// Whether something follows from the run without any input.

@@ -9,6 +9,7 @@ pub(crate) mod listing;
 pub(crate) mod pace;
 pub(crate) mod placed;
 pub(crate) mod run;
+pub(crate) mod shared;
 pub(crate) mod sharing;
 pub(crate) mod stage;
 mod view;
@@ -19,11 +20,13 @@ use serde::{Deserialize, Serialize};
 
 pub use pace::Times;
 pub use run::RunState;
+pub use shared::Units;
 pub use stage::{StageEnd, TaskFailure};
 pub use view::StageView;
 
 use agenda::Agenda;
 use lanes::Lanes;
+use shared::Queue;
 
 use crate::energy::Energy;
 use crate::fact::RunStatus;
@@ -53,6 +56,8 @@ pub struct State {
     pub(crate) wakes: BTreeSet<(Timestamp, RunId)>,
     /// Stages with tasks to lease, by the workers to which they are offered.
     pub(crate) lanes: Lanes,
+    /// Ready tasks that wait for units of what all tasks share, or are about to take some.
+    pub(crate) shared: Queue,
     pub(crate) agenda: Agenda,
     /// Grid intensities since the oldest run in progress was submitted.
     pub(crate) intensities: Intensities,
@@ -224,13 +229,14 @@ impl State {
         self.intensities.restate(known);
     }
 
-    /// The number of reserved slots of pools, and of entries on the lists for placing. Both are 0
-    /// once all runs have ended.
+    /// The number of reserved slots of pools, and of entries on the lists for placing and for units
+    /// of what tasks share. Both are 0 once all runs have ended.
     #[must_use]
     pub fn promises(&self) -> (usize, usize) {
         let agenda = &self.agenda;
         let slots = agenda.reserved.pools.iter().map(BTreeMap::len).sum();
         let listed = agenda.wanted.len() + agenda.movable.len() + agenda.ends.len();
+        let listed = listed + self.shared.turns().len();
         (slots, listed + agenda.starts.len() + agenda.solving.len())
     }
 

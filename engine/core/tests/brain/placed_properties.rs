@@ -12,7 +12,7 @@ use sunward_core::{
 };
 
 use crate::stories::at_home::energy_at_home;
-use crate::world::flow::{Shape, flow, stage};
+use crate::world::flow::{Flow, Shape, flow, stage};
 use crate::world::grids::{HOUR_MS, cleanest};
 use crate::world::{World, fails, gives};
 
@@ -91,6 +91,22 @@ fn calm() -> impl Strategy<Value = Event> {
 }
 
 fn build(nodes: &[Node], deadline: Option<u64>) -> RunSpec {
+    flow_of(nodes, deadline).spec()
+}
+
+/// Like [`build`], with tasks that take units of a limit of three, as many as `asked` says by stage.
+fn build_sharing(nodes: &[Node], deadline: Option<u64>, asked: &[u32]) -> RunSpec {
+    let mut flow = flow_of(nodes, deadline);
+    flow.workflow.limits.insert("server".to_owned(), 3);
+    let stages = flow.workflow.stages.values_mut();
+    for (stage, asked) in stages.zip(asked).filter(|(_, asked)| **asked > 0) {
+        let shared = &mut stage.resources.shared;
+        shared.insert("server".to_owned(), *asked);
+    }
+    flow.spec()
+}
+
+fn flow_of(nodes: &[Node], deadline: Option<u64>) -> Flow {
     let mut built = flow();
     built.workflow.place.deadline_ms = deadline.map(|hours| hours * HOUR_MS);
     for (at, node) in nodes.iter().enumerate() {
@@ -109,7 +125,7 @@ fn build(nodes: &[Node], deadline: Option<u64>) -> RunSpec {
         }
         built = built.stage(one);
     }
-    built.spec()
+    built
 }
 
 /// An absurd answer: too few or too many tasks, an arbitrary split, or no placement.
@@ -304,8 +320,9 @@ proptest! {
         events in prop::collection::vec(event(), 0..60),
         luck in prop::collection::vec(0_u8..30, 1..30),
         mind in prop_oneof![Just(Mind::Ours), Just(Mind::Cleanest), Just(Mind::Mad)],
+        asked in prop::collection::vec(0_u32..4, 4),
     ) {
-        let spec = Arc::new(build(&nodes, deadline));
+        let spec = Arc::new(build_sharing(&nodes, deadline, &asked));
         let mut world = world(mind, luck);
         let run = world.submit(spec.as_ref().clone());
         for event in &events {

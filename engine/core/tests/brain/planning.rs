@@ -230,6 +230,67 @@ fn keys_differ_by_item_only_where_the_item_is_read() {
     assert_eq!(first, second);
 }
 
+/// A stage of two items with this `repeat`.
+fn repeated(times: Value) -> Flow {
+    flow()
+        .param("n", Value::Int(3))
+        .param("none", Value::Int(0))
+        .stage(
+            stage("a")
+                .items(&[7, 9])
+                .edit(|stage| stage.repeat = Some(times)),
+        )
+}
+
+#[test]
+fn repetitions_have_keys_of_their_own_and_more_of_them_change_none() {
+    let keys = |times: Value| {
+        let planned = repeated(times).spec().plan.stages.remove(0);
+        let tasks = planned.tasks.clone().unwrap();
+        let all = (0..tasks.count()).map(|index| {
+            let repeat = (tasks.item(index, |_| None).unwrap(), tasks.repeat(index).unwrap());
+            (repeat, task_key(&planned, &[], &tasks, index))
+        });
+        all.collect::<Vec<_>>()
+    };
+    let three = keys(Value::String("${{ params.n }}".into()));
+    let distinct: std::collections::BTreeSet<Digest> = three.iter().map(|(_, key)| *key).collect();
+    assert_eq!((three.len(), distinct.len()), (6, 6));
+    let five = keys(Value::Int(5));
+    assert_eq!(five.len(), 10);
+    assert!(three.iter().all(|one| five.contains(one)));
+}
+
+#[test]
+fn a_number_of_times_is_a_whole_number_from_one() {
+    for (times, message) in [
+        (Value::Int(0), "expected a whole number from 1, found 0"),
+        (Value::Int(-3), "expected a whole number from 1, found -3"),
+        (
+            Value::Float(2.5),
+            "expected a whole number from 1, found 2.5",
+        ),
+        (
+            Value::String("${{ params.none }}".into()),
+            "expected a whole number from 1, found 0",
+        ),
+        (Value::Int(1 << 40), "1099511627776 tasks are more than"),
+        (Value::Int(60_000_000), "120000000 tasks are more than"),
+    ] {
+        let error = repeated(times).try_spec().unwrap_err().to_string();
+        assert!(error.starts_with("stage a: its `"), "{error}");
+        assert!(error.contains(message), "{error}");
+    }
+}
+
+#[test]
+fn a_run_does_not_go_on_with_another_number_of_repetitions() {
+    let plan = |times| repeated(times).spec().plan;
+    let three = plan(Value::Int(3));
+    assert!(three.same_meaning(&plan(Value::String("${{ params.n }}".into()))));
+    assert!(!three.same_meaning(&plan(Value::Int(4))));
+}
+
 #[test]
 fn a_run_goes_on_under_other_resources_but_not_under_another_command() {
     let base = || {

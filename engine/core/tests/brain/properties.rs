@@ -19,7 +19,12 @@ struct Node {
     tolerate: u32,
     max_parallel: Option<u32>,
     attempts: u32,
+    /// The units of two limits that each task takes.
+    shared: (u32, u32),
 }
+
+/// The limits. Some tasks ask for more, as if another run had lowered them.
+const LIMITS: [(&str, u32); 2] = [("server", 3), ("license", 1)];
 
 fn node() -> impl Strategy<Value = Node> {
     (
@@ -30,9 +35,10 @@ fn node() -> impl Strategy<Value = Node> {
         0_u32..3,
         prop::option::of(1_u32..4),
         1_u32..4,
+        (0_u32..5, prop::bool::weighted(0.3).prop_map(u32::from)),
     )
         .prop_map(
-            |(upstream, reads, tasks, shape, tolerate, max_parallel, attempts)| Node {
+            |(upstream, reads, tasks, shape, tolerate, max_parallel, attempts, shared)| Node {
                 upstream,
                 reads,
                 tasks,
@@ -40,6 +46,7 @@ fn node() -> impl Strategy<Value = Node> {
                 tolerate,
                 max_parallel,
                 attempts,
+                shared,
             },
         )
 }
@@ -90,11 +97,22 @@ fn shape(name: &str, node: &Node) -> Stage {
             stage.tolerate = node.tolerate;
             stage.max_parallel = node.max_parallel;
             stage.retry.on.push(RetryOn::Infrastructure);
+            share(stage, node.shared);
         })
+}
+
+fn share(stage: &mut Stage, (server, license): (u32, u32)) {
+    for ((name, _), asked) in LIMITS.into_iter().zip([server, license]) {
+        if asked > 0 {
+            stage.resources.shared.insert(name.to_owned(), asked);
+        }
+    }
 }
 
 fn build(nodes: &[Node]) -> sunward_core::RunSpec {
     let mut built = flow();
+    let limits = LIMITS.map(|(name, limit)| (name.to_owned(), limit));
+    built.workflow.limits = limits.into();
     for (at, node) in nodes.iter().enumerate() {
         let mut one = shape(&format!("s{at}"), node);
         for before in 0..at.min(8) {
@@ -303,6 +321,7 @@ proptest! {
             prop_assert_eq!(counts.ended(), counts.total());
         }
         assert_single_results(&world.journal);
+        prop_assert_eq!(world.state.promises(), (0, 0));
         world.assert_replays();
     }
 

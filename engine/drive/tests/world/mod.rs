@@ -130,6 +130,7 @@ pub fn spec(stages: Vec<Stage>) -> Arc<RunSpec> {
         params,
         plan,
         placing: Placing::default(),
+        limits: Default::default(),
     })
 }
 

@@ -36,6 +36,7 @@ pub fn spec(path: &str, param: i64) -> Arc<RunSpec> {
         params: [("k".to_owned(), Value::Int(param))].into(),
         plan: Plan::default(),
         placing: Placing::default(),
+        limits: Default::default(),
     })
 }
 
@@ -61,6 +62,7 @@ pub fn tasks(run: u64) -> Fact {
         reads: Reads::default(),
         selected: true,
         force: false,
+        repeat: None,
         tasks: Some(Tasks::Range(4)),
     };
     let mut spec = spec("/a/workflow.yaml", 1);

@@ -1,7 +1,9 @@
 //! Shows a plan: what each stage does, how much of it is known, and why.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
-use sunward_core::{Outlook, PlannedStage, StagePreview, WhyRan};
+use sunward_core::{Outlook, PlannedStage, RunSpec, StagePreview, WhyRan};
 use sunward_workflows::Gpus;
 
 use super::gpus;
@@ -26,6 +28,9 @@ pub(super) struct PlanView {
     pub(super) memory_bytes: u64,
     pub(super) params: serde_json::Map<String, serde_json::Value>,
     pub(super) stages: Vec<StagePlan>,
+    /// The limits of what its tasks share with all others.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) limits: Vec<LimitView>,
     /// Where and when the stages run, if a grid is given.
     pub(super) placing: Option<PlacingView>,
     /// The deadline that is expected to be missed, by how much, and why; `None` if none is.
@@ -34,6 +39,31 @@ pub(super) struct PlanView {
     pub(super) over_budget: Option<String>,
     /// Settings of the workflow or the fleet that have no effect yet.
     pub(super) without_effect: Vec<String>,
+}
+
+/// A limit of what tasks share.
+#[derive(Serialize)]
+pub(super) struct LimitView {
+    pub(super) name: String,
+    pub(super) limit: u32,
+    /// `workflow` or `settings`: whose number applies, because it is the smaller one.
+    pub(super) stated_by: &'static str,
+}
+
+impl LimitView {
+    /// The limits of a run.
+    pub(super) fn all(spec: &RunSpec) -> Vec<Self> {
+        let limits = spec.limits.iter();
+        let view = |(name, limit): (&String, &u32)| Self {
+            name: name.clone(),
+            limit: *limit,
+            stated_by: match spec.workflow.limits.get(name) == Some(limit) {
+                true => "workflow",
+                false => "settings",
+            },
+        };
+        limits.map(view).collect()
+    }
 }
 
 /// One stage of the plan.
@@ -63,6 +93,9 @@ pub(super) struct ResourcesView {
     pub(super) memory_bytes: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) disk_bytes: Option<u64>,
+    /// Units of what all tasks share, by the name of the limit.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) shared: BTreeMap<String, u32>,
     /// The requested devices.
     pub(super) gpus: Option<String>,
     /// Whether the devices are given. If not, the CPU does their work.
@@ -108,6 +141,17 @@ impl View for PlanView {
             ]);
         }
         page.table(&table);
+        for limit in &self.limits {
+            page.line(format!(
+                "  at most {} of {} at once, as your {} says",
+                limit.limit,
+                limit.name,
+                match limit.stated_by {
+                    "settings" => "settings file",
+                    _ => "workflow",
+                }
+            ));
+        }
         let changed: Vec<_> = self
             .stages
             .iter()
@@ -152,6 +196,7 @@ impl ResourcesView {
             cpus_asked: (asked.cpus > machine.cpus).then_some(asked.cpus),
             memory_bytes: asked.memory_bytes,
             disk_bytes: asked.disk_bytes,
+            shared: asked.shared.clone(),
             gpus: asks.then(|| asked.gpus.to_string()),
             gpus_given,
             gpus_text: gpus_given.map(|given| gpus::text(&asked.gpus, given)),
@@ -171,6 +216,8 @@ impl ResourcesView {
             words.push(format!("{} of disk", bytes(disk)));
         }
         words.extend(self.gpus_text.clone());
+        let shared = self.shared.iter();
+        words.extend(shared.map(|(name, units)| format!("{units} of {name}")));
         words.join(", ")
     }
 }

@@ -6,6 +6,7 @@ mod failing;
 mod flowing;
 mod late;
 mod leasing;
+mod limits;
 mod margins;
 mod placing;
 mod sharing;

@@ -186,6 +186,7 @@ impl Flow {
             workflow: self.workflow.clone(),
             params: self.params.clone(),
             placing: self.placing.clone(),
+            limits: self.workflow.limits.clone(),
         })
     }
 

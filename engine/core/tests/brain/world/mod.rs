@@ -198,6 +198,20 @@ impl World {
                         "max_parallel exceeded"
                     );
                 }
+                let units = self.state.units();
+                for (name, asked) in &stage.planned.stage.resources.shared {
+                    let Some(one) = units.get(name.as_str()) else {
+                        continue;
+                    };
+                    // A task that asks for more than there is runs alone.
+                    let alone = one.in_use == u64::from(*asked);
+                    assert!(
+                        one.in_use <= one.limit || alone,
+                        "{} of {} units of {name} in use",
+                        one.in_use,
+                        one.limit
+                    );
+                }
                 let active = stage
                     .statuses()
                     .iter()
