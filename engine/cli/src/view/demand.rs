@@ -101,7 +101,8 @@ impl DemandView {
     }
 }
 
-const fn word(measure: Measure) -> &'static str {
+/// `emergency`, `alert` or `cap`.
+pub(crate) const fn word(measure: Measure) -> &'static str {
     match measure {
         Measure::Emergency => "emergency",
         Measure::Alert => "alert",
