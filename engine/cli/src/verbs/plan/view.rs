@@ -1,7 +1,7 @@
 //! Shows a plan: what each stage does, how much of it is known, and why.
 
 use serde::Serialize;
-use sunward_core::{Outlook, PlannedStage, StagePreview, WhyRan};
+use sunward_core::{Curtailment, Outlook, PlannedStage, StagePreview, WhyRan};
 use sunward_workflows::Gpus;
 
 use super::gpus;
@@ -14,6 +14,7 @@ use crate::render::table::{Table, Tone};
 use crate::render::units::{bytes, count};
 use crate::render::{Page, View};
 use crate::view::LateView;
+use crate::view::demand::AskedView;
 
 /// The answer.
 #[derive(Serialize)]
@@ -28,12 +29,31 @@ pub(super) struct PlanView {
     pub(super) stages: Vec<StagePlan>,
     /// Where and when the stages run, if a grid is given.
     pub(super) placing: Option<PlacingView>,
+    /// What grid operators have announced for the pools, and the plan follows.
+    pub(super) curtailments: Vec<PoolAsked>,
     /// The deadline that is expected to be missed, by how much, and why; `None` if none is.
     pub(super) late: Option<LateView>,
     /// A message if the plan exceeds the budget, and by how much.
     pub(super) over_budget: Option<String>,
     /// Settings of the workflow or the fleet that have no effect yet.
     pub(super) without_effect: Vec<String>,
+}
+
+/// What is asked of a pool for a span of time.
+#[derive(Serialize)]
+pub(super) struct PoolAsked {
+    pub(super) pool: String,
+    #[serde(flatten)]
+    asked: AskedView,
+}
+
+impl PoolAsked {
+    pub(super) fn of(pool: &str, one: &Curtailment) -> Self {
+        Self {
+            pool: pool.to_owned(),
+            asked: AskedView::of(one),
+        }
+    }
 }
 
 /// One stage of the plan.
