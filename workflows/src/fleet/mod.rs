@@ -142,10 +142,10 @@ slurm: { partition: gpu, max_nodes: 4, time: 4h }
         assert_eq!(server.names, ["lab-7", "group-a"]);
         assert!(server.is_ghg_average);
         for (openadr, told) in [
-            ("http://vtn", "SW0202"),
-            ("{ program: a }", "SW0203"),
-            ("{ url: a, targets: b }", "SW0202"),
-            ("{ url: a, ghg: all }", "SW0205"),
+            ("http://vtn", "SW0203"),
+            ("{ program: a }", "SW0202"),
+            ("{ url: a, targets: b }", "SW0203"),
+            ("{ url: a, ghg: all }", "SW0204"),
             ("{ url: a, token: b }", "SW0201"),
         ] {
             let checked = pool(openadr);
