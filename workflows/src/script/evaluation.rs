@@ -8,9 +8,9 @@ use tree_sitter::Node;
 use super::interpreter::{self, MARK, Verdict};
 use super::nested;
 use super::node::{
-    DIVIDED, FIRST, INPUT, LOOSE, POSITIONAL, dequoted, descendants, hidden_dash, is_descriptor,
-    is_document, is_expansion, is_length, is_list, is_word, outside_numbers, outside_substitutions,
-    own_text, read_name, spreads,
+    DIVIDED, ENVIRONMENT, FIRST, INPUT, LOOSE, POSITIONAL, SCRIPT, dequoted, descendants,
+    hidden_dash, is_descriptor, is_document, is_expansion, is_length, is_list, is_word,
+    outside_numbers, outside_substitutions, own_text, read_name, spreads,
 };
 use super::output;
 use super::sources::{self, WORLD, is_fed};
@@ -24,7 +24,7 @@ pub(super) fn names(root: Node<'_>, text: &str) -> BTreeSet<String> {
     for node in descendants(root, |_| true) {
         of_node(node, text, &mut found);
         if sets_path && node.kind() == "command_name" {
-            let file = written::file(&text[node.byte_range()]);
+            let file = written::command(&text[node.byte_range()]);
             found.insert(format!("{LOOSE}{file}"));
         }
     }
@@ -33,6 +33,21 @@ pub(super) fn names(root: Node<'_>, text: &str) -> BTreeSet<String> {
     found.extend(interpreter::NUMBERS.iter().map(|name| (*name).to_owned()));
     let programs = interpreter::EVALUATED.iter();
     found.extend(programs.map(|name| format!("{LOOSE}{name}")));
+    found
+}
+
+/// The names whose content one node evaluates wherever their text comes from, without the nodes within
+/// it.
+pub(super) fn strictly(node: Node<'_>, text: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    of_node(node, text, &mut found);
+    let loose = |name: &String| {
+        [LOOSE, DIVIDED, SCRIPT]
+            .iter()
+            .any(|mark| name.starts_with(mark))
+            || name == ENVIRONMENT
+    };
+    found.retain(|name| !loose(name));
     found
 }
 
@@ -186,13 +201,28 @@ fn of_command(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
         loosely(found, |found| of_name(*program, text, found));
     }
     for at in interpreter::program_files(&words) {
-        found.insert(format!("{LOOSE}{}", written::file(&words[at])));
+        let file = match at {
+            0 => written::command(&words[at]),
+            _ => written::program(&words[at]),
+        };
+        found.insert(format!("{LOOSE}{file}"));
+    }
+    // `"$D/run.sh"` is a program of a fixed name.
+    for at in interpreter::script_files(&words) {
+        if let Some(part) = parts.get(at).filter(|_| !words[at].contains('/')) {
+            let named = sources::sources(*part, text).into_iter();
+            let named = named.filter(|name| !written::is_file(name));
+            found.extend(named.map(|name| format!("{SCRIPT}{name}")));
+        }
     }
     for file in interpreter::found_files(&words) {
-        found.insert(format!("{LOOSE}{}", written::file(file)));
+        found.insert(format!("{LOOSE}{}", written::program(file)));
     }
     if interpreter::runs_environment(&words) {
         found.insert(WORLD.to_owned());
+    }
+    if interpreter::expands_environment(&words) {
+        found.insert(ENVIRONMENT.to_owned());
     }
     of_subscripts(&parts, text, found);
     of_input(node, &words, text, found);
@@ -301,8 +331,8 @@ fn of_document(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
                 found.extend(program.into_iter().filter(|name| is_variable(name)));
             }
         }
-        let files = written::inputs(node, text).into_iter();
-        found.extend(files.map(|file| format!("{LOOSE}{file}")));
+        let words = written::inputs(node, text).into_iter();
+        found.extend(words.map(|word| format!("{LOOSE}{}", written::program(&word))));
     }
 }
 

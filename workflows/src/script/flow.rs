@@ -9,49 +9,23 @@
 //! hold any value (`sources`). If the script evaluates that, it may have no text at all. Commands'
 //! names and the files of programs are excepted, because `tool=$(./find_tool)` is how scripts work.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use tree_sitter::Node;
 
-use super::evaluation::{self, words};
+use super::evaluation;
+use super::graph::{Flow, Graph};
 use super::interpreter;
 use super::node::{
-    DIVIDED, FIRST, INPUT, LOOSE, POSITIONAL, descendants, is_document, is_length, literal,
-    outside_numbers, own_text, read_name,
+    DIVIDED, ENVIRONMENT, FIRST, INPUT, LOOSE, POSITIONAL, SCRIPT, descendants, is_document,
+    is_length, literal, outside_numbers, own_text, read_name,
 };
 use super::output;
+use super::refusal::Refusal;
 use super::sources::{self, CALL, CLOSED, WORLD};
-use super::written;
-
-/// One assignment of values to a variable, in whatever form.
-struct Flow {
-    target: String,
-    /// Variables in the assigned values.
-    sources: BTreeSet<String>,
-    /// Byte ranges of the assigned text, to find expressions in it.
-    ranges: Vec<Range<usize>>,
-}
-
-impl Flow {
-    /// What is evaluated if the target is: its sources, and every name in its literal text, because
-    /// an evaluated text may itself name a variable.
-    fn evaluates(&self, text: &str) -> BTreeSet<String> {
-        let mut names = self.sources.clone();
-        for range in &self.ranges {
-            let literal = &text[range.clone()];
-            words(literal, &mut names);
-            let parameter = |rest: &str| {
-                rest.trim_start_matches('{')
-                    .starts_with(|c: char| c.is_ascii_digit() || matches!(c, '@' | '*' | '!'))
-            };
-            if literal.split('$').skip(1).any(parameter) {
-                names.insert(POSITIONAL.to_owned());
-            }
-        }
-        names
-    }
-}
+use super::world::World;
+use super::written::{self, Names};
 
 /// All assignments of a script, and the variables that it evaluates.
 pub(super) struct Flows {
@@ -59,8 +33,14 @@ pub(super) struct Flows {
     evaluated: BTreeSet<String>,
     /// Also the variables that are evaluated only if their text divides into several words.
     divided: BTreeSet<String>,
-    /// Whether the script evaluates text of unknown origin.
-    world: bool,
+    /// The variables that name the file of a program.
+    scripts: BTreeSet<String>,
+    /// The variables that `make` gets and expands, if the script runs it.
+    environment: BTreeSet<String>,
+    /// Whether `make` runs, which also expands variables that come from outside.
+    makes: bool,
+    /// What evaluates text of unknown origin, if something does.
+    world: Option<World>,
 }
 
 impl Flows {
@@ -79,30 +59,46 @@ impl Flows {
             readers: read_targets(root, text),
             functions,
         };
-        let flows: Vec<Flow> = all.into_iter().flat_map(|node| script.flow(node)).collect();
+        let flows: Vec<Flow> = all.iter().flat_map(|node| script.flow(*node)).collect();
+        let assigned =
+            |node: &&Node<'_>| matches!(node.kind(), "variable_assignment" | "for_statement");
+        let others = all.iter().filter(|node| !assigned(node));
+        let others = others.flat_map(|node| script.flow(*node));
+        let files = Names::of(root, text, others.map(|flow| flow.target).collect());
         let marked = |mark: &str| {
             let names = names.iter().filter_map(|name| name.strip_prefix(mark));
             names.map(str::to_owned).collect::<BTreeSet<_>>()
         };
-        let (loose, divided) = (marked(LOOSE), marked(DIVIDED));
+        let (loose, divided, scripts) = (marked(LOOSE), marked(DIVIDED), marked(SCRIPT));
+        let makes = names.contains(ENVIRONMENT);
         let strict: BTreeSet<String> = names
             .iter()
-            .filter(|name| !name.starts_with(LOOSE) && !name.starts_with(DIVIDED))
+            .filter(|name| is_strict(name))
             .cloned()
             .collect();
-        let graph = Graph::of(&flows, text);
+        let graph = Graph::of(&flows, &files, text);
         let strict = graph.closed(strict);
-        let world = strict.iter().any(|name| {
+        let is_unknown = |name: &str| {
             let unknown = |name: &str| !script.functions.contains(name);
             name == WORLD || name.strip_prefix(CALL).is_some_and(unknown)
-        });
+        };
+        let world = strict.iter().any(|name| is_unknown(name));
+        let world = world.then(|| World::of(root, text, &graph, is_unknown));
         let evaluated = graph.closed(strict.union(&loose).cloned().collect());
         let divided = graph.closed(evaluated.union(&divided).cloned().collect());
+        let scripts = graph.closed(scripts);
+        let environment = match makes {
+            true => graph.closed(BTreeSet::from([ENVIRONMENT.to_owned()])),
+            false => BTreeSet::new(),
+        };
         drop(graph);
         Self {
             flows,
             evaluated,
             divided,
+            scripts,
+            environment,
+            makes,
             world,
         }
     }
@@ -112,69 +108,60 @@ impl Flows {
     pub(super) fn into_evaluated(self) -> BTreeSet<String> {
         let mut evaluated = self.evaluated;
         evaluated.retain(|name| name != WORLD && !interpreter::is_evaluated(name));
-        if self.world {
+        if self.world.is_some() {
             evaluated.insert(WORLD.to_owned());
+        }
+        if self.makes {
+            evaluated.insert(ENVIRONMENT.to_owned());
         }
         evaluated
     }
 
-    /// True if the value at these bytes reaches a variable that is evaluated, possibly through
-    /// other variables, or through the world outside. The `path` of an input does not divide into
-    /// words.
-    pub(super) fn reaches_evaluation(&self, value: &Range<usize>, path: bool) -> bool {
+    /// Why the text of a value at these bytes is not allowed in the script, if it reaches a variable that
+    /// is evaluated, possibly through other variables, or through the world outside. The `path` of
+    /// an input does not divide into words, and whoever runs the workflow may choose a script.
+    pub(super) fn refusal(
+        &self,
+        value: &Range<usize>,
+        path: bool,
+        is_chosen: bool,
+    ) -> Option<Refusal> {
         let holds = |flow: &&Flow| {
             let mut ranges = flow.ranges.iter();
             ranges.any(|range| range.start < value.end && value.start < range.end)
         };
-        self.world
-            || self.flows.iter().filter(holds).any(|flow| {
-                let divides = !path && self.divided.contains(&flow.target);
-                divides || self.evaluated.contains(&flow.target)
-            })
+        let targets: BTreeSet<&str> = self
+            .flows
+            .iter()
+            .filter(holds)
+            .map(|flow| flow.target.as_str())
+            .collect();
+        let reaches =
+            |names: &BTreeSet<String>| targets.iter().any(|target| names.contains(*target));
+        if reaches(&self.evaluated) || !path && reaches(&self.divided) {
+            return Some(Refusal::EvaluatedLater);
+        }
+        if !is_chosen && reaches(&self.scripts) {
+            return Some(Refusal::ScriptName);
+        }
+        if reaches(&self.environment) {
+            return Some(Refusal::MakeVariable);
+        }
+        self.world.is_some().then_some(Refusal::EvaluatesWorld)
+    }
+
+    /// What evaluates text of unknown origin, if something does.
+    pub(super) fn world(&self) -> Option<&World> {
+        self.world.as_ref()
     }
 }
 
-/// The assignments by their targets.
-struct Graph<'f> {
-    into: BTreeMap<&'f str, Vec<&'f Flow>>,
-    text: &'f str,
-}
-
-impl<'f> Graph<'f> {
-    fn of(flows: &'f [Flow], text: &'f str) -> Self {
-        let mut into: BTreeMap<&str, Vec<&Flow>> = BTreeMap::new();
-        for flow in flows {
-            into.entry(flow.target.as_str()).or_default().push(flow);
-        }
-        Self { into, text }
-    }
-
-    /// Adds everything that flows into what is evaluated.
-    fn closed(&self, mut evaluated: BTreeSet<String>) -> BTreeSet<String> {
-        let mut left: Vec<String> = evaluated.iter().cloned().collect();
-        while let Some(name) = left.pop() {
-            let mut sources = BTreeSet::new();
-            // Bash keeps the arguments of all functions there.
-            if name == "BASH_ARGV" {
-                sources.insert(POSITIONAL.to_owned());
-            }
-            let own = self.into.get(name.as_str()).into_iter().flatten();
-            for flow in own {
-                sources.extend(flow.evaluates(self.text));
-            }
-            // A pattern may stand for any file.
-            if written::is_any(&name) {
-                let targets = self.into.keys().filter(|target| written::is_file(target));
-                sources.extend(targets.map(|target| (*target).to_owned()));
-            }
-            for source in sources {
-                if evaluated.insert(source.clone()) {
-                    left.push(source);
-                }
-            }
-        }
-        evaluated
-    }
+/// True for a name that is evaluated wherever its text comes from.
+fn is_strict(name: &str) -> bool {
+    name != ENVIRONMENT
+        && ![LOOSE, DIVIDED, SCRIPT]
+            .iter()
+            .any(|mark| name.starts_with(mark))
 }
 
 /// What is known of a script before its assignments are found.
@@ -191,6 +178,7 @@ impl Script<'_> {
         let mut cursor = node.walk();
         match node.kind() {
             "variable_assignment" => of_assignment(node, text),
+            "declaration_command" => of_export(node, text),
             "for_statement" => {
                 let variable = node.child_by_field_name("variable");
                 let Some(target) = variable.map(|name| text[name.byte_range()].to_owned()) else {
@@ -368,6 +356,28 @@ fn of_assignment(node: Node<'_>, text: &str) -> Vec<Flow> {
     flows
 }
 
+/// What a declaration puts into the environment of later commands: `export X`, `declare -x X=V`.
+fn of_export(node: Node<'_>, text: &str) -> Vec<Flow> {
+    let source = &text[node.byte_range()];
+    let exports = source.starts_with("export") || source.contains(" -x");
+    if !exports {
+        return Vec::new();
+    }
+    let mut flow = from(ENVIRONMENT.to_owned(), [node], text);
+    let mut cursor = node.walk();
+    for part in node.named_children(&mut cursor) {
+        let name = match part.kind() {
+            "variable_name" => part,
+            _ => match part.child_by_field_name("name") {
+                Some(name) => name,
+                None => continue,
+            },
+        };
+        flow.sources.insert(variable(&text[name.byte_range()]));
+    }
+    vec![flow]
+}
+
 /// The words of a list up to the first one that is never empty. One of them becomes the first word.
 fn leading<'t>(words: impl Iterator<Item = Node<'t>>) -> Vec<Node<'t>> {
     let mut leading = Vec::new();
@@ -408,8 +418,17 @@ fn of_command(node: Node<'_>, text: &str, functions: &BTreeSet<&str>) -> Vec<Flo
     let args: Vec<_> = node
         .children_by_field_name("argument", &mut cursor)
         .collect();
+    let mut beside = node.walk();
+    let own = node
+        .children(&mut beside)
+        .filter(|part| part.kind() == "variable_assignment");
+    let own: Vec<Node<'_>> = own.collect();
     // `$_` is the last word of the command before.
     let mut flows = vec![from("_".to_owned(), args.iter().copied(), text)];
+    // In `X=V make` the variable is in the command's environment.
+    if !own.is_empty() {
+        flows.push(from(ENVIRONMENT.to_owned(), own, text));
+    }
     if name == "set" || functions.contains(name) {
         let words = args.iter().copied();
         let words =

@@ -92,6 +92,10 @@ fn prints_number(command: Node<'_>, text: &str) -> bool {
             .iter()
             .all(|word| matches!(word.as_str(), "-l" | "-w" | "-c" | "-m" | "-L")),
         "nproc" => words.is_empty(),
+        // It converts each word to a number, and evaluates none.
+        "printf" => words
+            .first()
+            .is_some_and(|format| matches!(format.as_str(), "%d" | "%i")),
         // With several files, `grep -c` also prints their names.
         "grep" | "egrep" | "fgrep" | "zgrep" => {
             let letters = |word: &str| word.chars().skip(1).all(|c| "cvEFiwxPah".contains(c));

@@ -19,16 +19,17 @@ use super::output;
 use super::place::Place;
 use super::refusal::Refusal;
 use super::shell::Dialect;
-use super::{is_input, is_port};
+use super::world::World;
+use super::{is_chosen, is_input, is_port};
 use crate::expr::CompiledTemplate;
 
-/// The place of every expression, in order.
-pub(super) fn places(template: &CompiledTemplate, dialect: Dialect) -> Vec<Place> {
+/// The place of every expression, in order, and what in the script evaluates text of unknown origin.
+pub(super) fn places(template: &CompiledTemplate, dialect: Dialect) -> (Vec<Place>, Option<World>) {
     let marked = mark(template);
     if marked.ranges.is_empty() {
-        return Vec::new();
+        return (Vec::new(), None);
     }
-    let all = |refusal| vec![Place::Refused(refusal); marked.ranges.len()];
+    let all = |refusal| (vec![Place::Refused(refusal); marked.ranges.len()], None);
     if dialect == Dialect::Unknown {
         return all(Refusal::UnknownShell);
     }
@@ -71,21 +72,22 @@ pub(super) fn places(template: &CompiledTemplate, dialect: Dialect) -> Vec<Place
     };
     let expressions = template
         .expressions()
-        .map(|one| (is_input(one), is_port(one)));
-    marked
+        .map(|one| (is_input(one), is_port(one), is_chosen(one)));
+    let places = marked
         .ranges
         .iter()
         .zip(expressions)
-        .map(|(range, (input, port))| match finder.place(range) {
+        .map(|(range, (input, port, chosen))| match finder.place(range) {
             Ok(_) if !input && finder.names_command(range) => Place::Refused(Refusal::CommandName),
             Ok(_) if !port && finder.may_be_run(range) => Place::Refused(Refusal::RunArgument),
-            Ok(_) if flows.reaches_evaluation(range, input) => {
-                Place::Refused(Refusal::EvaluatedLater)
-            }
-            Ok(place) => place,
+            Ok(_) if !chosen && finder.names_script(range) => Place::Refused(Refusal::ScriptName),
+            Ok(place) => flows
+                .refusal(range, input, chosen)
+                .map_or(place, Place::Refused),
             Err(refusal) => Place::Refused(refusal),
         })
-        .collect()
+        .collect();
+    (places, flows.world().cloned())
 }
 
 struct Finder<'t> {
@@ -180,6 +182,22 @@ impl<'t> Finder<'t> {
             }
             child = Some(one);
             node = one.parent();
+        }
+        false
+    }
+
+    /// True if a value names the file of an interpreter's program, and no folder stands before it.
+    fn names_script(&self, range: &Range<usize>) -> bool {
+        let mut child = self.root.descendant_for_byte_range(range.start, range.end);
+        while let Some((one, around)) = child.and_then(|one| Some((one, one.parent()?))) {
+            if around.kind() == "command" {
+                let (words, at) = self.words(around, one);
+                return at.is_some_and(|at| interpreter::names_script(&words, at));
+            }
+            if !matches!(around.kind(), "string" | "concatenation") {
+                return false;
+            }
+            child = Some(around);
         }
         false
     }
