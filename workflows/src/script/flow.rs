@@ -18,11 +18,12 @@ use super::evaluation;
 use super::graph::{Flow, Graph};
 use super::interpreter;
 use super::node::{
-    DIVIDED, ENVIRONMENT, FIRST, INPUT, LOOSE, POSITIONAL, SCRIPT, descendants, is_document,
-    is_length, literal, outside_numbers, own_text, read_name,
+    DIVIDED, ENVIRONMENT, FIRST, INPUT, LOOSE, POSITIONAL, READERS, SCRIPT, descendants,
+    is_document, is_length, literal, outside_numbers, own_text, read_name,
 };
 use super::output;
 use super::refusal::Refusal;
+use super::source::Source;
 use super::sources::{self, CALL, CLOSED, WORLD};
 use super::world::World;
 use super::written::{self, Names};
@@ -45,7 +46,7 @@ pub(super) struct Flows {
 
 impl Flows {
     /// Finds them in a parsed script.
-    pub(super) fn of(root: Node<'_>, text: &str) -> Self {
+    pub(super) fn of(root: Node<'_>, text: &Source<'_>) -> Self {
         let names = evaluation::names(root, text);
         let all = descendants(root, |_| true);
         let functions: BTreeSet<&str> = all
@@ -54,12 +55,13 @@ impl Flows {
             .filter_map(|node| node.child_by_field_name("name"))
             .map(|name| &text[name.byte_range()])
             .collect();
-        let script = Script {
-            text,
-            readers: read_targets(root, text),
-            functions,
-        };
-        let flows: Vec<Flow> = all.iter().flat_map(|node| script.flow(*node)).collect();
+        let script = Script { text, functions };
+        let flows = all.iter().flat_map(|node| script.flow(*node));
+        let readers = read_targets(root, text)
+            .into_iter()
+            .collect::<BTreeSet<_>>();
+        let readers = readers.into_iter().map(|reader| of_source(reader, READERS));
+        let flows: Vec<Flow> = flows.chain(readers).collect();
         let assigned =
             |node: &&Node<'_>| matches!(node.kind(), "variable_assignment" | "for_statement");
         let others = all.iter().filter(|node| !assigned(node));
@@ -117,25 +119,31 @@ impl Flows {
         evaluated
     }
 
-    /// Why the text of a value at these bytes is not allowed in the script, if it reaches a variable that
-    /// is evaluated, possibly through other variables, or through the world outside. The `path` of
-    /// an input does not divide into words, and whoever runs the workflow may choose a script.
+    /// For each of these ranges, in their order, the names that the text there is assigned to. Ranges do
+    /// not overlap.
+    pub(super) fn targets(&self, values: &[Range<usize>]) -> Vec<BTreeSet<&str>> {
+        let mut targets = vec![BTreeSet::new(); values.len()];
+        for flow in &self.flows {
+            for range in &flow.ranges {
+                let first = values.partition_point(|value| value.end <= range.start);
+                let held = values.iter().zip(&mut targets).skip(first);
+                for (_, targets) in held.take_while(|(value, _)| value.start < range.end) {
+                    targets.insert(flow.target.as_str());
+                }
+            }
+        }
+        targets
+    }
+
+    /// Why text is not allowed in the script, if it is assigned to these names and one of them is
+    /// evaluated, possibly through other variables, or through the world outside. The `path` of an
+    /// input does not divide into words, and whoever runs the workflow may choose a script.
     pub(super) fn refusal(
         &self,
-        value: &Range<usize>,
+        targets: &BTreeSet<&str>,
         path: bool,
         is_chosen: bool,
     ) -> Option<Refusal> {
-        let holds = |flow: &&Flow| {
-            let mut ranges = flow.ranges.iter();
-            ranges.any(|range| range.start < value.end && value.start < range.end)
-        };
-        let targets: BTreeSet<&str> = self
-            .flows
-            .iter()
-            .filter(holds)
-            .map(|flow| flow.target.as_str())
-            .collect();
         let reaches =
             |names: &BTreeSet<String>| targets.iter().any(|target| names.contains(*target));
         if reaches(&self.evaluated) || !path && reaches(&self.divided) {
@@ -166,10 +174,8 @@ fn is_strict(name: &str) -> bool {
 
 /// What is known of a script before its assignments are found.
 struct Script<'s> {
-    text: &'s str,
+    text: &'s Source<'s>,
     functions: BTreeSet<&'s str>,
-    /// All variables that the script reads from a standard input.
-    readers: Vec<String>,
 }
 
 impl Script<'_> {
@@ -285,14 +291,14 @@ impl Script<'_> {
                 name == "exec" || self.functions.contains(name)
             });
         if calls {
-            return self.readers.clone();
+            return vec![READERS.to_owned()];
         }
         read_targets(node, self.text)
     }
 }
 
 /// True for `exec` without a command, which redirects the input and output of all later commands.
-fn is_exec(node: Node<'_>, text: &str) -> bool {
+fn is_exec(node: Node<'_>, text: &Source<'_>) -> bool {
     let mut command = node.child_by_field_name("body").unwrap_or(node);
     // In `f || exec > log` the parser gives the redirection to the list.
     while matches!(command.kind(), "list" | "negated_command") {
@@ -311,7 +317,7 @@ fn is_not_substitution(node: Node<'_>) -> bool {
 }
 
 /// Assignments by `${NAME:=VALUE}` and `${NAME=VALUE}`.
-fn of_default(node: Node<'_>, text: &str) -> Vec<Flow> {
+fn of_default(node: Node<'_>, text: &Source<'_>) -> Vec<Flow> {
     let source = &text[node.byte_range()];
     match read_name(node, text) {
         Some(target) if source.contains('=') => vec![from(target, [node], text)],
@@ -320,7 +326,7 @@ fn of_default(node: Node<'_>, text: &str) -> Vec<Flow> {
 }
 
 /// Assignments by `NAME=VALUE`.
-fn of_assignment(node: Node<'_>, text: &str) -> Vec<Flow> {
+fn of_assignment(node: Node<'_>, text: &Source<'_>) -> Vec<Flow> {
     let Some(name) = node.child_by_field_name("name") else {
         return Vec::new();
     };
@@ -330,16 +336,9 @@ fn of_assignment(node: Node<'_>, text: &str) -> Vec<Flow> {
     };
     let first = format!("{target}[0]");
     let appends = text[name.end_byte()..].starts_with('+');
-    let filled = || {
-        let filled = format!("{target}=(");
-        text.match_indices(&filled).any(|(at, _)| {
-            let rest = text[at + filled.len()..].trim_start();
-            !rest.starts_with(')')
-        })
-    };
     let mut flows = Vec::new();
     match value.kind() {
-        "array" if appends && filled() => {
+        "array" if appends && text.fills(&target) => {
             flows.push(with_patterns(from(target, [value], text), text));
             return flows;
         }
@@ -357,7 +356,7 @@ fn of_assignment(node: Node<'_>, text: &str) -> Vec<Flow> {
 }
 
 /// What a declaration puts into the environment of later commands: `export X`, `declare -x X=V`.
-fn of_export(node: Node<'_>, text: &str) -> Vec<Flow> {
+fn of_export(node: Node<'_>, text: &Source<'_>) -> Vec<Flow> {
     let source = &text[node.byte_range()];
     let exports = source.starts_with("export") || source.contains(" -x");
     if !exports {
@@ -402,7 +401,7 @@ fn of_source(target: String, source: &str) -> Flow {
 }
 
 /// The content of the files that a command names.
-fn of_files(target: String, command: Node<'_>, text: &str) -> Flow {
+fn of_files(target: String, command: Node<'_>, text: &Source<'_>) -> Flow {
     let mut flow = from(target, [command], text);
     flow.sources.retain(|name| written::is_file(name));
     flow.ranges.clear();
@@ -411,7 +410,7 @@ fn of_files(target: String, command: Node<'_>, text: &str) -> Flow {
 
 /// Assignments by a command: `set -- V`, `printf -v NAME V`, and a call of a function that the
 /// script defines.
-fn of_command(node: Node<'_>, text: &str, functions: &BTreeSet<&str>) -> Vec<Flow> {
+fn of_command(node: Node<'_>, text: &Source<'_>, functions: &BTreeSet<&str>) -> Vec<Flow> {
     let mut cursor = node.walk();
     let name = node.child_by_field_name("name");
     let name = name.map_or("", |name| &text[name.byte_range()]);
@@ -471,7 +470,7 @@ fn of_command(node: Node<'_>, text: &str, functions: &BTreeSet<&str>) -> Vec<Flo
 }
 
 /// Variables that `read` and `mapfile` set in a node's subtree, and files that `tee` writes.
-fn read_targets(node: Node<'_>, text: &str) -> Vec<String> {
+fn read_targets(node: Node<'_>, text: &Source<'_>) -> Vec<String> {
     let mut targets = Vec::new();
     for command in descendants(node, |_| true) {
         if command.kind() != "command" {
@@ -495,7 +494,7 @@ fn read_targets(node: Node<'_>, text: &str) -> Vec<String> {
     targets
 }
 
-fn from<'t>(target: String, values: impl IntoIterator<Item = Node<'t>>, text: &str) -> Flow {
+fn from<'t>(target: String, values: impl IntoIterator<Item = Node<'t>>, text: &Source<'_>) -> Flow {
     let mut sources = BTreeSet::new();
     let mut ranges = Vec::new();
     for value in values {
@@ -514,7 +513,7 @@ fn from<'t>(target: String, values: impl IntoIterator<Item = Node<'t>>, text: &s
 }
 
 /// Adds the world to the sources of a list of words if a pattern in it stands for names of files.
-fn with_patterns(mut flow: Flow, text: &str) -> Flow {
+fn with_patterns(mut flow: Flow, text: &Source<'_>) -> Flow {
     let mut parts = flow.ranges.iter().map(|range| &text[range.clone()]);
     if parts.any(|part| part.contains(['*', '?'])) {
         flow.sources.insert(WORLD.to_owned());

@@ -27,6 +27,7 @@ mod program;
 mod quote;
 mod refusal;
 mod shell;
+mod source;
 mod sources;
 mod tree;
 mod world;

@@ -19,6 +19,7 @@ use super::output;
 use super::place::Place;
 use super::refusal::Refusal;
 use super::shell::Dialect;
+use super::source::Source;
 use super::world::World;
 use super::{is_chosen, is_input, is_port};
 use crate::expr::CompiledTemplate;
@@ -64,10 +65,11 @@ pub(super) fn places(template: &CompiledTemplate, dialect: Dialect) -> (Vec<Plac
     if root.has_error() || !is_plain(root, text, dialect) {
         return all(Refusal::Unparsed);
     }
-    let flows = Flows::of(root, text);
+    let source = Source::of(text);
+    let flows = Flows::of(root, &source);
     let finder = Finder {
         root,
-        text,
+        text: &source,
         marked: &marked,
     };
     let expressions = template
@@ -77,22 +79,29 @@ pub(super) fn places(template: &CompiledTemplate, dialect: Dialect) -> (Vec<Plac
         .ranges
         .iter()
         .zip(expressions)
-        .map(|(range, (input, port, chosen))| match finder.place(range) {
-            Ok(_) if !input && finder.names_command(range) => Place::Refused(Refusal::CommandName),
-            Ok(_) if !port && finder.may_be_run(range) => Place::Refused(Refusal::RunArgument),
-            Ok(_) if !chosen && finder.names_script(range) => Place::Refused(Refusal::ScriptName),
-            Ok(place) => flows
-                .refusal(range, input, chosen)
-                .map_or(place, Place::Refused),
-            Err(refusal) => Place::Refused(refusal),
-        })
+        .zip(flows.targets(&marked.ranges))
+        .map(
+            |((range, (input, port, chosen)), targets)| match finder.place(range) {
+                Ok(_) if !input && finder.names_command(range) => {
+                    Place::Refused(Refusal::CommandName)
+                }
+                Ok(_) if !port && finder.may_be_run(range) => Place::Refused(Refusal::RunArgument),
+                Ok(_) if !chosen && finder.names_script(range) => {
+                    Place::Refused(Refusal::ScriptName)
+                }
+                Ok(place) => flows
+                    .refusal(&targets, input, chosen)
+                    .map_or(place, Place::Refused),
+                Err(refusal) => Place::Refused(refusal),
+            },
+        )
         .collect();
     (places, flows.world().cloned())
 }
 
 struct Finder<'t> {
     root: Node<'t>,
-    text: &'t str,
+    text: &'t Source<'t>,
     marked: &'t Marked,
 }
 
@@ -495,6 +504,42 @@ fn leaves_of<'t>(node: Node<'t>, leaves: &mut Vec<Node<'t>>) {
             leaves_of(child, leaves);
         } else {
             leaves.push(child);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::places;
+    use crate::expr::CompiledTemplate;
+    use crate::script::node::LOOKS;
+    use crate::script::shell::Dialect;
+
+    /// How many nodes are looked at for a script of so many of these lines.
+    fn looks(line: &str, lines: usize) -> u64 {
+        let script = format!("f() {{ wc -l; }}\n{}", format!("{line}\n").repeat(lines));
+        let template = CompiledTemplate::new(&script).unwrap();
+        LOOKS.set(0);
+        let (found, _) = places(&template, Dialect::Bash);
+        assert!(!found.is_empty());
+        LOOKS.get()
+    }
+
+    #[test]
+    fn a_script_twice_as_long_takes_twice_as_many_looks() {
+        for line in [
+            "cut -f1 in.txt | sort -k2 | head -n 3 > o.txt; tool ${{ item }}",
+            "x=${{ item }}; n=$(grep -c x f); (( n > 3 )) && echo \"$x\" > o_$n.txt",
+            "f a b | while read l; do echo \"$l\" ${{ item }}; done < in.txt",
+            "for i in 1 2; do bash run.sh ${{ item }} > out_$i.txt; done",
+            "cat <<E | tool > x\n${{ item }}\nE",
+            "a+=(${{ item }}); $@; ${b[@]}; exec 3< x",
+        ] {
+            let (once, twice) = (looks(line, 100), looks(line, 200));
+            assert!(
+                twice <= 2 * once + once / 10,
+                "{line}: {once}, then {twice}"
+            );
         }
     }
 }
