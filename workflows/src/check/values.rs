@@ -76,8 +76,11 @@ pub(super) fn of_environment(
     }
 }
 
+/// Why a variable may not hold text, by its name.
+type RefusalOf = Box<dyn Fn(&str) -> Option<Refusal>>;
+
 /// Tells of a variable why the command of a stage may not get text in it, if it evaluates that.
-fn refusals_of(action: &Action) -> Box<dyn Fn(&str) -> Option<Refusal>> {
+fn refusals_of(action: &Action) -> RefusalOf {
     match action {
         Action::Run(Command::Shell { shell, script }) => {
             match CompiledScript::new(shell, &script.source) {

@@ -141,6 +141,41 @@ impl Times {
     }
 }
 
+fn slice<T>(all: &[T], start: usize, end: usize) -> &[T] {
+    all.get(start..end).unwrap_or_default()
+}
+
+/// Converts times to days, for a calendar that timestamps cannot represent. If all times are at the
+/// same time of day (such as daily means at noon), days are counted from that time of day, so that
+/// they are whole.
+fn in_days(units: TimeUnits, moments: &[i64]) -> (String, Moments) {
+    let day_start = units.origin_day_ms().unwrap_or_else(|| units.origin_ms());
+    let shift = moments
+        .first()
+        .map_or(0, |m| (m - day_start).rem_euclid(DAY_MS));
+    let whole: Option<Vec<i32>> = moments
+        .iter()
+        .map(|m| {
+            let since = m - day_start - shift;
+            (since.rem_euclid(DAY_MS) == 0)
+                .then(|| i32::try_from(since / DAY_MS).ok())
+                .flatten()
+        })
+        .collect();
+    match whole {
+        Some(days) => (units.in_days(shift), Moments::WholeDays(days)),
+        None => (
+            units.in_days(0),
+            Moments::Days(
+                moments
+                    .iter()
+                    .map(|m| (m - day_start) as f64 / DAY_MS as f64)
+                    .collect(),
+            ),
+        ),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::grid::TimeAxis;
@@ -178,40 +213,5 @@ mod tests {
                 "{step} {value}"
             );
         }
-    }
-}
-
-fn slice<T>(all: &[T], start: usize, end: usize) -> &[T] {
-    all.get(start..end).unwrap_or_default()
-}
-
-/// Converts times to days, for a calendar that timestamps cannot represent. If all times are at the
-/// same time of day (such as daily means at noon), days are counted from that time of day, so that
-/// they are whole.
-fn in_days(units: TimeUnits, moments: &[i64]) -> (String, Moments) {
-    let day_start = units.origin_day_ms().unwrap_or_else(|| units.origin_ms());
-    let shift = moments
-        .first()
-        .map_or(0, |m| (m - day_start).rem_euclid(DAY_MS));
-    let whole: Option<Vec<i32>> = moments
-        .iter()
-        .map(|m| {
-            let since = m - day_start - shift;
-            (since.rem_euclid(DAY_MS) == 0)
-                .then(|| i32::try_from(since / DAY_MS).ok())
-                .flatten()
-        })
-        .collect();
-    match whole {
-        Some(days) => (units.in_days(shift), Moments::WholeDays(days)),
-        None => (
-            units.in_days(0),
-            Moments::Days(
-                moments
-                    .iter()
-                    .map(|m| (m - day_start) as f64 / DAY_MS as f64)
-                    .collect(),
-            ),
-        ),
     }
 }
