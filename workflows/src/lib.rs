@@ -61,7 +61,7 @@ pub use expr::{
     render_value, value_uses,
 };
 pub use facts::{Facts, FileFact};
-pub use fleet::{CheckedFleet, PoolSpec, check_fleet};
+pub use fleet::{CheckedFleet, OpenAdrSpec, PoolSpec, check_fleet};
 pub use mentioned::{Mentioned, mentioned};
 pub use model::{
     Action, Budget, Cache, Command, CsvOptions, Cuda, CudaArg, Expect, Form, Gpus, GridRows, Input,

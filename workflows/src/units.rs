@@ -33,6 +33,33 @@ pub fn parse_duration(text: &str) -> Result<u64, String> {
     Ok(total)
 }
 
+/// A duration as it must be written, for one in other words: `5m` for `5min` or `5 minutes`.
+pub(crate) fn meant_duration(text: &str) -> Option<String> {
+    let mut rest = text.trim();
+    let mut meant = String::new();
+    while !rest.is_empty() {
+        let (_, after) = split_number(rest)?;
+        let number = &rest[..rest.len() - after.len()];
+        let after = after.trim_start();
+        let end = after
+            .find(|c: char| !c.is_ascii_alphabetic())
+            .unwrap_or(after.len());
+        let (word, tail) = after.split_at(end);
+        let unit = match word.to_ascii_lowercase().as_str() {
+            "ms" | "msec" | "millisecond" | "milliseconds" => "ms",
+            "s" | "sec" | "secs" | "second" | "seconds" => "s",
+            "m" | "min" | "mins" | "minute" | "minutes" => "m",
+            "h" | "hr" | "hrs" | "hour" | "hours" => "h",
+            "d" | "day" | "days" => "d",
+            _ => return None,
+        };
+        meant.push_str(number.trim());
+        meant.push_str(unit);
+        rest = tail.trim_start_matches([' ', ',']);
+    }
+    (meant != text && parse_duration(&meant).is_ok()).then_some(meant)
+}
+
 /// Bytes of a size such as `512MiB`, `4GiB` or `10GB`.
 ///
 /// # Errors

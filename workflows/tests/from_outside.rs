@@ -59,10 +59,41 @@ fn text_that_comes_back_or_names_a_program_is_refused() {
         "echo ${{ item }} | sort -o z; read y < z; echo $((y))",
         "cat <<E > f\n${{ item }}\nE\nbash f",
         "tee run.sh <<E\necho ${{ item }}\nE\nPATH=$PWD:$PATH; run.sh",
+        "f=x.sh; echo ${{ item }} > \"$f\"; bash x.sh",
+        "f=d/x.sh; echo ${{ item }} > $f; ( cd d; . ./x.sh )",
+        "f=x.sh; echo ${{ item }} > x.sh; bash \"$f\"",
+        "f=x; g=$f.sh; echo ${{ item }} > \"${g}\"; python3 x.sh",
+        "for f in a.sh b.sh; do echo ${{ item }} > $f; done; bash b.sh",
+        "f=$(tool); echo ${{ item }} > \"$f\"; bash x.sh",
+        "f=$(tool); echo ${{ item }} > list.txt; bash \"$f\"",
+        "read f < names; echo ${{ item }} > \"$f.sh\"; Rscript x.sh",
+        "echo ${{ item }} > $1; bash x.sh",
+        "echo ${{ item }} > ${{ params.x }}; bash x.sh",
+        "echo ${{ item }} > part_$i.sh; bash part_1.sh",
+        "echo ${{ item }} > {a,b}; bash a",
+        "f=x.sh; cat <<E > $f\n${{ item }}\nE\nbash < x.sh",
+        "f=x.sh; echo ${{ item }} | tee $f; bash x.sh",
+        "f=x.sh; echo ${{ item }} > $f; ./x.sh",
+        "f=x.mk; echo ${{ item }} > $f; make -f x.mk",
+        "f=x.sh; echo ${{ item }} > a; cp a $f; bash x.sh",
+        // Scripts that data chooses.
+        "bash ${{ item }}",
+        ". ${{ item }}",
+        "python3 ${{ item }}.py",
+        "f=${{ item }}; bash \"$f\"",
+        "f=${{ item }}; g=$f.sh; source $g",
+        "for f in ${{ item }}; do Rscript $f; done",
+        "read f <<< ${{ item }}; perl $f",
+        "srun -n 4 python3 ${{ item }}",
         // Descriptors and the environment.
         "exec 0< <(echo ${{ item }}); bash",
         "export X=${{ item }}; eval \"$(env | grep X)\"",
         "export X=${{ item }}; env | while IFS== read k v; do echo $((v)); done",
+        "export X=${{ item }}; make all",
+        "X=${{ item }}; export X; make",
+        "X=${{ item }} make all",
+        "x=${{ item }}; Y=$x gmake",
+        "declare -x X=${{ item }}; nice make -j 4",
         "export X=${{ item }}; awk 'BEGIN { system(ENVIRON[\"X\"]) }'",
         "bash -s ${{ item }} <<< 'echo $(($1))'",
         // Programs that other programs start.
@@ -74,6 +105,21 @@ fn text_that_comes_back_or_names_a_program_is_refused() {
         "linux64 ${{ item }}",
         "prlimit ${{ item }}",
         "nice --adjustment=3 ${{ item }}",
+        "mpirun ${{ item }}",
+        "mpirun -np 4 ${{ item }}",
+        "mpirun --oversubscribe -np 4 --mca btl tcp ${{ item }} x",
+        "mpirun -np 2 a : -np 2 ${{ item }}",
+        "mpiexec -n 4 -genv A 1 ${{ item }}",
+        "orterun -x PATH ${{ item }}",
+        "srun ${{ item }}",
+        "srun -n4 -c 2 --mpi=pmix ${{ item }}",
+        "srun --ntasks 4 --exclusive ${{ item }}",
+        "srun -- ${{ item }}",
+        "V=${{ item }}; srun -n 4 $V",
+        "mpirun -np 4 nice ${{ item }}",
+        "salloc -N 1 ${{ item }}",
+        "aprun -n 4 ${{ item }}",
+        "jsrun -n 1 ${{ item }}",
         "find . -name x -execdir ${{ item }} {} +",
         "hash -p ${{ item }} ls; ls",
         "install --strip-program=${{ item }} -s /bin/true x",
@@ -98,6 +144,10 @@ fn text_that_comes_back_or_names_a_program_is_refused() {
         "[python3, -m, timeit, '${{ item }}']",
         "[sed, --line-length, '5', '${{ item }}', f]",
         "[make, -E, '${{ item }}']",
+        "[mpirun, -np, '4', '${{ item }}']",
+        "[srun, '${{ item }}']",
+        "[bash, '${{ item }}']",
+        "[python3, '${{ item }}.py', x]",
         "[tar, cf, x.tar, f, '--checkpoint-act=exec=${{ item }}']",
         "[tar, cIf, '${{ item }}', x.tar, f]",
         "[sort, '--compress-prog=${{ item }}', f]",
@@ -142,6 +192,9 @@ fn text_of_the_environment_is_refused_where_it_comes_back() {
         "bash <<'E'\necho $((X))\nE",
         "echo 'echo $((X))' | bash",
         "perl -e 'system($ENV{X})'",
+        "make all",
+        "cd src && make -j 4 && ./tool",
+        "bash -c 'make all'",
         "n=$(cat list); (( n > 3 ))",
     ];
     let with = |script: &str| format!("    env: {{ X: '${{{{ item }}}}' }}\n{}", run(script));
@@ -157,6 +210,78 @@ fn text_of_the_environment_is_refused_where_it_comes_back() {
     let shell =
         "    shell: [bash, -c, 'echo \"$1\" | envsubst | bash', '-']\n    run: echo ${{ item }}\n";
     assert!(refuses(shell));
+}
+
+/// What is told of a script.
+fn told(script: &str) -> String {
+    let yaml = format!(
+        "name: w\nstages:\n  s:\n    scatter: {{ over: [a b, c] }}\n{}",
+        run(script)
+    );
+    let found = check(&yaml, &Catalog::default(), &Facts::default()).diagnostics;
+    let words = found
+        .iter()
+        .filter(|one| one.code.0 == "SW0604")
+        .map(|one| {
+            let help = one.suggestion.as_deref().unwrap_or_default();
+            format!("{}; {help}", one.message)
+        });
+    words.collect()
+}
+
+#[test]
+fn who_evaluates_whose_output_is_told_and_what_to_write_instead() {
+    let number =
+        "make it a number first, as in k=$(printf %d \"$n\"), or compare with [ \"$n\" -gt 3 ]";
+    let apart = "put the commands that need the text into a file, and pass the text as its argument: bash steps.sh ${{ item }}";
+    for (script, place, remedy) in [
+        (
+            "eval \"$(tool setup)\"\nother ${{ item }}",
+            "`eval \"$(tool setup)\"` evaluates what `tool` prints",
+            apart,
+        ),
+        (
+            "n=$(cat list)\nif (( n > 3 )); then\n  other ${{ item }}\nfi",
+            "`(( n > 3 ))` evaluates what `cat` prints",
+            number,
+        ),
+        (
+            "n=$(./count x); m=$n; other ${{ item }}; echo $(( m + 1 ))",
+            "`$(( m + 1 ))` evaluates what `./count` prints",
+            number,
+        ),
+        (
+            "read n < list; [[ $n -gt 3 ]] && other ${{ item }}",
+            "`[[ $n -gt 3 ]]` evaluates the content of a file",
+            number,
+        ),
+        (
+            "tool --plan ${{ item }} | bash",
+            "`tool --plan ${{ … }} | bash`",
+            "",
+        ),
+    ] {
+        let told = told(script);
+        if remedy.is_empty() {
+            // A value on its way into a program has a reason of its own.
+            assert!(
+                told.contains("in a pipe that ends in an interpreter"),
+                "{told}"
+            );
+            continue;
+        }
+        assert!(
+            told.contains(&format!("in a script where {place}")),
+            "{script}: {told}"
+        );
+        assert!(told.contains(remedy), "{script}: {told}");
+    }
+    // A value that is evaluated itself is told as that.
+    let own = told("x=${{ item }}; (( x > 3 )); n=$(cat list); (( n > 3 ))");
+    assert!(
+        own.contains("in a variable that the script evaluates elsewhere"),
+        "{own}"
+    );
 }
 
 #[test]
@@ -199,6 +324,24 @@ fn everyday_commands_are_allowed() {
         "gcc -O2 -o tool x.c; ./tool ${{ item }}",
         "rsync -a ${{ item }} d/; sort -k1,1 ${{ item }}; split -l 10 ${{ item }}",
         "make -j 4 all; tool ${{ item }}",
+        "make -j 4 all; export X=1; ./tool ${{ item }}",
+        "out=result.txt; echo ${{ item }} > \"$out\"; bash run.sh",
+        "out=$(basename ${{ item }} .pdb)_out.txt; tool > \"$out\"; bash run.sh \"$out\"",
+        "for i in 1 2 3; do echo ${{ item }} > out_$i.txt; done; bash run.sh",
+        "echo ${{ item }} > ${{ outputs.o }}; bash run.sh",
+        "echo ${{ item }} > ${{ params.x }}.txt; bash run.sh",
+        "echo ${{ item }} > \"$TMPDIR/list.txt\"; python3 tool.py",
+        "echo ${{ item }} > \"$out\"; ./tool",
+        "f=run.sh; echo ${{ item }} > list.txt; bash \"$f\" list.txt",
+        "bash ${{ params.x }} ${{ item }}; python3 scripts/${{ item }}.py",
+        "f=${{ params.x }}; bash \"$f\" ${{ item }}",
+        "Rscript \"$HOME/x.R\" ${{ item }}; python3 \"$0.py\" ${{ item }}",
+        "mpirun -np 4 tool ${{ item }}; mpiexec -n 2 --host ${{ params.x }} tool",
+        "srun --partition ${{ params.x }} -n 4 tool -i ${{ item }}",
+        "srun -p ${{ params.x }} --job-name ${{ item }} tool",
+        "mpirun -x X=${{ item }} --hostfile ${{ item }} gmx_mpi mdrun",
+        "n=$(cat list); k=$(printf %d \"$n\"); tool -n $((k + 1)) ${{ item }}",
+        "n=$(head -1 list); [ \"$n\" -gt 3 ] && tool ${{ item }}",
     ];
     let refused = wrongly(&scripts, false, run);
     assert!(refused.is_empty(), "refused: {refused:#?}");

@@ -336,3 +336,34 @@ const TEXTS: &[&str] = &[
     "=# x",
     "=params.k|int(",
 ];
+
+#[test]
+fn near_misses_are_told_as_they_should_be_written() {
+    let stage = |keys: &str| format!("name: w\nstages: {{ a: {{ run: 'true', {keys} }} }}\n");
+    for (keys, told) in [
+        ("timeout: 5min", "write `5m`"),
+        ("timeout: 90 sec", "write `90s`"),
+        ("timeout: 1 hour 30 minutes", "write `1h30m`"),
+        ("timeout: 2Days", "write `2d`"),
+        (
+            "if: attempt == 2",
+            "`if` is decided once, before the first attempt; compare `attempt` in the command",
+        ),
+    ] {
+        let found = check(&stage(keys), &support::catalog(), &support::facts()).diagnostics;
+        let first = found.first().unwrap_or_else(|| panic!("{keys} is taken"));
+        let suggestion = first.suggestion.clone().unwrap_or_default();
+        assert!(suggestion.starts_with(told), "{keys}: {first:?}");
+    }
+    for ext in [".", ".."] {
+        let keys = format!("outputs: {{ o: {{ format: file, ext: '{ext}' }} }}");
+        let found = check(&stage(&keys), &support::catalog(), &support::facts()).diagnostics;
+        let expected = found.iter().filter_map(|one| one.expected.as_deref());
+        let told: Vec<&str> = expected.collect();
+        assert_eq!(
+            told,
+            ["a file suffix of letters and digits, such as csv or nii.gz"],
+            "{ext}"
+        );
+    }
+}

@@ -35,6 +35,7 @@ use crate::render::progress::{Mode, Progress};
 use crate::render::units::gco2e;
 use crate::render::{self, style::harmless};
 use crate::saved::{CacheSaved, LATEST_RUNS};
+use crate::settings::Settings;
 use crate::view::{of_state, outputs};
 use crate::{remote, signals, which};
 
@@ -195,6 +196,7 @@ pub(crate) fn conduct(
     );
     options.device = choice;
     options.supervisor = std::env::current_exe().ok();
+    options.meters = Settings::read(context.settings.as_deref())?.meters.files();
     if let Some(watts) = machine.watts_per_core {
         options.watts_per_core = watts;
     }

@@ -27,7 +27,7 @@ const EVERY: Duration = Duration::from_secs(3);
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The limits of a question. It is asked again soon anyway.
-const LIMITS: Limits = Limits {
+pub(crate) const LIMITS: Limits = Limits {
     connect: Duration::from_secs(2),
     total: Duration::from_secs(4),
     body_bytes: 8 << 20,
@@ -89,11 +89,7 @@ impl DemandFeed for Site {
         let lines: BTreeSet<String> = lines.map(|line| harmless(&line)).collect();
         let notices = lines.difference(&self.told).cloned().collect();
         self.told = lines;
-        let soon = |one: &Asked| one.from < now.after_ms(AHEAD_LIMIT_MS);
-        let asked = events.asked.into_iter().filter(soon);
-        let mut asked: Vec<Curtailment> = asked.map(here).collect();
-        asked.sort();
-        asked.dedup();
+        let asked = curtailments(events.asked, PoolId::default(), now);
         Ok(Demanded { asked, notices })
     }
 
@@ -103,10 +99,24 @@ impl DemandFeed for Site {
     }
 }
 
-/// What is asked of the site, as a curtailment of this machine.
-fn here(asked: Asked) -> Curtailment {
+/// What is asked of a site, as curtailments of a pool, sorted. What begins beyond the longest plan is
+/// left out.
+pub(crate) fn curtailments(
+    asked: impl IntoIterator<Item = Asked>,
+    pool: PoolId,
+    now: Timestamp,
+) -> Vec<Curtailment> {
+    let soon = |one: &Asked| one.from < now.after_ms(AHEAD_LIMIT_MS);
+    let asked = asked.into_iter().filter(soon);
+    let mut all: Vec<Curtailment> = asked.map(|one| of_pool(one, pool)).collect();
+    all.sort();
+    all.dedup();
+    all
+}
+
+fn of_pool(asked: Asked, pool: PoolId) -> Curtailment {
     Curtailment {
-        pool: PoolId::default(),
+        pool,
         from: asked.from,
         until: asked.until,
         measure: asked.measure,

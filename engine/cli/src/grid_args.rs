@@ -73,6 +73,11 @@ impl GridArgs {
         self.signals.grid.is_some() || settings.grid.is_some()
     }
 
+    /// True if the call names a time in a record.
+    pub(crate) const fn is_recorded_time(&self) -> bool {
+        self.signals.as_of.is_some()
+    }
+
     /// Adds the placement options of this call to a spec.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 //! It decides nothing about a run, which is the task of `sunward-core`, and prints only in
 //! [`render`]. Read [`args`] for the command line and `verbs/` for how each verb works.
 
+mod announced;
 mod args;
 mod attempts;
 mod changes;

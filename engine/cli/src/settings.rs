@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use sunward_grid::provider::Options;
+use sunward_worker::MeterFiles;
 use sunward_workflows::fields::{Fields, unfit};
 use sunward_workflows::{Value, read_params};
 
@@ -20,6 +21,7 @@ const KEYS: &[&str] = &[
     "project_weights",
     "transfer_kwh_per_gb",
     "watts_per_core",
+    "meters",
     "pue",
     "grid_url",
     "electricity_maps",
@@ -49,6 +51,8 @@ pub(crate) struct Settings {
     pub(crate) transfer_kwh_per_gb: Option<f64>,
     /// The draw of each busy core of this machine, in watts; else 12.
     pub(crate) watts_per_core: Option<f64>,
+    /// Where this machine's meters are, if not at the usual places.
+    pub(crate) meters: MeterPlaces,
     /// The power usage effectiveness of this machine's data center; else 1.
     pub(crate) pue: Option<f64>,
     /// The address of the provider, if it is self-hosted.
@@ -59,6 +63,49 @@ pub(crate) struct Settings {
     pub(crate) shared: Option<Shared>,
     /// How many units there are of what tasks share, by name. A workflow may lower them.
     pub(crate) limits: BTreeMap<String, u32>,
+}
+
+/// Where the processors' meters are. In a container the host's own files are often at other places.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct MeterPlaces {
+    /// The folder of power capping zones; else `/sys/class/powercap`.
+    pub(crate) powercap: Option<PathBuf>,
+    /// The file with the processors' busy time; else `/proc/stat`.
+    pub(crate) stat: Option<PathBuf>,
+}
+
+impl MeterPlaces {
+    fn parse(fields: &Fields) -> Result<Self, String> {
+        let map = match fields.value("meters") {
+            None => return Ok(Self::default()),
+            Some(Value::Map(map)) => map.clone(),
+            Some(other) => {
+                let expected =
+                    "a map such as `{ powercap: /host/sys/class/powercap, stat: /host/proc/stat }`";
+                return Err(unfit("meters", other, expected));
+            }
+        };
+        let own = Fields::new(map, &["powercap", "stat"], "setting of `meters`")?;
+        let place = |name: &str| match own.value(name) {
+            None => Ok(None),
+            Some(Value::String(path)) if !path.is_empty() => Ok(Some(PathBuf::from(path.as_str()))),
+            Some(other) => Err(unfit(&format!("meters.{name}"), other, "a path")),
+        };
+        Ok(Self {
+            powercap: place("powercap")?,
+            stat: place("stat")?,
+        })
+    }
+
+    /// The locations, of which those that are not set are the usual ones.
+    pub(crate) fn files(&self) -> MeterFiles {
+        let usual = MeterFiles::default();
+        MeterFiles {
+            powercap: self.powercap.clone().unwrap_or(usual.powercap),
+            stat: self.stat.clone().unwrap_or(usual.stat),
+            nvml: usual.nvml,
+        }
+    }
 }
 
 /// Who can access a home besides the owner.
@@ -94,6 +141,13 @@ impl Settings {
         if let Some(folder) = path.parent() {
             settings.fleet = settings.fleet.map(|fleet| folder.join(fleet));
             settings.grid = settings.grid.map(|grid| grid_from(folder, grid));
+            let meters = &mut settings.meters;
+            for place in [&mut meters.powercap, &mut meters.stat]
+                .into_iter()
+                .flatten()
+            {
+                *place = folder.join(&*place);
+            }
         }
         Ok(settings)
     }
@@ -109,6 +163,7 @@ impl Settings {
             project_weights: fields.numbers("project_weights")?.into_iter().collect(),
             transfer_kwh_per_gb: fields.number("transfer_kwh_per_gb")?,
             watts_per_core: fields.number("watts_per_core")?,
+            meters: MeterPlaces::parse(&fields)?,
             pue: fields.number("pue")?,
             grid_url: fields.text("grid_url")?,
             providers: provider_settings::options(&fields)?,
@@ -233,6 +288,15 @@ mod tests {
             (
                 "project_weights: { a: x }",
                 "`project_weights.a` cannot be `x`",
+            ),
+            ("meters: 3", "`meters` cannot be `3`; expected a map"),
+            (
+                "meters: { powercap: [a] }",
+                "`meters.powercap` cannot be a list; expected a path",
+            ),
+            (
+                "meters: { rapl: /sys }",
+                "there is no setting of `meters` `rapl`",
             ),
             ("shared: all", "`shared` cannot be `all`; expected `group`"),
             (

@@ -211,3 +211,52 @@ fn a_stage_that_is_left_out_does_not_stop_the_others() {
         .expect(2)
         .says(&["range cannot be -1"]);
 }
+
+#[test]
+fn the_numbers_of_a_summary_add_up_to_the_number_of_stages() {
+    let four = |b: &str| {
+        format!(
+            "name: w\nparams: {{ n: {{ type: int, default: -1 }}, gone: {{ type: string }} }}\nstages:\n\
+             \x20 a: {{ run: 'rm -f ${{{{ params.gone }}}}' }}\n\
+             \x20 b: {{ needs: a, {b} }}\n\
+             \x20 c: {{ run: 'true', needs: b }}\n\
+             \x20 d: {{ run: 'true', if: \"${{{{ params.n > 0 }}}}\" }}\n"
+        )
+    };
+    for (b, code, text) in [
+        (
+            "run: 'cat ${{ inputs.d }}', inputs: { d: ./data.txt }",
+            1,
+            "4 stages: 1 succeeded, 1 could not start, 2 skipped",
+        ),
+        (
+            "run: exit 1, scatter: { range: 3 }",
+            1,
+            "4 stages: 1 succeeded, 1 failed, 2 skipped",
+        ),
+        ("run: 'true'", 0, "4 stages: 3 succeeded, 1 skipped"),
+    ] {
+        let world = || {
+            let scene = Scene::with(&four(b));
+            let data = scene.file("data.txt", "x");
+            let gone = format!("gone={}", data.display());
+            (scene, gone)
+        };
+        let (scene, gone) = world();
+        let told = scene
+            .sunward(&["run", "workflow.yaml", "-p", &gone])
+            .expect(code);
+        assert!(told.out.contains(text), "{b}: {told:?}");
+        assert!(!told.err.contains("/./"), "{b}: {told:?}");
+        let hints = told.out.contains("`sunward explain` shows why");
+        assert_eq!(hints, code != 0, "{b}: {told:?}");
+        let (scene, gone) = world();
+        let answer = scene.run(&["-p", &gone]).expect(code).json();
+        let summary = answer["summary"].as_object().unwrap();
+        let of = |name: &str| summary[name].as_u64().unwrap();
+        let parts = summary.keys().filter(|name| *name != "stages");
+        assert_eq!(parts.map(|name| of(name)).sum::<u64>(), of("stages"));
+        assert_eq!(of("stages"), 4);
+        assert_eq!(answer["stages"].as_object().unwrap().len(), 4);
+    }
+}

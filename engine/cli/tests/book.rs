@@ -91,6 +91,15 @@ fn every_example_of_the_book_works() {
                         shell(&scene, topic, "sunward run workflow.yaml --out out");
                     }
                 }
+                "yaml fleet" => {
+                    count += 1;
+                    scene.recorded_world();
+                    scene.file("fleet.yaml", &block.text);
+                    scene.file("one.yaml", "name: one\nstages: { a: { run: 'true' } }\n");
+                    let moment = ["--grid", "grid", "--as-of", "2023-01-09T02:00:00Z"];
+                    let words = [&["plan", "one.yaml", "--fleet", "fleet.yaml"], &moment[..]];
+                    scene.sunward(&words.concat()).expect(0);
+                }
                 other => panic!("{topic}: a block of kind '{other}'"),
             }
         }

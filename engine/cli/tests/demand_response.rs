@@ -12,74 +12,13 @@
 mod scene;
 
 use std::path::Path;
-use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 use jiff::{SignedDuration, Timestamp};
 use scene::site::Site;
-use scene::{Running, Scene, Told};
+use scene::vtn::{Events, command, event, told, vtn};
+use scene::{Running, Scene};
 use serde_json::{Value, json};
-
-/// The key of a client. It must be shown nowhere.
-const KEY: &str = "lab-7:hush-hush";
-
-/// A server with these events; `None` does not answer.
-type Events = Arc<Mutex<Option<Vec<Value>>>>;
-
-const PROGRAMS: &str = r#"[{"id":"p1","programName":"site-dr","payloadDescriptors":[
-    {"objectType":"EVENT_PAYLOAD_DESCRIPTOR","payloadType":"IMPORT_CAPACITY_LIMIT","units":"KW"},
-    {"objectType":"EVENT_PAYLOAD_DESCRIPTOR","payloadType":"PRICE","units":"KWH","currency":"EUR"}]}]"#;
-
-/// A server that knows the client and gives it a token.
-fn vtn(events: &Events) -> Site {
-    let events = Arc::clone(events);
-    Site::start(move |target| {
-        let Some(events) = events.lock().unwrap().clone() else {
-            return (503, r#"{"title":"Service Unavailable"}"#.to_owned());
-        };
-        match target.split('?').next().unwrap_or_default() {
-            "/auth/server" => (404, String::new()),
-            "/auth/token" => (
-                200,
-                r#"{"access_token":"t1","token_type":"Bearer","expires_in":3600}"#.to_owned(),
-            ),
-            "/programs" => (200, PROGRAMS.to_owned()),
-            "/events" => (200, Value::Array(events).to_string()),
-            other => panic!("nobody asks for {other}"),
-        }
-    })
-}
-
-fn event(id: &str, kind: &str, value: Value, until: Timestamp) -> Value {
-    let now = Timestamp::now();
-    let start = now - SignedDuration::from_secs(60);
-    let duration = format!("PT{}S", until.duration_since(start).as_secs() + 1);
-    json!({
-        "id": id, "programID": "p1", "createdDateTime": now.to_string(), "objectType": "EVENT",
-        "intervalPeriod": { "start": start.to_string(), "duration": duration },
-        "intervals": [{ "id": 0, "payloads": [{ "type": kind, "values": [value] }] }],
-    })
-}
-
-/// A command with settings that name the server.
-fn command(scene: &Scene, site: &Site, more: &str, words: &[&str]) -> Command {
-    let settings = format!(
-        "openadr: {{ url: '{}', program: site-dr }}\n{more}",
-        site.address
-    );
-    let file = scene.file("config/config.yaml", settings);
-    let mut command = scene.command(words);
-    command.env("SUNWARD_CONFIG", file);
-    command.env("XDG_CACHE_HOME", scene.path().join("cache"));
-    command.env("SUNWARD_OPENADR_KEY", KEY);
-    command
-}
-
-fn told(mut command: Command) -> Told {
-    let told = Told::of(&command.output().unwrap());
-    assert!(!told.out.contains("hush") && !told.err.contains("hush"));
-    told
-}
 
 /// Two steps with a checkpoint after each; a stage that cannot stop; and one after that.
 const WORK: &str = "\
@@ -124,7 +63,12 @@ fn status_once(
 ) -> Value {
     let found = Mutex::new(None);
     run.wait_until(what, |_| {
-        let status = scene.sunward(&["status", "--json"]).json()["run"].clone();
+        // At first there is no run.
+        let told = scene.sunward(&["status", "--json"]);
+        if told.code != 0 {
+            return false;
+        }
+        let status = told.json()["run"].clone();
         let is_so = holds(&status);
         if is_so {
             *found.lock().unwrap() = Some(status);
@@ -259,6 +203,125 @@ fn on_an_alert_what_can_stop_yields_and_goes_on_afterwards_without_a_loss() {
         started + wall <= raised + SignedDuration::from_secs(10),
         "{first}"
     );
+}
+
+/// One stage that waits in its second attempt, alone on the machine.
+const METERED: &str = "\
+name: metered
+params: { mark: { type: string } }
+stages:
+  long:
+    checkpoint: true
+    cache: false
+    run: |
+      mark=${{ params.mark }}
+      # Meters do not tell shorter attempts apart.
+      for i in 1 2 3 4 5; do sleep 0.05; done
+      if [ -e \"$SUNWARD_CHECKPOINT/half\" ]; then
+        touch $mark.again
+        while [ ! -e \"$mark.go\" ]; do sleep 0.05; done
+        exit
+      fi
+      touch \"$SUNWARD_CHECKPOINT/half\" $mark.half
+      while :; do sleep 0.05; done
+";
+
+/// Sets the counter of a processor package, in joules.
+fn count(scene: &Scene, joules: u64) {
+    let zone = "sys/intel-rapl:0";
+    scene.file(&format!("{zone}/name"), "package-0\n");
+    scene.file(&format!("{zone}/max_energy_range_uj"), "262143328850\n");
+    // Renamed, so that nobody reads half a number.
+    let new = scene.file("sys/new", format!("{}\n", joules * 1_000_000));
+    std::fs::rename(new, scene.path().join(format!("{zone}/energy_uj"))).unwrap();
+}
+
+#[test]
+fn the_joules_of_an_attempt_that_made_way_are_counted_once() {
+    let scene = Scene::with(METERED);
+    let events: Events = Arc::new(Mutex::new(Some(Vec::new())));
+    let site = vtn(&events);
+    count(&scene, 1000);
+    // Nobody else is busy.
+    scene.file("stat", "cpu 10 0 0 90 0 0 0 0 0 0\n");
+    let meters = "meters: { powercap: ../sys, stat: ../stat }\n";
+    let param = format!("mark={}", scene.path().join("m").display());
+    let words = ["run", "workflow.yaml", "--json", "-j", "1", "-p", &param];
+    let mut run = scene.start_command(command(&scene, &site, meters, &words));
+    run.wait_for("m.half");
+    count(&scene, 1500);
+    let until = Timestamp::now() + SignedDuration::from_hours(1);
+    let alert = event("e1", "ALERT_GRID_EMERGENCY", json!("line 4 is down"), until);
+    *events.lock().unwrap() = Some(vec![alert]);
+    status_once(&scene, &mut run, "yielding", |status| {
+        is_in_emergency(status, "long")
+    });
+    // What the machine takes meanwhile is no attempt's.
+    count(&scene, 8500);
+    *events.lock().unwrap() = Some(Vec::new());
+    run.wait_for("m.again");
+    count(&scene, 8800);
+    std::fs::write(scene.path().join("m.go"), "").unwrap();
+    run.end().expect(0);
+
+    let report = scene.sunward(&["report", "--json"]).expect(0).json();
+    let used = report["entries"]["used"].as_array().unwrap();
+    let joules = |outcome: &str| -> f64 {
+        let own = used.iter().filter(|row| row["outcome"] == outcome);
+        own.map(|row| {
+            assert_eq!(row["energy_source"], "measured", "{row}");
+            row["energy_joules"].as_f64().unwrap()
+        })
+        .sum()
+    };
+    assert_eq!(joules("preempted"), 500.0, "{used:?}");
+    assert_eq!(joules("succeeded"), 300.0, "{used:?}");
+    assert_eq!(report["ledger"]["energy_joules"], 800.0);
+}
+
+/// A stage that may not start in time.
+const HASTY: &str = "\
+name: hasty
+place: { deadline: 1s }
+stages:
+  train: { cache: false, run: 'true', expect: { time: 1s } }
+";
+
+#[test]
+fn a_run_that_an_emergency_made_late_says_so_in_words_and_in_json() {
+    let scene = Scene::with(HASTY);
+    let until = Timestamp::now() + SignedDuration::from_hours(1);
+    let alert = event("e1", "ALERT_GRID_EMERGENCY", json!("line 4 is down"), until);
+    let events: Events = Arc::new(Mutex::new(Some(vec![alert])));
+    let site = vtn(&events);
+    let words = ["run", "workflow.yaml", "--json"];
+    let mut run = scene.start_command(command(&scene, &site, "", &words));
+    let waits = status_once(&scene, &mut run, "lateness", |status| {
+        // The limit is a second, and the work takes another one.
+        status["late"]["cause_seconds"].as_f64() > Some(3.0)
+    });
+    let is_told = |late: &Value| {
+        assert_eq!(late["cause"], "curtailed", "{late}");
+        assert_eq!(
+            (&late["stage"], &late["measure"]),
+            (&json!("train"), &json!("emergency"))
+        );
+        assert_eq!(late["told_by"], "site-dr");
+    };
+    is_told(&waits["late"]);
+    *events.lock().unwrap() = Some(Vec::new());
+    let ended = run.end().expect(0).json();
+    is_told(&ended["late"]);
+    let text = ended["late"]["text"].as_str().unwrap();
+    assert!(text.starts_with("it ended "), "{text}");
+    assert!(text.contains("stage train lost "), "{text}");
+    assert!(
+        text.ends_with(" to a grid emergency, told by site-dr"),
+        "{text}"
+    );
+    let told = scene.sunward(&["status", "r1"]).expect(0).out;
+    let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(told.contains(text), "{told}");
 }
 
 /// The only file of an output.

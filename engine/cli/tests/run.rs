@@ -55,6 +55,10 @@ fn a_run_answers_with_one_object_of_the_promised_shape() {
                 "square": {"tasks": 3, "cached": 0, "ran": 3, "failed": 0, "skipped": 0, "seconds": 0},
                 "sum": {"tasks": 1, "cached": 0, "ran": 1, "failed": 0, "skipped": 0, "seconds": 0},
             },
+            "summary": {
+                "stages": 2, "succeeded": 2, "failed": 0, "not_started": 0, "skipped": 0,
+                "cancelled": 0, "open": 0,
+            },
             "ledger": {
                 "energy_joules": 0, "energy_source": "modelled", "measured_joules": 0.0,
                 "modelled_joules": 0, "attempts_missing": 0, "failed_joules": 0.0,

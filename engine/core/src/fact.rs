@@ -345,6 +345,26 @@ pub enum Fact {
         /// How many, for what and until when.
         yielding: Yielding,
     },
+    /// The ready tasks of a stage are kept from starting by a curtailment of its pools, from now on.
+    HeldBack {
+        /// The run that the stage belongs to.
+        run: RunId,
+        /// The stage, by its place in the run's plan.
+        stage: StageId,
+        /// The moment at which it became true.
+        at: Timestamp,
+        /// What is asked.
+        measure: Measure,
+        /// Who asks for it.
+        told_by: String,
+    },
+    /// The curtailments changed: no stage of the run counts as held back until a later fact says so.
+    LetGo {
+        /// The run.
+        run: RunId,
+        /// The moment at which it became true.
+        at: Timestamp,
+    },
     /// Leases were given back before anything of them ran. The tasks are ready again, and no attempt
     /// counts.
     GivenBack {
@@ -398,6 +418,8 @@ impl Fact {
             | Self::ResultsLost { run, .. }
             | Self::YieldAsked { run, .. }
             | Self::GivenBack { run, .. }
+            | Self::HeldBack { run, .. }
+            | Self::LetGo { run, .. }
             | Self::BudgetExceeded { run, .. } => Some(*run),
             Self::Leased { lease, .. } => Some(lease.run),
             Self::EngineStarted { .. }
@@ -435,6 +457,8 @@ impl Fact {
             | Self::CurtailmentsKnown { at, .. }
             | Self::Curtailed { at, .. }
             | Self::YieldAsked { at, .. }
+            | Self::HeldBack { at, .. }
+            | Self::LetGo { at, .. }
             | Self::PlacementLapsed { at, .. } => Some(*at),
             Self::Finished { successes, .. } => {
                 let ends = successes

@@ -335,8 +335,9 @@ impl LocalResolver {
     ) -> Result<Dataset, DataError> {
         if !path.contains("://") && !Path::new(path).exists() {
             return Err(DataError::NoSuch(format!(
-                "there is no file {path}; put it there, or name another one in the workflow or with \
-                 `-p NAME=PATH`"
+                "there is no file {}; put it there, or name another one in the workflow or with \
+                 `-p NAME=PATH`",
+                sunward_files::shown(Path::new(path))
             )));
         }
         self.store.read_input(path, form, options, &memory.files)

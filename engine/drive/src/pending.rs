@@ -65,6 +65,8 @@ fn weight_of(fact: &Fact) -> usize {
         | Fact::CurtailmentsKnown { .. }
         | Fact::Curtailed { .. }
         | Fact::YieldAsked { .. }
+        | Fact::HeldBack { .. }
+        | Fact::LetGo { .. }
         | Fact::OutlookKnown { .. }
         | Fact::SignalsKnown { .. }
         | Fact::SolveRequested { .. }

@@ -51,6 +51,7 @@ pub fn open_regular(path: &Path) -> io::Result<File> {
 /// different names are shown differently.
 #[must_use]
 pub fn shown(path: &Path) -> String {
+    let path = plain(path);
     let mut text = String::new();
     for chunk in path.as_os_str().as_bytes().utf8_chunks() {
         for c in chunk.valid().chars() {
@@ -64,6 +65,11 @@ pub fn shown(path: &Path) -> String {
         escaped.for_each(|byte| text.push_str(&format!("\\x{byte:02x}")));
     }
     text
+}
+
+/// A path without folders that are `.`, apart from the first: `/w/./d/x` is `/w/d/x`.
+fn plain(path: &Path) -> std::path::PathBuf {
+    path.components().collect()
 }
 
 /// A path as a value of JSON: itself, unless it is not UTF-8; then as [`shown`].
@@ -143,6 +149,21 @@ mod tests {
     use super::*;
     use std::os::unix::fs::symlink;
     use std::os::unix::net::UnixListener;
+
+    #[test]
+    fn shown_paths_have_no_folders_that_are_the_one_before() {
+        for (path, told) in [
+            ("/w/./d/x", "/w/d/x"),
+            ("/w/.", "/w"),
+            ("./x", "./x"),
+            ("a//b", "a/b"),
+            ("a/../b", "a/../b"),
+            (".", "."),
+            ("", ""),
+        ] {
+            assert_eq!(shown(Path::new(path)), told, "{path}");
+        }
+    }
 
     #[test]
     fn only_regular_files_are_opened_and_nothing_waits() {

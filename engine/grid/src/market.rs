@@ -11,6 +11,10 @@ use sunward_core::Timestamp;
 
 use crate::trace::Trace;
 
+/// A price below this, in thousandths of a euro per megawatt-hour, is near zero or negative: more
+/// power is offered than is used.
+pub(crate) const SURPLUS_MILLI_EUR_PER_MWH: i64 = 1_000;
+
 /// The local hour from which on the prices of the next day count as published.
 const PUBLISHED_AT: i8 = 14;
 

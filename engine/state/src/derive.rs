@@ -84,6 +84,8 @@ pub fn run_change(fact: &Fact) -> Option<RunChange<'_>> {
         | Fact::CurtailmentsKnown { .. }
         | Fact::Curtailed { .. }
         | Fact::YieldAsked { .. }
+        | Fact::HeldBack { .. }
+        | Fact::LetGo { .. }
         | Fact::GivenBack { .. }
         | Fact::OutlookKnown { .. }
         | Fact::SignalsKnown { .. }

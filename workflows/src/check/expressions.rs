@@ -55,6 +55,9 @@ const REPEAT: Place = Place {
     ..SCATTER
 };
 
+/// What to write instead of a condition over `attempt`.
+const NO_ATTEMPT: &str = "`if` is decided once, before the first attempt; compare `attempt` in the command, as in `if [ ${{ attempt }} -gt 1 ]; then …; fi`";
+
 /// Checks every expression of every stage.
 pub(super) fn check(draft: &mut Draft<'_>, context: &mut Context<'_>) {
     for stage in draft.stages.values() {
@@ -110,7 +113,15 @@ impl Checker<'_, '_> {
             context.report(
                 Diagnostic::error(codes::NOT_ONE_EXPRESSION, node.span, message)
                     .expecting("true, false, or `${{ … }}`")
-                    .suggesting(format!("write `if: ${{{{ {} }}}}`", as_condition(text))),
+                    .suggesting(
+                        match text
+                            .split(|c: char| !c.is_alphanumeric())
+                            .any(|word| word == "attempt")
+                        {
+                            true => NO_ATTEMPT.to_owned(),
+                            false => format!("write `if: ${{{{ {} }}}}`", as_condition(text)),
+                        },
+                    ),
             );
         }
     }
@@ -242,7 +253,12 @@ impl Checker<'_, '_> {
             } else if !place.roots.contains(root) {
                 let message = format!("`{root}` cannot be read in {}", place.what);
                 let here = one_of(place.roots.iter().copied());
-                context.report(unknown(span, message).expecting(here));
+                let found = unknown(span, message).expecting(here);
+                let decides = *root == "attempt" && place.what == CONDITION.what;
+                context.report(match decides {
+                    true => found.suggesting(NO_ATTEMPT),
+                    false => found,
+                });
             } else if let Some(diagnostic) = self.name(root, rest, span) {
                 context.report(diagnostic);
             }

@@ -8,7 +8,7 @@ use crate::codes;
 use crate::diagnostic::Diagnostic;
 use crate::expr::{Compiled, CompiledTemplate};
 use crate::model::{Action, Command};
-use crate::script::{CompiledArgv, CompiledScript, Place, Refusal, is_evaluated};
+use crate::script::{CompiledArgv, CompiledScript, Place, Refusal, World, is_evaluated};
 use crate::source::Span;
 use crate::yaml::Node;
 
@@ -20,21 +20,22 @@ pub(super) fn of_command(
     text: &str,
 ) -> Vec<Diagnostic> {
     let mut found = Vec::new();
-    let mut judge = |one: &Compiled, place: &Place| {
-        found.extend(value(one, *place, classes, locate(text, run, &one.source)));
+    let mut judge = |one: &Compiled, place: &Place, world: Option<&World>| {
+        let span = locate(text, run, &one.source);
+        found.extend(value(one, *place, world, classes, span));
     };
     match command {
         Command::Shell { shell, script } => {
             if let Ok(script) = CompiledScript::new(shell, &script.source) {
                 script
                     .expressions()
-                    .for_each(|(one, place)| judge(one, place));
+                    .for_each(|(one, place)| judge(one, place, script.world()));
             }
         }
         Command::Argv(words) => {
             if let Ok(argv) = CompiledArgv::new(words) {
                 argv.expressions()
-                    .for_each(|(one, place)| judge(one, place));
+                    .for_each(|(one, place)| judge(one, place, None));
             }
         }
     }
@@ -50,12 +51,12 @@ pub(super) fn of_environment(
     let Some(env) = stage.node.get("env") else {
         return;
     };
-    let evaluates = evaluated_by(&stage.stage.action);
+    let refusal_of = refusals_of(&stage.stage.action);
     for entry in env.entries() {
         let refusal = if is_evaluated(&entry.key) {
             Refusal::EvaluatedVariable
-        } else if evaluates(&entry.key) {
-            Refusal::EvaluatedLater
+        } else if let Some(refusal) = refusal_of(&entry.key) {
+            refusal
         } else {
             continue;
         };
@@ -68,33 +69,37 @@ pub(super) fn of_environment(
         for one in template.expressions() {
             let place = Place::Refused(refusal);
             let span = locate(context.text, &entry.value, &one.source);
-            if let Some(diagnostic) = value(one, place, classes, span) {
+            if let Some(diagnostic) = value(one, place, None, classes, span) {
                 context.report(diagnostic);
             }
         }
     }
 }
 
-/// Tells of a variable whether the command of a stage evaluates its text.
-fn evaluated_by(action: &Action) -> Box<dyn Fn(&str) -> bool> {
+/// Why a variable may not hold text, by its name.
+type RefusalOf = Box<dyn Fn(&str) -> Option<Refusal>>;
+
+/// Tells of a variable why the command of a stage may not get text in it, if it evaluates that.
+fn refusals_of(action: &Action) -> RefusalOf {
     match action {
         Action::Run(Command::Shell { shell, script }) => {
             match CompiledScript::new(shell, &script.source) {
-                Ok(script) => Box::new(move |name| script.evaluates_variable(name)),
-                Err(_) => Box::new(|_| false),
+                Ok(script) => Box::new(move |name| script.refusal_of_variable(name)),
+                Err(_) => Box::new(|_| None),
             }
         }
         Action::Run(Command::Argv(words)) => match CompiledArgv::new(words) {
-            Ok(argv) => Box::new(move |name| argv.evaluates_variable(name)),
-            Err(_) => Box::new(|_| false),
+            Ok(argv) => Box::new(move |name| argv.refusal_of_variable(name)),
+            Err(_) => Box::new(|_| None),
         },
-        _ => Box::new(|_| false),
+        _ => Box::new(|_| None),
     }
 }
 
 fn value(
     one: &Compiled,
     place: Place,
+    world: Option<&World>,
     classes: &Classes<'_, '_>,
     span: Span,
 ) -> Option<Diagnostic> {
@@ -114,10 +119,15 @@ fn value(
         return None;
     };
     (!classes.is_number(one)).then(|| {
-        let message = format!("text is not allowed {}", refusal.place());
+        let world = world.filter(|_| refusal == Refusal::EvaluatesWorld);
+        let (what, remedy) = match world {
+            Some(world) => (world.place(), world.remedy(&one.source)),
+            None => (refusal.place().to_owned(), refusal.remedy(&one.source)),
+        };
+        let message = format!("text is not allowed {what}");
         Diagnostic::error(codes::UNSAFE_QUOTING, span, message)
             .expecting("a number here; text must be passed another way")
-            .suggesting(refusal.remedy(&one.source))
+            .suggesting(remedy)
     })
 }
 

@@ -1,6 +1,6 @@
 //! Lowers a pool's tree, and checks what the table of keys cannot express.
 
-use super::model::{GpuSpec, PoolSpec, PriceSpec, Window};
+use super::model::{GpuSpec, OpenAdrSpec, PoolSpec, PriceSpec, Window};
 use super::when::{EXPECTED, When, parse};
 use crate::codes;
 use crate::diagnostic::Diagnostic;
@@ -60,6 +60,7 @@ pub(super) fn pool(
                     .and_then(Node::text)
                     .map(str::to_owned),
             }),
+        openadr: node.get("openadr").map(openadr),
         projects: inner("allow", "projects")
             .map(Node::items)
             .unwrap_or_default()
@@ -67,6 +68,20 @@ pub(super) fn pool(
             .filter_map(|one| one.text().map(str::to_owned))
             .collect(),
         span: node.span,
+    }
+}
+
+fn openadr(node: &Node) -> OpenAdrSpec {
+    let text = |key: &str| node.get(key).and_then(Node::text).map(str::to_owned);
+    let targets = node.get("targets").map(Node::items).unwrap_or_default();
+    let targets = targets
+        .iter()
+        .filter_map(|one| one.text().map(str::to_owned));
+    OpenAdrSpec {
+        url: text("url").unwrap_or_default(),
+        program: text("program"),
+        names: text("ven").into_iter().chain(targets).collect(),
+        is_ghg_average: text("ghg").as_deref() == Some("average"),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::source::Span;
 use crate::syntax::conform;
 use crate::yaml::{self, Data};
 
-pub use model::{GpuSpec, PoolSpec, PriceSpec, Window};
+pub use model::{GpuSpec, OpenAdrSpec, PoolSpec, PriceSpec, Window};
 pub use when::{Days, When};
 
 /// The result of checking a fleet file.
@@ -123,6 +123,35 @@ slurm: { partition: gpu, max_nodes: 4, time: 4h }
         assert_eq!(pools[0].windows[0].gpus, 4);
         assert_eq!(pools[1].windows[0].cpus, Some(8));
         assert_eq!((pools[0].pue, pools[0].timezone.as_str()), (1.0, "UTC"));
+    }
+
+    #[test]
+    fn a_pool_names_the_server_of_its_grid_operator() {
+        let pool = |openadr: &str| {
+            check(&format!(
+                "{{ pool: a, zone: DE, capacity: 4, openadr: {openadr} }}"
+            ))
+        };
+        let checked = pool(
+            "{ url: 'http://vtn:3000', program: site-dr, ven: lab-7, targets: [group-a], ghg: average }",
+        );
+        assert_eq!(checked.diagnostics, []);
+        let server = checked.pools.unwrap()[0].openadr.clone().unwrap();
+        assert_eq!(server.url, "http://vtn:3000");
+        assert_eq!(server.program.as_deref(), Some("site-dr"));
+        assert_eq!(server.names, ["lab-7", "group-a"]);
+        assert!(server.is_ghg_average);
+        for (openadr, told) in [
+            ("http://vtn", "SW0203"),
+            ("{ program: a }", "SW0202"),
+            ("{ url: a, targets: b }", "SW0203"),
+            ("{ url: a, ghg: all }", "SW0204"),
+            ("{ url: a, token: b }", "SW0201"),
+        ] {
+            let checked = pool(openadr);
+            let codes: Vec<&str> = checked.diagnostics.iter().map(|one| one.code.0).collect();
+            assert_eq!(codes, [told], "{openadr}: {:?}", checked.diagnostics);
+        }
     }
 
     #[test]

@@ -26,6 +26,8 @@ pub struct PoolSpec {
     pub power_watts: Option<f64>,
     /// The price of its devices.
     pub price: Option<PriceSpec>,
+    /// The OpenADR server of its site.
+    pub openadr: Option<OpenAdrSpec>,
     /// Names or patterns of projects that may use it; empty means all.
     pub projects: Vec<String>,
     /// Its place in the file.
@@ -45,6 +47,19 @@ pub struct GpuSpec {
     pub idle_watts: Option<f64>,
     /// Emissions of making one device, in kilograms of CO2 equivalent.
     pub embodied_kg: Option<f64>,
+}
+
+/// The OpenADR server of a pool's site.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OpenAdrSpec {
+    /// Its address, up to the part before `/events`.
+    pub url: String,
+    /// The program whose events count, by name or id; `None` for all programs.
+    pub program: Option<String>,
+    /// The site's names: of its client (VEN), and of the groups that it is in.
+    pub names: Vec<String>,
+    /// Whether `GHG` is an average intensity; it is a marginal one by default.
+    pub is_ghg_average: bool,
 }
 
 /// The price of a device.

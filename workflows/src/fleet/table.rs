@@ -32,6 +32,11 @@ static POOL: Shape = Shape::new(
         Key::new("idle", Kind::Node(&IDLE), "Also provide devices that are idle now."),
         Key::new("limits", Kind::Node(&LIMITS), "What its tasks may take."),
         Key::new("price", Kind::Node(&PRICE), "What its devices cost."),
+        Key::new(
+            "openadr",
+            Kind::Node(&OPENADR),
+            "The OpenADR server of the grid operator of its site. Plans follow what it has announced.",
+        ),
         Key::new("allow", Kind::Node(&ALLOW), "Who may use it."),
         Key::new("trusted", Kind::Bool, "Whether commands run unconfined."),
         Key::new("slurm", Kind::Node(&SLURM), "Nodes are requested from Slurm."),
@@ -134,6 +139,35 @@ static PRICE: Shape = Shape::new(
     &[
         Key::new("gpu_hour", Kind::Number(0.0), "An hour of one device.").required(),
         Key::new("currency", Kind::Text, "The currency, such as EUR."),
+    ],
+);
+
+static OPENADR: Shape = Shape::new(
+    "PoolOpenAdr",
+    "The OpenADR server of a pool's site.",
+    &[
+        Key::new(
+            "url",
+            Kind::Text,
+            "Its address, such as https://vtn.example.org/openadr3/3.1.0.",
+        )
+        .required(),
+        Key::new(
+            "program",
+            Kind::Text,
+            "The program whose events count; all by default.",
+        ),
+        Key::new("ven", Kind::Text, "The name of the site's client."),
+        Key::new(
+            "targets",
+            Kind::List(&Kind::Text),
+            "Further names of the site and of the groups that it is in.",
+        ),
+        Key::new(
+            "ghg",
+            Kind::Word(&["marginal", "average"]),
+            "What GHG events count; marginal by default.",
+        ),
     ],
 );
 

@@ -1,10 +1,11 @@
 //! A command given as a list of words. No shell reads it, but its program may be an interpreter.
 
 use super::interpreter::{self, MARK, Verdict};
+use super::node::ENVIRONMENT;
 use super::place::Place;
 use super::refusal::Refusal;
 use super::sources::WORLD;
-use super::{is_input, is_number, is_port, nested, put_allowed};
+use super::{is_chosen, is_input, is_number, is_port, nested, put_allowed};
 use crate::expr::{Compiled, CompiledTemplate, Fragment, RenderError, Scope};
 use crate::model::Template;
 use crate::value::Value;
@@ -45,6 +46,13 @@ impl CompiledArgv {
                 *place = Place::Refused(Refusal::CommandName);
             }
         }
+        for (at, (word, place)) in words.iter_mut().enumerate() {
+            let is_named = interpreter::names_script(&literal, at);
+            if is_named && !word.expressions().all(is_chosen) && !matches!(place, Place::Refused(_))
+            {
+                *place = Place::Refused(Refusal::ScriptName);
+            }
+        }
         for (at, (program, place)) in words.iter_mut().enumerate() {
             let runs = literal[at].contains(MARK) && interpreter::runs_argument(&literal, at);
             if runs && !program.expressions().all(is_port) && !matches!(place, Place::Refused(_)) {
@@ -54,17 +62,23 @@ impl CompiledArgv {
         Ok(Self { words })
     }
 
-    /// True if a program among the words may evaluate the text of this environment variable.
-    pub(crate) fn evaluates_variable(&self, name: &str) -> bool {
+    /// Why text is not allowed in this environment variable, if a program among the words may
+    /// evaluate it.
+    pub(crate) fn refusal_of_variable(&self, name: &str) -> Option<Refusal> {
         let words: Vec<String> = self.words.iter().map(|(word, _)| literal(word)).collect();
         if interpreter::runs_environment(&words) {
-            return true;
+            return Some(Refusal::EvaluatedLater);
         }
-        let mut programs = interpreter::programs(&words).into_iter();
-        programs.any(|program| {
-            let evaluated = nested::evaluated(program);
-            evaluated.contains(name) || evaluated.contains(WORLD)
-        })
+        if interpreter::expands_environment(&words) {
+            return Some(Refusal::MakeVariable);
+        }
+        let programs = interpreter::programs(&words).into_iter();
+        let evaluated: Vec<_> = programs.map(nested::evaluated).collect();
+        let evaluates = |name: &str| evaluated.iter().any(|all| all.contains(name));
+        if evaluates(name) || evaluates(WORLD) {
+            return Some(Refusal::EvaluatedLater);
+        }
+        evaluates(ENVIRONMENT).then_some(Refusal::MakeVariable)
     }
 
     /// Every expression with its place, in order.

@@ -8,23 +8,24 @@ use tree_sitter::Node;
 use super::interpreter::{self, MARK, Verdict};
 use super::nested;
 use super::node::{
-    DIVIDED, FIRST, INPUT, LOOSE, POSITIONAL, dequoted, descendants, hidden_dash, is_descriptor,
-    is_document, is_expansion, is_length, is_list, is_word, outside_numbers, outside_substitutions,
-    own_text, read_name, spreads,
+    DIVIDED, ENVIRONMENT, FIRST, INPUT, LOOSE, POSITIONAL, SCRIPT, dequoted, descendants,
+    hidden_dash, is_descriptor, is_document, is_expansion, is_length, is_list, is_word,
+    outside_numbers, outside_substitutions, own_text, read_name, spreads,
 };
 use super::output;
+use super::source::Source;
 use super::sources::{self, WORLD, is_fed};
 use super::written;
 
 /// The names of all variables whose content the script evaluates anywhere.
-pub(super) fn names(root: Node<'_>, text: &str) -> BTreeSet<String> {
+pub(super) fn names(root: Node<'_>, text: &Source<'_>) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     // A command without a folder may be a file that the script wrote.
-    let sets_path = text.contains("PATH=");
+    let sets_path = text.mentions("PATH=");
     for node in descendants(root, |_| true) {
         of_node(node, text, &mut found);
         if sets_path && node.kind() == "command_name" {
-            let file = written::file(&text[node.byte_range()]);
+            let file = written::command(&text[node.byte_range()]);
             found.insert(format!("{LOOSE}{file}"));
         }
     }
@@ -36,7 +37,22 @@ pub(super) fn names(root: Node<'_>, text: &str) -> BTreeSet<String> {
     found
 }
 
-fn of_node(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
+/// The names whose content one node evaluates wherever their text comes from, without the nodes within
+/// it.
+pub(super) fn strictly(node: Node<'_>, text: &Source<'_>) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    of_node(node, text, &mut found);
+    let loose = |name: &String| {
+        [LOOSE, DIVIDED, SCRIPT]
+            .iter()
+            .any(|mark| name.starts_with(mark))
+            || name == ENVIRONMENT
+    };
+    found.retain(|name| !loose(name));
+    found
+}
+
+fn of_node(node: Node<'_>, text: &Source<'_>, found: &mut BTreeSet<String>) {
     let source = &text[node.byte_range()];
     match node.kind() {
         "arithmetic_expansion" => identifiers(node, text, found),
@@ -89,7 +105,7 @@ fn of_node(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
 
 /// Variables that an expansion evaluates: `${!x}` uses the text of `x` as a name, `${x@P}` as a
 /// prompt, and `${s:x}` as an offset.
-fn of_expansion(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
+fn of_expansion(node: Node<'_>, text: &Source<'_>, found: &mut BTreeSet<String>) {
     let source = &text[node.byte_range()];
     if source.starts_with("${!") || source.ends_with("@P}") {
         found.extend(read_name(node, text));
@@ -110,7 +126,7 @@ fn of_expansion(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
 
 /// Variables that a declaration evaluates: `declare -i` evaluates values, and `declare -n` uses
 /// them as names.
-fn of_declaration(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
+fn of_declaration(node: Node<'_>, text: &Source<'_>, found: &mut BTreeSet<String>) {
     if declares_evaluated(&text[node.byte_range()]) {
         identifiers(node, text, found);
     }
@@ -136,7 +152,7 @@ pub(super) fn declares_evaluated(source: &str) -> bool {
 }
 
 /// Variables in words that the command evaluates.
-fn of_command(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
+fn of_command(node: Node<'_>, text: &Source<'_>, found: &mut BTreeSet<String>) {
     let mut cursor = node.walk();
     let parts: Vec<Node<'_>> = node
         .children(&mut cursor)
@@ -186,24 +202,39 @@ fn of_command(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
         loosely(found, |found| of_name(*program, text, found));
     }
     for at in interpreter::program_files(&words) {
-        found.insert(format!("{LOOSE}{}", written::file(&words[at])));
+        let file = match at {
+            0 => written::command(&words[at]),
+            _ => written::program(&words[at]),
+        };
+        found.insert(format!("{LOOSE}{file}"));
+    }
+    // `"$D/run.sh"` is a program of a fixed name.
+    for at in interpreter::script_files(&words) {
+        if let Some(part) = parts.get(at).filter(|_| !words[at].contains('/')) {
+            let named = sources::sources(*part, text).into_iter();
+            let named = named.filter(|name| !written::is_file(name));
+            found.extend(named.map(|name| format!("{SCRIPT}{name}")));
+        }
     }
     for file in interpreter::found_files(&words) {
-        found.insert(format!("{LOOSE}{}", written::file(file)));
+        found.insert(format!("{LOOSE}{}", written::program(file)));
     }
     if interpreter::runs_environment(&words) {
         found.insert(WORLD.to_owned());
+    }
+    if interpreter::expands_environment(&words) {
+        found.insert(ENVIRONMENT.to_owned());
     }
     of_subscripts(&parts, text, found);
     of_input(node, &words, text, found);
 }
 
 /// Variables whose text becomes the name of a command.
-fn of_name(name: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
+fn of_name(name: Node<'_>, text: &Source<'_>, found: &mut BTreeSet<String>) {
     let source = &text[name.byte_range()];
     // Of these, only the first word is the name.
     let first = source.trim_matches('"');
-    if matches!(first, "$@" | "$*" | "${@}" | "${*}") && !text.contains("shift") {
+    if matches!(first, "$@" | "$*" | "${@}" | "${*}") && !text.mentions("shift") {
         found.insert(FIRST.to_owned());
         return;
     }
@@ -213,7 +244,7 @@ fn of_name(name: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
     if let Some(array) = array {
         found.insert(format!("{array}[0]"));
         // After that, another element is the first.
-        if text.contains("unset") {
+        if text.mentions("unset") {
             found.insert(array.to_owned());
         }
         return;
@@ -231,7 +262,7 @@ fn is_variable(name: &str) -> bool {
 }
 
 /// Variables in the subscripts of names that a command is given: `unset 'a[n]'`.
-fn of_subscripts(parts: &[Node<'_>], text: &str, found: &mut BTreeSet<String>) {
+fn of_subscripts(parts: &[Node<'_>], text: &Source<'_>, found: &mut BTreeSet<String>) {
     let Some((name, parts)) = parts.split_first() else {
         return;
     };
@@ -267,14 +298,14 @@ fn subscript_words(source: &str, found: &mut BTreeSet<String>) {
 
 /// The standard input of a command that reads its program from there, if nothing feeds it: `exec`
 /// may have redirected it.
-fn of_input(node: Node<'_>, words: &[String], text: &str, found: &mut BTreeSet<String>) {
-    if interpreter::interprets_pipe(words) && text.contains("exec") && !is_fed(node) {
+fn of_input(node: Node<'_>, words: &[String], text: &Source<'_>, found: &mut BTreeSet<String>) {
+    if interpreter::interprets_pipe(words) && text.mentions("exec") && !is_fed(node) {
         found.insert(INPUT.to_owned());
     }
 }
 
 /// Variables in a here-document or here-string that an interpreter reads as its program.
-fn of_document(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
+fn of_document(node: Node<'_>, text: &Source<'_>, found: &mut BTreeSet<String>) {
     let mut cursor = node.walk();
     let documents: Vec<Node<'_>> = node
         .children(&mut cursor)
@@ -301,13 +332,13 @@ fn of_document(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
                 found.extend(program.into_iter().filter(|name| is_variable(name)));
             }
         }
-        let files = written::inputs(node, text).into_iter();
-        found.extend(files.map(|file| format!("{LOOSE}{file}")));
+        let words = written::inputs(node, text).into_iter();
+        found.extend(words.map(|word| format!("{LOOSE}{}", written::program(&word))));
     }
 }
 
 /// Variables in text that is piped to an interpreter.
-fn of_pipeline(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
+fn of_pipeline(node: Node<'_>, text: &Source<'_>, found: &mut BTreeSet<String>) {
     let mut cursor = node.walk();
     let parts: Vec<Node<'_>> = node.named_children(&mut cursor).collect();
     let last = parts
@@ -325,7 +356,7 @@ fn of_pipeline(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
     }
 }
 
-fn any_command(node: Node<'_>, text: &str, holds: fn(&[String]) -> bool) -> bool {
+fn any_command(node: Node<'_>, text: &Source<'_>, holds: fn(&[String]) -> bool) -> bool {
     let mut commands = descendants(node, |_| true)
         .into_iter()
         .filter(|n| n.kind() == "command");
@@ -341,7 +372,7 @@ fn any_command(node: Node<'_>, text: &str, holds: fn(&[String]) -> bool) -> bool
 }
 
 /// A word without its quotes. With `marks`, each variable in it becomes a mark.
-fn with_marks(node: Node<'_>, text: &str, marks: bool) -> String {
+fn with_marks(node: Node<'_>, text: &Source<'_>, marks: bool) -> String {
     let mut word = String::new();
     let mut from = node.start_byte();
     if marks {
@@ -364,7 +395,7 @@ fn with_marks(node: Node<'_>, text: &str, marks: bool) -> String {
 }
 
 /// Variables that a test evaluates: `-v "$x"` uses the text of `x` as a name.
-fn tested_names(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
+fn tested_names(node: Node<'_>, text: &Source<'_>, found: &mut BTreeSet<String>) {
     let source = &text[node.byte_range()];
     if source
         .split_whitespace()
@@ -379,7 +410,7 @@ fn tested_names(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
 }
 
 /// Variables that may become several operands of `[ … ]`, such as `-v` and a name.
-fn spread_operands(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
+fn spread_operands(node: Node<'_>, text: &Source<'_>, found: &mut BTreeSet<String>) {
     if text[node.byte_range()].starts_with("((") {
         return;
     }
@@ -401,7 +432,7 @@ fn spread_operands(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
 }
 
 /// Adds the variable of an expansion that is evaluated only if its text divides into several words.
-fn divided(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
+fn divided(node: Node<'_>, text: &Source<'_>, found: &mut BTreeSet<String>) {
     let name = read_name(node, text).filter(|_| is_expansion(node));
     found.extend(name.map(|name| format!("{DIVIDED}{name}")));
 }
@@ -413,13 +444,13 @@ pub(super) fn evaluates_test(source: &str) -> bool {
 }
 
 /// Adds everything that the expansions in a node's subtree take text from.
-fn expansions(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
+fn expansions(node: Node<'_>, text: &Source<'_>, found: &mut BTreeSet<String>) {
     let sources = sources::sources(node, text);
     found.extend(sources.into_iter().filter(|name| !written::is_file(name)));
 }
 
 /// Adds the variables that are expanded in a node's subtree, and the files that it names.
-fn read(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
+fn read(node: Node<'_>, text: &Source<'_>, found: &mut BTreeSet<String>) {
     found.extend(sources::sources(node, text));
 }
 
@@ -431,7 +462,7 @@ fn loosely(found: &mut BTreeSet<String>, add: impl FnOnce(&mut BTreeSet<String>)
 }
 
 /// Like [`identifiers`], for the children of a node that the parser itself reads as a substitution.
-fn within(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
+fn within(node: Node<'_>, text: &Source<'_>, found: &mut BTreeSet<String>) {
     let mut cursor = node.walk();
     node.children(&mut cursor)
         .for_each(|child| identifiers(child, text, found));
@@ -439,7 +470,7 @@ fn within(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
 
 /// Adds every word in a node's subtree that could be a variable's name, because arithmetic reads
 /// variables without `$`.
-fn identifiers(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
+fn identifiers(node: Node<'_>, text: &Source<'_>, found: &mut BTreeSet<String>) {
     expansions(node, text, found);
     for node in outside_substitutions(node) {
         if !is_expansion(node) && !is_length(node, text) {
@@ -459,7 +490,7 @@ pub(super) fn words(source: &str, found: &mut BTreeSet<String>) {
 }
 
 /// Variables in `$[ x ]`, which the grammar does not know.
-fn old_arithmetic(text: &str, found: &mut BTreeSet<String>) {
+fn old_arithmetic(text: &Source<'_>, found: &mut BTreeSet<String>) {
     for (at, _) in text.match_indices("$[") {
         let rest = &text[at..];
         let inner = &rest[..rest.find(']').unwrap_or(rest.len())];

@@ -9,49 +9,24 @@
 //! hold any value (`sources`). If the script evaluates that, it may have no text at all. Commands'
 //! names and the files of programs are excepted, because `tool=$(./find_tool)` is how scripts work.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use tree_sitter::Node;
 
-use super::evaluation::{self, words};
+use super::evaluation;
+use super::graph::{Flow, Graph};
 use super::interpreter;
 use super::node::{
-    DIVIDED, FIRST, INPUT, LOOSE, POSITIONAL, descendants, is_document, is_length, literal,
-    outside_numbers, own_text, read_name,
+    DIVIDED, ENVIRONMENT, FIRST, INPUT, LOOSE, POSITIONAL, READERS, SCRIPT, descendants,
+    is_document, is_length, literal, outside_numbers, own_text, read_name,
 };
 use super::output;
+use super::refusal::Refusal;
+use super::source::Source;
 use super::sources::{self, CALL, CLOSED, WORLD};
-use super::written;
-
-/// One assignment of values to a variable, in whatever form.
-struct Flow {
-    target: String,
-    /// Variables in the assigned values.
-    sources: BTreeSet<String>,
-    /// Byte ranges of the assigned text, to find expressions in it.
-    ranges: Vec<Range<usize>>,
-}
-
-impl Flow {
-    /// What is evaluated if the target is: its sources, and every name in its literal text, because
-    /// an evaluated text may itself name a variable.
-    fn evaluates(&self, text: &str) -> BTreeSet<String> {
-        let mut names = self.sources.clone();
-        for range in &self.ranges {
-            let literal = &text[range.clone()];
-            words(literal, &mut names);
-            let parameter = |rest: &str| {
-                rest.trim_start_matches('{')
-                    .starts_with(|c: char| c.is_ascii_digit() || matches!(c, '@' | '*' | '!'))
-            };
-            if literal.split('$').skip(1).any(parameter) {
-                names.insert(POSITIONAL.to_owned());
-            }
-        }
-        names
-    }
-}
+use super::world::World;
+use super::written::{self, Names};
 
 /// All assignments of a script, and the variables that it evaluates.
 pub(super) struct Flows {
@@ -59,13 +34,19 @@ pub(super) struct Flows {
     evaluated: BTreeSet<String>,
     /// Also the variables that are evaluated only if their text divides into several words.
     divided: BTreeSet<String>,
-    /// Whether the script evaluates text of unknown origin.
-    world: bool,
+    /// The variables that name the file of a program.
+    scripts: BTreeSet<String>,
+    /// The variables that `make` gets and expands, if the script runs it.
+    environment: BTreeSet<String>,
+    /// Whether `make` runs, which also expands variables that come from outside.
+    makes: bool,
+    /// What evaluates text of unknown origin, if something does.
+    world: Option<World>,
 }
 
 impl Flows {
     /// Finds them in a parsed script.
-    pub(super) fn of(root: Node<'_>, text: &str) -> Self {
+    pub(super) fn of(root: Node<'_>, text: &Source<'_>) -> Self {
         let names = evaluation::names(root, text);
         let all = descendants(root, |_| true);
         let functions: BTreeSet<&str> = all
@@ -74,35 +55,52 @@ impl Flows {
             .filter_map(|node| node.child_by_field_name("name"))
             .map(|name| &text[name.byte_range()])
             .collect();
-        let script = Script {
-            text,
-            readers: read_targets(root, text),
-            functions,
-        };
-        let flows: Vec<Flow> = all.into_iter().flat_map(|node| script.flow(node)).collect();
+        let script = Script { text, functions };
+        let flows = all.iter().flat_map(|node| script.flow(*node));
+        let readers = read_targets(root, text)
+            .into_iter()
+            .collect::<BTreeSet<_>>();
+        let readers = readers.into_iter().map(|reader| of_source(reader, READERS));
+        let flows: Vec<Flow> = flows.chain(readers).collect();
+        let assigned =
+            |node: &&Node<'_>| matches!(node.kind(), "variable_assignment" | "for_statement");
+        let others = all.iter().filter(|node| !assigned(node));
+        let others = others.flat_map(|node| script.flow(*node));
+        let files = Names::of(root, text, others.map(|flow| flow.target).collect());
         let marked = |mark: &str| {
             let names = names.iter().filter_map(|name| name.strip_prefix(mark));
             names.map(str::to_owned).collect::<BTreeSet<_>>()
         };
-        let (loose, divided) = (marked(LOOSE), marked(DIVIDED));
+        let (loose, divided, scripts) = (marked(LOOSE), marked(DIVIDED), marked(SCRIPT));
+        let makes = names.contains(ENVIRONMENT);
         let strict: BTreeSet<String> = names
             .iter()
-            .filter(|name| !name.starts_with(LOOSE) && !name.starts_with(DIVIDED))
+            .filter(|name| is_strict(name))
             .cloned()
             .collect();
-        let graph = Graph::of(&flows, text);
+        let graph = Graph::of(&flows, &files, text);
         let strict = graph.closed(strict);
-        let world = strict.iter().any(|name| {
+        let is_unknown = |name: &str| {
             let unknown = |name: &str| !script.functions.contains(name);
             name == WORLD || name.strip_prefix(CALL).is_some_and(unknown)
-        });
+        };
+        let world = strict.iter().any(|name| is_unknown(name));
+        let world = world.then(|| World::of(root, text, &graph, is_unknown));
         let evaluated = graph.closed(strict.union(&loose).cloned().collect());
         let divided = graph.closed(evaluated.union(&divided).cloned().collect());
+        let scripts = graph.closed(scripts);
+        let environment = match makes {
+            true => graph.closed(BTreeSet::from([ENVIRONMENT.to_owned()])),
+            false => BTreeSet::new(),
+        };
         drop(graph);
         Self {
             flows,
             evaluated,
             divided,
+            scripts,
+            environment,
+            makes,
             world,
         }
     }
@@ -112,77 +110,72 @@ impl Flows {
     pub(super) fn into_evaluated(self) -> BTreeSet<String> {
         let mut evaluated = self.evaluated;
         evaluated.retain(|name| name != WORLD && !interpreter::is_evaluated(name));
-        if self.world {
+        if self.world.is_some() {
             evaluated.insert(WORLD.to_owned());
+        }
+        if self.makes {
+            evaluated.insert(ENVIRONMENT.to_owned());
         }
         evaluated
     }
 
-    /// True if the value at these bytes reaches a variable that is evaluated, possibly through
-    /// other variables, or through the world outside. The `path` of an input does not divide into
-    /// words.
-    pub(super) fn reaches_evaluation(&self, value: &Range<usize>, path: bool) -> bool {
-        let holds = |flow: &&Flow| {
-            let mut ranges = flow.ranges.iter();
-            ranges.any(|range| range.start < value.end && value.start < range.end)
-        };
-        self.world
-            || self.flows.iter().filter(holds).any(|flow| {
-                let divides = !path && self.divided.contains(&flow.target);
-                divides || self.evaluated.contains(&flow.target)
-            })
-    }
-}
-
-/// The assignments by their targets.
-struct Graph<'f> {
-    into: BTreeMap<&'f str, Vec<&'f Flow>>,
-    text: &'f str,
-}
-
-impl<'f> Graph<'f> {
-    fn of(flows: &'f [Flow], text: &'f str) -> Self {
-        let mut into: BTreeMap<&str, Vec<&Flow>> = BTreeMap::new();
-        for flow in flows {
-            into.entry(flow.target.as_str()).or_default().push(flow);
-        }
-        Self { into, text }
-    }
-
-    /// Adds everything that flows into what is evaluated.
-    fn closed(&self, mut evaluated: BTreeSet<String>) -> BTreeSet<String> {
-        let mut left: Vec<String> = evaluated.iter().cloned().collect();
-        while let Some(name) = left.pop() {
-            let mut sources = BTreeSet::new();
-            // Bash keeps the arguments of all functions there.
-            if name == "BASH_ARGV" {
-                sources.insert(POSITIONAL.to_owned());
-            }
-            let own = self.into.get(name.as_str()).into_iter().flatten();
-            for flow in own {
-                sources.extend(flow.evaluates(self.text));
-            }
-            // A pattern may stand for any file.
-            if written::is_any(&name) {
-                let targets = self.into.keys().filter(|target| written::is_file(target));
-                sources.extend(targets.map(|target| (*target).to_owned()));
-            }
-            for source in sources {
-                if evaluated.insert(source.clone()) {
-                    left.push(source);
+    /// For each of these ranges, in their order, the names that the text there is assigned to. Ranges do
+    /// not overlap.
+    pub(super) fn targets(&self, values: &[Range<usize>]) -> Vec<BTreeSet<&str>> {
+        let mut targets = vec![BTreeSet::new(); values.len()];
+        for flow in &self.flows {
+            for range in &flow.ranges {
+                let first = values.partition_point(|value| value.end <= range.start);
+                let held = values.iter().zip(&mut targets).skip(first);
+                for (_, targets) in held.take_while(|(value, _)| value.start < range.end) {
+                    targets.insert(flow.target.as_str());
                 }
             }
         }
-        evaluated
+        targets
     }
+
+    /// Why text is not allowed in the script, if it is assigned to these names and one of them is
+    /// evaluated, possibly through other variables, or through the world outside. The `path` of an
+    /// input does not divide into words, and whoever runs the workflow may choose a script.
+    pub(super) fn refusal(
+        &self,
+        targets: &BTreeSet<&str>,
+        path: bool,
+        is_chosen: bool,
+    ) -> Option<Refusal> {
+        let reaches =
+            |names: &BTreeSet<String>| targets.iter().any(|target| names.contains(*target));
+        if reaches(&self.evaluated) || !path && reaches(&self.divided) {
+            return Some(Refusal::EvaluatedLater);
+        }
+        if !is_chosen && reaches(&self.scripts) {
+            return Some(Refusal::ScriptName);
+        }
+        if reaches(&self.environment) {
+            return Some(Refusal::MakeVariable);
+        }
+        self.world.is_some().then_some(Refusal::EvaluatesWorld)
+    }
+
+    /// What evaluates text of unknown origin, if something does.
+    pub(super) fn world(&self) -> Option<&World> {
+        self.world.as_ref()
+    }
+}
+
+/// True for a name that is evaluated wherever its text comes from.
+fn is_strict(name: &str) -> bool {
+    name != ENVIRONMENT
+        && ![LOOSE, DIVIDED, SCRIPT]
+            .iter()
+            .any(|mark| name.starts_with(mark))
 }
 
 /// What is known of a script before its assignments are found.
 struct Script<'s> {
-    text: &'s str,
+    text: &'s Source<'s>,
     functions: BTreeSet<&'s str>,
-    /// All variables that the script reads from a standard input.
-    readers: Vec<String>,
 }
 
 impl Script<'_> {
@@ -191,6 +184,7 @@ impl Script<'_> {
         let mut cursor = node.walk();
         match node.kind() {
             "variable_assignment" => of_assignment(node, text),
+            "declaration_command" => of_export(node, text),
             "for_statement" => {
                 let variable = node.child_by_field_name("variable");
                 let Some(target) = variable.map(|name| text[name.byte_range()].to_owned()) else {
@@ -297,14 +291,14 @@ impl Script<'_> {
                 name == "exec" || self.functions.contains(name)
             });
         if calls {
-            return self.readers.clone();
+            return vec![READERS.to_owned()];
         }
         read_targets(node, self.text)
     }
 }
 
 /// True for `exec` without a command, which redirects the input and output of all later commands.
-fn is_exec(node: Node<'_>, text: &str) -> bool {
+fn is_exec(node: Node<'_>, text: &Source<'_>) -> bool {
     let mut command = node.child_by_field_name("body").unwrap_or(node);
     // In `f || exec > log` the parser gives the redirection to the list.
     while matches!(command.kind(), "list" | "negated_command") {
@@ -323,7 +317,7 @@ fn is_not_substitution(node: Node<'_>) -> bool {
 }
 
 /// Assignments by `${NAME:=VALUE}` and `${NAME=VALUE}`.
-fn of_default(node: Node<'_>, text: &str) -> Vec<Flow> {
+fn of_default(node: Node<'_>, text: &Source<'_>) -> Vec<Flow> {
     let source = &text[node.byte_range()];
     match read_name(node, text) {
         Some(target) if source.contains('=') => vec![from(target, [node], text)],
@@ -332,7 +326,7 @@ fn of_default(node: Node<'_>, text: &str) -> Vec<Flow> {
 }
 
 /// Assignments by `NAME=VALUE`.
-fn of_assignment(node: Node<'_>, text: &str) -> Vec<Flow> {
+fn of_assignment(node: Node<'_>, text: &Source<'_>) -> Vec<Flow> {
     let Some(name) = node.child_by_field_name("name") else {
         return Vec::new();
     };
@@ -342,16 +336,9 @@ fn of_assignment(node: Node<'_>, text: &str) -> Vec<Flow> {
     };
     let first = format!("{target}[0]");
     let appends = text[name.end_byte()..].starts_with('+');
-    let filled = || {
-        let filled = format!("{target}=(");
-        text.match_indices(&filled).any(|(at, _)| {
-            let rest = text[at + filled.len()..].trim_start();
-            !rest.starts_with(')')
-        })
-    };
     let mut flows = Vec::new();
     match value.kind() {
-        "array" if appends && filled() => {
+        "array" if appends && text.fills(&target) => {
             flows.push(with_patterns(from(target, [value], text), text));
             return flows;
         }
@@ -366,6 +353,28 @@ fn of_assignment(node: Node<'_>, text: &str) -> Vec<Flow> {
     }
     flows.push(from(target, [value], text));
     flows
+}
+
+/// What a declaration puts into the environment of later commands: `export X`, `declare -x X=V`.
+fn of_export(node: Node<'_>, text: &Source<'_>) -> Vec<Flow> {
+    let source = &text[node.byte_range()];
+    let exports = source.starts_with("export") || source.contains(" -x");
+    if !exports {
+        return Vec::new();
+    }
+    let mut flow = from(ENVIRONMENT.to_owned(), [node], text);
+    let mut cursor = node.walk();
+    for part in node.named_children(&mut cursor) {
+        let name = match part.kind() {
+            "variable_name" => part,
+            _ => match part.child_by_field_name("name") {
+                Some(name) => name,
+                None => continue,
+            },
+        };
+        flow.sources.insert(variable(&text[name.byte_range()]));
+    }
+    vec![flow]
 }
 
 /// The words of a list up to the first one that is never empty. One of them becomes the first word.
@@ -392,7 +401,7 @@ fn of_source(target: String, source: &str) -> Flow {
 }
 
 /// The content of the files that a command names.
-fn of_files(target: String, command: Node<'_>, text: &str) -> Flow {
+fn of_files(target: String, command: Node<'_>, text: &Source<'_>) -> Flow {
     let mut flow = from(target, [command], text);
     flow.sources.retain(|name| written::is_file(name));
     flow.ranges.clear();
@@ -401,15 +410,24 @@ fn of_files(target: String, command: Node<'_>, text: &str) -> Flow {
 
 /// Assignments by a command: `set -- V`, `printf -v NAME V`, and a call of a function that the
 /// script defines.
-fn of_command(node: Node<'_>, text: &str, functions: &BTreeSet<&str>) -> Vec<Flow> {
+fn of_command(node: Node<'_>, text: &Source<'_>, functions: &BTreeSet<&str>) -> Vec<Flow> {
     let mut cursor = node.walk();
     let name = node.child_by_field_name("name");
     let name = name.map_or("", |name| &text[name.byte_range()]);
     let args: Vec<_> = node
         .children_by_field_name("argument", &mut cursor)
         .collect();
+    let mut beside = node.walk();
+    let own = node
+        .children(&mut beside)
+        .filter(|part| part.kind() == "variable_assignment");
+    let own: Vec<Node<'_>> = own.collect();
     // `$_` is the last word of the command before.
     let mut flows = vec![from("_".to_owned(), args.iter().copied(), text)];
+    // In `X=V make` the variable is in the command's environment.
+    if !own.is_empty() {
+        flows.push(from(ENVIRONMENT.to_owned(), own, text));
+    }
     if name == "set" || functions.contains(name) {
         let words = args.iter().copied();
         let words =
@@ -452,7 +470,7 @@ fn of_command(node: Node<'_>, text: &str, functions: &BTreeSet<&str>) -> Vec<Flo
 }
 
 /// Variables that `read` and `mapfile` set in a node's subtree, and files that `tee` writes.
-fn read_targets(node: Node<'_>, text: &str) -> Vec<String> {
+fn read_targets(node: Node<'_>, text: &Source<'_>) -> Vec<String> {
     let mut targets = Vec::new();
     for command in descendants(node, |_| true) {
         if command.kind() != "command" {
@@ -476,7 +494,7 @@ fn read_targets(node: Node<'_>, text: &str) -> Vec<String> {
     targets
 }
 
-fn from<'t>(target: String, values: impl IntoIterator<Item = Node<'t>>, text: &str) -> Flow {
+fn from<'t>(target: String, values: impl IntoIterator<Item = Node<'t>>, text: &Source<'_>) -> Flow {
     let mut sources = BTreeSet::new();
     let mut ranges = Vec::new();
     for value in values {
@@ -495,7 +513,7 @@ fn from<'t>(target: String, values: impl IntoIterator<Item = Node<'t>>, text: &s
 }
 
 /// Adds the world to the sources of a list of words if a pattern in it stands for names of files.
-fn with_patterns(mut flow: Flow, text: &str) -> Flow {
+fn with_patterns(mut flow: Flow, text: &Source<'_>) -> Flow {
     let mut parts = flow.ranges.iter().map(|range| &text[range.clone()]);
     if parts.any(|part| part.contains(['*', '?'])) {
         flow.sources.insert(WORLD.to_owned());

@@ -3,7 +3,14 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use super::is_port;
 use crate::expr::{CompiledTemplate, Fragment};
+
+/// The beginning of the words that stand for values.
+pub(super) const VALUE: &str = "sunwardvalue";
+
+/// The beginning of the words that stand for paths of inputs and outputs.
+pub(super) const PORT: &str = "sunwardport";
 
 /// A script in which a unique word replaces each expression, and the byte ranges of these words.
 pub(super) struct Marked {
@@ -13,10 +20,16 @@ pub(super) struct Marked {
 
 /// Replaces each expression of a template.
 pub(super) fn mark(template: &CompiledTemplate) -> Marked {
-    let mut word = "sunwardvalue".to_owned();
-    while template.source().contains(&word) {
-        word.push('q');
+    // Neither word is part of the other, nor of the script.
+    let mut more = String::new();
+    let words = |more: &str| [PORT, VALUE].map(|word| format!("{word}{more}"));
+    while words(&more)
+        .iter()
+        .any(|word| template.source().contains(word))
+    {
+        more.push('q');
     }
+    let [port, value] = words(&more);
     let mut text = String::new();
     let mut ranges = Vec::new();
     let mut known = BTreeMap::new();
@@ -28,6 +41,7 @@ pub(super) fn mark(template: &CompiledTemplate) -> Marked {
                 // Equal expressions have equal words, because they may name one file.
                 let next = known.len();
                 let at = *known.entry(one.source.as_str()).or_insert(next);
+                let word = if is_port(one) { &port } else { &value };
                 text.extend([word.as_str(), at.to_string().as_str(), "v"]);
                 ranges.push(start..text.len());
             }

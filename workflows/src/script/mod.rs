@@ -16,6 +16,7 @@ mod argv;
 mod document;
 mod evaluation;
 mod flow;
+mod graph;
 mod interpreter;
 mod marked;
 mod nested;
@@ -26,8 +27,10 @@ mod program;
 mod quote;
 mod refusal;
 mod shell;
+mod source;
 mod sources;
 mod tree;
+mod world;
 mod written;
 
 pub use argv::CompiledArgv;
@@ -38,6 +41,7 @@ pub use quote::word as shell_word;
 pub(crate) use refusal::Refusal;
 pub use shell::default_shell;
 pub(crate) use shell::{Dialect, strict};
+pub(crate) use world::World;
 
 use std::collections::BTreeSet;
 
@@ -58,6 +62,8 @@ pub struct CompiledScript {
     places: Vec<Place>,
     /// The variables whose text the script evaluates.
     evaluated: BTreeSet<String>,
+    /// What evaluates text of unknown origin, if something does.
+    world: Option<World>,
 }
 
 /// A script for one task, and the variables that it refers to.
@@ -78,7 +84,7 @@ impl CompiledScript {
     pub fn new(shell: &[String], source: &str) -> Result<Self, RenderError> {
         let template = CompiledTemplate::new(source)?;
         let dialect = Dialect::of(shell);
-        let places = tree::places(&template, dialect);
+        let (places, world) = tree::places(&template, dialect);
         let evaluated = if dialect == Dialect::Unknown {
             BTreeSet::new()
         } else {
@@ -88,13 +94,26 @@ impl CompiledScript {
             template,
             places,
             evaluated,
+            world,
         })
     }
 
-    /// True if the script may evaluate the text of this environment variable as code. Nothing is
-    /// known of the languages of other shells, in which a variable is data.
-    pub(crate) fn evaluates_variable(&self, name: &str) -> bool {
-        self.evaluated.contains(name) || self.evaluated.contains(sources::WORLD)
+    /// Why text is not allowed in this environment variable, if the script may evaluate it as code.
+    /// Nothing is known of the languages of other shells, in which a variable is data.
+    pub(crate) fn refusal_of_variable(&self, name: &str) -> Option<Refusal> {
+        let evaluates = |name: &str| self.evaluated.contains(name);
+        let found = [
+            (name, Refusal::EvaluatedLater),
+            (node::ENVIRONMENT, Refusal::MakeVariable),
+            (sources::WORLD, Refusal::EvaluatesWorld),
+        ];
+        let found = found.into_iter().find(|(name, _)| evaluates(name));
+        found.map(|(_, refusal)| refusal)
+    }
+
+    /// What evaluates text of unknown origin, if something does.
+    pub(crate) const fn world(&self) -> Option<&World> {
+        self.world.as_ref()
     }
 
     /// Every expression with its place, in order.
@@ -233,6 +252,16 @@ fn is_port(one: &Compiled) -> bool {
         && roots
             .into_iter()
             .all(|root| matches!(root, Some("inputs" | "outputs")))
+}
+
+/// True for values that whoever runs the workflow chooses, or that are paths of its ports.
+fn is_chosen(one: &Compiled) -> bool {
+    let names = one.names();
+    let roots = names.iter().map(|name| name.first().map(String::as_str));
+    !names.is_empty()
+        && roots
+            .into_iter()
+            .all(|root| matches!(root, Some("inputs" | "outputs" | "params")))
 }
 
 /// True for a value that may be written literally anywhere.

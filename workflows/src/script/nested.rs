@@ -9,6 +9,7 @@ use super::evaluation::words;
 use super::flow::Flows;
 use super::node::{FIRST, INPUT, POSITIONAL, is_too_deep};
 use super::shell::Dialect;
+use super::source::Source;
 use super::sources::WORLD;
 
 /// Everything whose text this program evaluates: variables, positional parameters and standard
@@ -44,5 +45,5 @@ fn parsed(program: &str) -> Option<BTreeSet<String>> {
     if root.has_error() || is_too_deep(root) || !is_plain(root, program, Dialect::Bash) {
         return None;
     }
-    Some(Flows::of(root, program).into_evaluated())
+    Some(Flows::of(root, &Source::of(program)).into_evaluated())
 }

@@ -5,6 +5,7 @@ use std::ops::Range;
 use tree_sitter::Node;
 
 use super::output;
+use super::source::Source;
 
 /// The name used here for all positional parameters: `$1`, `$2`, `$@`.
 pub(super) const POSITIONAL: &str = "@";
@@ -20,8 +21,32 @@ pub(super) const DIVIDED: &str = "divided:";
 /// command, or the file of a program.
 pub(super) const LOOSE: &str = "loose:";
 
+/// What precedes the name of a variable that names the file of a program.
+pub(super) const SCRIPT: &str = "script:";
+
+/// The name used here for the variables that commands get in their environment.
+pub(super) const ENVIRONMENT: &str = "environment";
+
+/// The name used here for what any command may read: all variables that the script reads from a standard
+/// input.
+pub(super) const READERS: &str = "<*";
+
 /// The name used here for the standard input.
 pub(super) const INPUT: &str = "<";
+
+#[cfg(test)]
+thread_local! {
+    /// How many nodes and bytes were looked at in this thread.
+    pub(super) static LOOKS: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
+
+/// Counts looks at nodes or bytes, in tests.
+pub(super) fn count(looks: usize) {
+    #[cfg(test)]
+    LOOKS.with(|all| all.set(all.get() + u64::try_from(looks).unwrap()));
+    #[cfg(not(test))]
+    let _ = looks;
+}
 
 /// A node and all nodes in its subtree. A node for which `enters` is false is left out with
 /// everything below it.
@@ -29,6 +54,7 @@ pub(super) fn descendants<'t>(node: Node<'t>, enters: impl Fn(Node<'t>) -> bool)
     let mut found = Vec::new();
     let mut left = vec![node];
     while let Some(node) = left.pop() {
+        count(1);
         if !enters(node) {
             continue;
         }
@@ -48,7 +74,7 @@ pub(super) fn outside_substitutions(node: Node<'_>) -> Vec<Node<'_>> {
 }
 
 /// A node and all nodes in its subtree, without the content of substitutions that print a number.
-pub(super) fn outside_numbers<'t>(node: Node<'t>, text: &str) -> Vec<Node<'t>> {
+pub(super) fn outside_numbers<'t>(node: Node<'t>, text: &Source<'_>) -> Vec<Node<'t>> {
     descendants(node, |node| !output::is_number(node, text))
 }
 

@@ -7,14 +7,15 @@
 use tree_sitter::Node;
 
 use super::node::{is_word, literal, spreads};
+use super::source::Source;
 
 /// True if the last command of a substitution prints only a number.
-pub(super) fn is_number(substitution: Node<'_>, text: &str) -> bool {
+pub(super) fn is_number(substitution: Node<'_>, text: &Source<'_>) -> bool {
     last_command(substitution).is_some_and(|command| prints_number(command, text))
 }
 
 /// True for a command that prints only the content of its files.
-pub(super) fn is_content(node: Node<'_>, text: &str) -> bool {
+pub(super) fn is_content(node: Node<'_>, text: &Source<'_>) -> bool {
     let name = node.child_by_field_name("name");
     let name = name.filter(|_| node.kind() == "command");
     name.is_some_and(|name| {
@@ -22,7 +23,7 @@ pub(super) fn is_content(node: Node<'_>, text: &str) -> bool {
         matches!(
             &text[name.byte_range()],
             "cat" | "zcat" | "tac" | "cut" | "sort"
-        ) && !is_redefined(&text[name.byte_range()], text)
+        ) && !text.redefines(&text[name.byte_range()])
             && !options.contains("--output")
             && !options.contains("<")
     })
@@ -30,7 +31,7 @@ pub(super) fn is_content(node: Node<'_>, text: &str) -> bool {
 
 /// True if a value in this command of a substitution must stay one word, because the command
 /// prints names if it has several files.
-pub(super) fn takes_one_file(command: Node<'_>, text: &str) -> bool {
+pub(super) fn takes_one_file(command: Node<'_>, text: &Source<'_>) -> bool {
     let mut around = command.parent();
     while let Some(node) = around {
         if last_command(node).is_some_and(|last| last.id() == command.id()) {
@@ -69,7 +70,7 @@ fn last_command(substitution: Node<'_>) -> Option<Node<'_>> {
     }
 }
 
-fn prints_number(command: Node<'_>, text: &str) -> bool {
+fn prints_number(command: Node<'_>, text: &Source<'_>) -> bool {
     let mut cursor = command.walk();
     let words: Vec<String> = command
         .children(&mut cursor)
@@ -92,6 +93,10 @@ fn prints_number(command: Node<'_>, text: &str) -> bool {
             .iter()
             .all(|word| matches!(word.as_str(), "-l" | "-w" | "-c" | "-m" | "-L")),
         "nproc" => words.is_empty(),
+        // It converts each word to a number, and evaluates none.
+        "printf" => words
+            .first()
+            .is_some_and(|format| matches!(format.as_str(), "%d" | "%i")),
         // With several files, `grep -c` also prints their names.
         "grep" | "egrep" | "fgrep" | "zgrep" => {
             let letters = |word: &str| word.chars().skip(1).all(|c| "cvEFiwxPah".contains(c));
@@ -120,26 +125,11 @@ fn prints_number(command: Node<'_>, text: &str) -> bool {
         }),
         _ => false,
     };
-    number && !is_redefined(name, text)
+    number && !text.redefines(name)
 }
 
 /// Stands for a word that may become several words.
 const SPREAD: &str = "$@";
-
-/// True if the script may give a command's name to a function or an alias.
-fn is_redefined(name: &str, text: &str) -> bool {
-    if !text.contains("function") && !text.contains("alias") && !text.contains("()") {
-        return false;
-    }
-    let part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '/');
-    text.match_indices(name).any(|(at, _)| {
-        let (before, after) = (&text[..at], &text[at + name.len()..]);
-        let whole = !before.ends_with(part);
-        let before = before.trim_end();
-        let defines = before.ends_with("function") || before.ends_with("alias");
-        whole && (defines || after.trim_start().starts_with('('))
-    })
-}
 
 /// True if these operands are a pattern and at most one file.
 fn is_one_file<'w>(mut operands: impl Iterator<Item = &'w String>) -> bool {

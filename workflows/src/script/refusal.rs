@@ -47,6 +47,12 @@ pub(crate) enum Refusal {
     EvaluatedVariable,
     /// In a variable that the same script evaluates.
     EvaluatedLater,
+    /// In a script that evaluates the output of a program, or the content of a file.
+    EvaluatesWorld,
+    /// The name of the file of an interpreter's program.
+    ScriptName,
+    /// In a variable of the environment of `make`.
+    MakeVariable,
     /// In an argument that a program of awk or perl may run.
     RunArgument,
     /// In a script with substitutions within each other, too deep to follow.
@@ -91,6 +97,11 @@ impl Refusal {
             }
             Self::EvaluatedVariable => "in a variable that programs evaluate",
             Self::EvaluatedLater => "in a variable that the script evaluates elsewhere",
+            Self::EvaluatesWorld => {
+                "in a script that evaluates the output of a program, or the content of a file"
+            }
+            Self::ScriptName => "as the name of a script",
+            Self::MakeVariable => "in a variable that `make` gets",
             Self::RunArgument => "in an argument that this program of awk or perl may run",
             Self::TooDeep => "in a script with more than 30 levels of `$( … )` within each other",
             Self::TwoDocuments => "in a script with two here-documents on one line",
@@ -141,6 +152,17 @@ impl Refusal {
             Self::EvaluatedVariable => "write the value as it is, without an expression".to_owned(),
             Self::EvaluatedLater => format!(
                 "arithmetic, subscripts, `eval`, `${{!x}}` and the like run code that a variable's text holds; {}, or quote the variable, as in [ \"$x\" = word ]",
+                as_number(source)
+            ),
+            Self::EvaluatesWorld => format!(
+                "put the commands that need the text into a file, and pass the text as its argument: bash steps.sh {value}; for a number, {}",
+                as_number(source)
+            ),
+            Self::ScriptName => format!(
+                "write the script's name, or a `case` that chooses it; a parameter, an input, and a name in a folder (scripts/{value}) are allowed here"
+            ),
+            Self::MakeVariable => format!(
+                "`make` runs a `$(shell …)` in the values of its environment; write the text into a file that the makefile's commands read: printf '%s\n' {value} > value.txt; for a number, {}",
                 as_number(source)
             ),
             Self::RunArgument => "give a program of awk that calls `system`, or pipes to a command, only literal text; in perl, open a file with `open(my $f, '<', $name)`, because `-n`, `-p` and `<>` run a name that ends with `|`; the path of an input or output is allowed here".to_owned(),

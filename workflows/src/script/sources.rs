@@ -7,6 +7,7 @@ use tree_sitter::Node;
 use super::node::{
     descendants, is_document, is_expansion, is_word, literal, outside_numbers, read_name,
 };
+use super::source::Source;
 use super::written;
 
 /// The name used here for text of unknown origin: the content of a file, the output of a program.
@@ -106,7 +107,7 @@ const PLAIN: &[&str] = &[
 ];
 
 /// Everything that a part of a script takes text from, apart from the text in it.
-pub(super) fn sources(part: Node<'_>, text: &str) -> BTreeSet<String> {
+pub(super) fn sources(part: Node<'_>, text: &Source<'_>) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for node in outside_numbers(part, text) {
         of_node(node, text, &mut found);
@@ -115,7 +116,7 @@ pub(super) fn sources(part: Node<'_>, text: &str) -> BTreeSet<String> {
 }
 
 /// What one node takes text from, without the nodes within it.
-pub(super) fn of_node(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
+pub(super) fn of_node(node: Node<'_>, text: &Source<'_>, found: &mut BTreeSet<String>) {
     match node.kind() {
         "word" | "raw_string" | "string" | "concatenation" => {
             found.insert(written::file(&literal(node, text)));
@@ -133,7 +134,7 @@ pub(super) fn of_node(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) 
 }
 
 /// Whether a declaration prints variables: `declare -p`, or `export` alone.
-fn prints_variables(node: Node<'_>, text: &str) -> bool {
+fn prints_variables(node: Node<'_>, text: &Source<'_>) -> bool {
     let mut cursor = node.walk();
     let mut parts = node.named_children(&mut cursor);
     let declares = parts.any(|part| matches!(part.kind(), "variable_assignment" | "variable_name"));
@@ -141,7 +142,7 @@ fn prints_variables(node: Node<'_>, text: &str) -> bool {
 }
 
 /// Whether a redirection reads a file or a descriptor. Its content is not known.
-fn reads_file(redirect: Node<'_>, text: &str) -> bool {
+fn reads_file(redirect: Node<'_>, text: &Source<'_>) -> bool {
     let source = text[redirect.byte_range()].trim_start_matches(|c: char| c.is_ascii_digit());
     let Some(name) = source.strip_prefix('<') else {
         return false;
@@ -150,7 +151,7 @@ fn reads_file(redirect: Node<'_>, text: &str) -> bool {
     !name.starts_with("<(") && !name.starts_with('(') && !matches!(name, "/dev/null" | "-")
 }
 
-fn of_command(command: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
+fn of_command(command: Node<'_>, text: &Source<'_>, found: &mut BTreeSet<String>) {
     let Some(name) = command.child_by_field_name("name") else {
         return;
     };
@@ -176,7 +177,7 @@ fn of_command(command: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
 }
 
 /// True for a filter that reads its standard input and no file.
-fn is_filter(name: &str, command: Node<'_>, text: &str) -> bool {
+fn is_filter(name: &str, command: Node<'_>, text: &Source<'_>) -> bool {
     if !is_fed(command) {
         return false;
     }

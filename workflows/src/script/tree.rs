@@ -19,16 +19,18 @@ use super::output;
 use super::place::Place;
 use super::refusal::Refusal;
 use super::shell::Dialect;
-use super::{is_input, is_port};
+use super::source::Source;
+use super::world::World;
+use super::{is_chosen, is_input, is_port};
 use crate::expr::CompiledTemplate;
 
-/// The place of every expression, in order.
-pub(super) fn places(template: &CompiledTemplate, dialect: Dialect) -> Vec<Place> {
+/// The place of every expression, in order, and what in the script evaluates text of unknown origin.
+pub(super) fn places(template: &CompiledTemplate, dialect: Dialect) -> (Vec<Place>, Option<World>) {
     let marked = mark(template);
     if marked.ranges.is_empty() {
-        return Vec::new();
+        return (Vec::new(), None);
     }
-    let all = |refusal| vec![Place::Refused(refusal); marked.ranges.len()];
+    let all = |refusal| (vec![Place::Refused(refusal); marked.ranges.len()], None);
     if dialect == Dialect::Unknown {
         return all(Refusal::UnknownShell);
     }
@@ -63,34 +65,43 @@ pub(super) fn places(template: &CompiledTemplate, dialect: Dialect) -> Vec<Place
     if root.has_error() || !is_plain(root, text, dialect) {
         return all(Refusal::Unparsed);
     }
-    let flows = Flows::of(root, text);
+    let source = Source::of(text);
+    let flows = Flows::of(root, &source);
     let finder = Finder {
         root,
-        text,
+        text: &source,
         marked: &marked,
     };
     let expressions = template
         .expressions()
-        .map(|one| (is_input(one), is_port(one)));
-    marked
+        .map(|one| (is_input(one), is_port(one), is_chosen(one)));
+    let places = marked
         .ranges
         .iter()
         .zip(expressions)
-        .map(|(range, (input, port))| match finder.place(range) {
-            Ok(_) if !input && finder.names_command(range) => Place::Refused(Refusal::CommandName),
-            Ok(_) if !port && finder.may_be_run(range) => Place::Refused(Refusal::RunArgument),
-            Ok(_) if flows.reaches_evaluation(range, input) => {
-                Place::Refused(Refusal::EvaluatedLater)
-            }
-            Ok(place) => place,
-            Err(refusal) => Place::Refused(refusal),
-        })
-        .collect()
+        .zip(flows.targets(&marked.ranges))
+        .map(
+            |((range, (input, port, chosen)), targets)| match finder.place(range) {
+                Ok(_) if !input && finder.names_command(range) => {
+                    Place::Refused(Refusal::CommandName)
+                }
+                Ok(_) if !port && finder.may_be_run(range) => Place::Refused(Refusal::RunArgument),
+                Ok(_) if !chosen && finder.names_script(range) => {
+                    Place::Refused(Refusal::ScriptName)
+                }
+                Ok(place) => flows
+                    .refusal(&targets, input, chosen)
+                    .map_or(place, Place::Refused),
+                Err(refusal) => Place::Refused(refusal),
+            },
+        )
+        .collect();
+    (places, flows.world().cloned())
 }
 
 struct Finder<'t> {
     root: Node<'t>,
-    text: &'t str,
+    text: &'t Source<'t>,
     marked: &'t Marked,
 }
 
@@ -180,6 +191,22 @@ impl<'t> Finder<'t> {
             }
             child = Some(one);
             node = one.parent();
+        }
+        false
+    }
+
+    /// True if a value names the file of an interpreter's program, and no folder stands before it.
+    fn names_script(&self, range: &Range<usize>) -> bool {
+        let mut child = self.root.descendant_for_byte_range(range.start, range.end);
+        while let Some((one, around)) = child.and_then(|one| Some((one, one.parent()?))) {
+            if around.kind() == "command" {
+                let (words, at) = self.words(around, one);
+                return at.is_some_and(|at| interpreter::names_script(&words, at));
+            }
+            if !matches!(around.kind(), "string" | "concatenation") {
+                return false;
+            }
+            child = Some(around);
         }
         false
     }
@@ -477,6 +504,42 @@ fn leaves_of<'t>(node: Node<'t>, leaves: &mut Vec<Node<'t>>) {
             leaves_of(child, leaves);
         } else {
             leaves.push(child);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::places;
+    use crate::expr::CompiledTemplate;
+    use crate::script::node::LOOKS;
+    use crate::script::shell::Dialect;
+
+    /// How many nodes are looked at for a script of so many of these lines.
+    fn looks(line: &str, lines: usize) -> u64 {
+        let script = format!("f() {{ wc -l; }}\n{}", format!("{line}\n").repeat(lines));
+        let template = CompiledTemplate::new(&script).unwrap();
+        LOOKS.set(0);
+        let (found, _) = places(&template, Dialect::Bash);
+        assert!(!found.is_empty());
+        LOOKS.get()
+    }
+
+    #[test]
+    fn a_script_twice_as_long_takes_twice_as_many_looks() {
+        for line in [
+            "cut -f1 in.txt | sort -k2 | head -n 3 > o.txt; tool ${{ item }}",
+            "x=${{ item }}; n=$(grep -c x f); (( n > 3 )) && echo \"$x\" > o_$n.txt",
+            "f a b | while read l; do echo \"$l\" ${{ item }}; done < in.txt",
+            "for i in 1 2; do bash run.sh ${{ item }} > out_$i.txt; done",
+            "cat <<E | tool > x\n${{ item }}\nE",
+            "a+=(${{ item }}); $@; ${b[@]}; exec 3< x",
+        ] {
+            let (once, twice) = (looks(line, 100), looks(line, 200));
+            assert!(
+                twice <= 2 * once + once / 10,
+                "{line}: {once}, then {twice}"
+            );
         }
     }
 }

@@ -1,24 +1,69 @@
 //! Files that a script writes and then runs.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use tree_sitter::Node;
 
+use super::marked::VALUE;
 use super::node::{descendants, literal};
+
+/// What precedes the name of a file's content.
+const FILE: &str = "file:";
+
+/// What precedes the name of the file that an interpreter reads as its program.
+const PROGRAM: &str = "program:";
+
+/// What precedes the name of a command's file.
+const COMMAND: &str = "command:";
+
+/// Stands for a part of a name that is not known.
+const ANY: char = '\u{2}';
+
+/// The most values of one variable that are followed.
+const VALUES: usize = 16;
+
+/// The most variables within each other that are followed.
+const DEPTH: usize = 4;
 
 /// The name used for the content of a file, given the word that names it. Folders are left out,
 /// because one file may be named in many ways: by another path, or after `cd`.
 pub(super) fn file(word: &str) -> String {
+    format!("{FILE}{}", last_part(word))
+}
+
+/// The name used for the file that an interpreter reads as its program.
+pub(super) fn program(word: &str) -> String {
+    format!("{PROGRAM}{}", last_part(word))
+}
+
+/// The name used for the file of a command.
+pub(super) fn command(word: &str) -> String {
+    format!("{COMMAND}{}", last_part(word))
+}
+
+/// The part of a word after the last `/` that is not within a substitution.
+fn last_part(word: &str) -> &str {
     let word = word.trim_matches(['"', '\'']).trim_end_matches('/');
-    format!("file:{}", word.rsplit('/').next().unwrap_or_default())
+    let (mut depth, mut from) = (0_usize, 0);
+    for (at, c) in word.char_indices() {
+        match c {
+            '(' | '{' => depth += 1,
+            ')' | '}' => depth = depth.saturating_sub(1),
+            '/' if depth == 0 => from = at + 1,
+            _ => {}
+        }
+    }
+    &word[from..]
 }
 
 /// True for the name of a file's content.
 pub(super) fn is_file(name: &str) -> bool {
-    name.starts_with("file:")
+    name.starts_with(FILE)
 }
 
 /// True for the name of the content of files that a pattern finds.
 pub(super) fn is_any(name: &str) -> bool {
-    let pattern = name.strip_prefix("file:");
+    let pattern = name.strip_prefix(FILE);
     pattern.is_some_and(|pattern| !pattern.contains('$') && pattern.contains(['*', '?']))
 }
 
@@ -31,10 +76,11 @@ pub(super) fn files_within(node: Node<'_>, text: &str) -> Vec<String> {
 
 /// The files that a redirected statement writes.
 pub(super) fn files(statement: Node<'_>, text: &str) -> Vec<String> {
-    redirects(statement, text, '>')
+    let words = redirects(statement, text, '>').into_iter();
+    words.map(|word| file(&word)).collect()
 }
 
-/// The files that a redirected statement or a command reads as its standard input.
+/// The words that name the files which a redirected statement or a command reads as its standard input.
 pub(super) fn inputs(statement: Node<'_>, text: &str) -> Vec<String> {
     redirects(statement, text, '<')
 }
@@ -58,8 +104,263 @@ fn redirects(statement: Node<'_>, text: &str, sign: char) -> Vec<String> {
             && names
             && let Some(destination) = destination
         {
-            files.push(file(&literal(destination, text)));
+            files.push(literal(destination, text));
         }
     }
     files
+}
+
+/// What is known of the values of variables that name files.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    /// The words that are assigned to a variable.
+    values: BTreeMap<String, BTreeSet<String>>,
+    /// Variables that are also set in another way.
+    unknown: BTreeSet<String>,
+}
+
+impl Names {
+    /// Finds the words that a script assigns to its variables. `others` are the variables that it
+    /// sets in another way.
+    pub(super) fn of(root: Node<'_>, text: &str, others: BTreeSet<String>) -> Self {
+        let mut names = Self {
+            unknown: others,
+            ..Self::default()
+        };
+        for node in descendants(root, |_| true) {
+            let mut cursor = node.walk();
+            let (name, values) = match node.kind() {
+                "variable_assignment" => {
+                    let value = node.child_by_field_name("value");
+                    (
+                        node.child_by_field_name("name"),
+                        value.into_iter().collect(),
+                    )
+                }
+                "for_statement" => {
+                    let values = node.children_by_field_name("value", &mut cursor);
+                    let values: Vec<Node<'_>> = values.collect();
+                    (node.child_by_field_name("variable"), values)
+                }
+                _ => continue,
+            };
+            if let Some(name) = name {
+                let appends = text[name.end_byte()..].starts_with('+');
+                names.assign(&text[name.byte_range()], &values, appends, text);
+            }
+        }
+        names
+    }
+
+    fn assign(&mut self, name: &str, values: &[Node<'_>], appends: bool, text: &str) {
+        let known = self.values.entry(name.to_owned()).or_default();
+        known.extend(values.iter().map(|value| literal(*value, text)));
+        let lists = values.iter().any(|value| value.kind() == "array");
+        if appends || lists || values.is_empty() || known.len() > VALUES {
+            self.unknown.insert(name.to_owned());
+        }
+    }
+
+    /// The names that a written file may have.
+    pub(super) fn of_target(&self, target: &str) -> BTreeSet<String> {
+        target
+            .strip_prefix(FILE)
+            .map_or_else(BTreeSet::new, |word| self.resolved(word))
+    }
+
+    /// The names of the file that a program is read from, and whether it is a command's; `None` for
+    /// all other names.
+    pub(super) fn of_program(&self, name: &str) -> Option<(BTreeSet<String>, bool)> {
+        if let Some(word) = name.strip_prefix(PROGRAM) {
+            return Some((self.resolved(word), false));
+        }
+        let word = name.strip_prefix(COMMAND)?;
+        Some((self.resolved(word), true))
+    }
+
+    fn resolved(&self, word: &str) -> BTreeSet<String> {
+        let mut names = BTreeSet::from([String::new()]);
+        self.append(word, &mut names, 0);
+        let last = names.iter().map(|name| last_part(name).to_owned());
+        last.collect()
+    }
+
+    /// Appends what a word stands for to each of some names.
+    fn append(&self, word: &str, names: &mut BTreeSet<String>, depth: usize) {
+        let mut rest = word;
+        while let Some(c) = rest.chars().next() {
+            if rest.starts_with(VALUE) {
+                let after = rest.trim_start_matches(VALUE);
+                let end = after.find('v').map_or(after.len(), |at| at + 1);
+                rest = &after[end..];
+                add(names, &ANY.to_string());
+                continue;
+            }
+            match c {
+                '$' => {
+                    let (variable, after) = expansion(rest);
+                    rest = after;
+                    self.append_value(variable, names, depth);
+                }
+                '`' | '[' | '{' => {
+                    let close = match c {
+                        '[' => ']',
+                        '{' => '}',
+                        _ => '`',
+                    };
+                    let end = rest[1..].find(close).map_or(rest.len(), |at| at + 2);
+                    rest = &rest[end..];
+                    add(names, &ANY.to_string());
+                }
+                '*' | '?' => {
+                    rest = &rest[1..];
+                    add(names, &ANY.to_string());
+                }
+                _ => {
+                    let end = rest
+                        .find(['$', '`', '[', '{', '*', '?'])
+                        .unwrap_or(rest.len());
+                    let end = rest.find(VALUE).map_or(end, |at| end.min(at));
+                    add(names, &rest[..end]);
+                    rest = &rest[end..];
+                }
+            }
+        }
+    }
+
+    fn append_value(&self, variable: Option<&str>, names: &mut BTreeSet<String>, depth: usize) {
+        let known = variable.filter(|name| !self.unknown.contains(*name));
+        let values = known.and_then(|name| self.values.get(name));
+        let Some(values) = values.filter(|values| depth < DEPTH && !values.is_empty()) else {
+            add(names, &ANY.to_string());
+            return;
+        };
+        let before = std::mem::take(names);
+        for value in values {
+            let mut with = before.clone();
+            self.append(value, &mut with, depth + 1);
+            names.extend(with);
+        }
+        if names.len() > VALUES {
+            *names = before;
+            add(names, &ANY.to_string());
+        }
+    }
+}
+
+/// Appends a text to each name.
+fn add(names: &mut BTreeSet<String>, text: &str) {
+    *names = names.iter().map(|name| format!("{name}{text}")).collect();
+}
+
+/// The variable of the expansion at the beginning of a text, if it is only that, and the rest.
+fn expansion(text: &str) -> (Option<&str>, &str) {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let inner = &text[1..];
+    let close = match inner.chars().next() {
+        Some('{') => '}',
+        Some('(') => ')',
+        _ => {
+            let end = inner.find(|c| !is_part(c)).unwrap_or(inner.len());
+            // `$1` and `$@` are no variables.
+            let end = if end == 0 { inner.len().min(1) } else { end };
+            let name = Some(&inner[..end])
+                .filter(|name| name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_'));
+            return (name, inner.get(end..).unwrap_or_default());
+        }
+    };
+    let open = if close == '}' { '{' } else { '(' };
+    let mut depth = 0_usize;
+    for (at, c) in inner.char_indices() {
+        if c == open {
+            depth += 1;
+        } else if c == close {
+            depth -= 1;
+            if depth == 0 {
+                let name = &inner[1..at];
+                let plain = close == '}' && !name.is_empty() && name.chars().all(is_part);
+                return (plain.then_some(name), &inner[at + 1..]);
+            }
+        }
+    }
+    (None, "")
+}
+
+/// True for a name of which a part is not known.
+pub(super) fn is_partly_known(name: &str) -> bool {
+    name.contains(ANY)
+}
+
+/// True for a name of which nothing is known.
+pub(super) fn is_unknown(name: &str) -> bool {
+    name.chars().all(|c| c == ANY)
+}
+
+/// Whether one text may have both of these names.
+pub(super) fn may_be_same(one: &str, other: &str) -> bool {
+    let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
+    // For each beginning of `other`, whether it may be the same as the beginning of `one` so far.
+    let mut row = vec![false; other.len() + 1];
+    row[0] = true;
+    for at in 0..other.len() {
+        row[at + 1] = row[at] && other[at] == ANY;
+    }
+    for c in one {
+        let mut next = vec![row[0] && c == ANY; other.len() + 1];
+        for at in 0..other.len() {
+            next[at + 1] = if c == ANY || other[at] == ANY {
+                row[at + 1] || next[at] || row[at]
+            } else {
+                row[at] && c == other[at]
+            };
+        }
+        row = next;
+    }
+    row[other.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ANY, last_part, may_be_same};
+
+    #[test]
+    fn names_with_unknown_parts_may_be_the_same_or_not() {
+        let same = |one: &str, other: &str| {
+            let [one, other] = [one, other].map(|text| text.replace('*', &ANY.to_string()));
+            let found = may_be_same(&one, &other);
+            assert_eq!(found, may_be_same(&other, &one), "{one} {other}");
+            found
+        };
+        for (one, other) in [
+            ("x.sh", "x.sh"),
+            ("*", "x.sh"),
+            ("*.sh", "x.sh"),
+            ("x*", "*.sh"),
+            ("a*b*c", "abc"),
+            ("*", ""),
+            ("*", "*"),
+            ("a*", "*a"),
+        ] {
+            assert!(same(one, other), "{one} {other}");
+        }
+        for (one, other) in [
+            ("x.sh", "y.sh"),
+            ("*.txt", "x.sh"),
+            ("x*", "y*"),
+            ("*.txt", "*.sh"),
+            ("a*b", "ba"),
+            ("", "a"),
+        ] {
+            assert!(!same(one, other), "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn folders_within_substitutions_are_not_those_of_the_word() {
+        assert_eq!(last_part("a/b.sh"), "b.sh");
+        assert_eq!(last_part("\"$D/b.sh\""), "b.sh");
+        assert_eq!(last_part("$(dirname a/b)/c"), "c");
+        assert_eq!(last_part("${x%/*}"), "${x%/*}");
+        assert_eq!(last_part("d/"), "d");
+    }
 }

@@ -6,7 +6,7 @@ use crate::column::ColumnType;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::{is_loose_name, is_name, nearest};
 use crate::source::Span;
-use crate::units::{parse_duration, parse_power, parse_share, parse_size};
+use crate::units::{meant_duration, parse_duration, parse_power, parse_share, parse_size};
 use crate::value::Value;
 use crate::yaml::{Data, Entry, Node};
 
@@ -245,7 +245,14 @@ fn scalar(node: &Node, kind: &Kind, label: &str) -> Option<Diagnostic> {
             }
             problem(codes::OUT_OF_RANGE, format!("`{label}` cannot be {number}"))
         }
-        (Kind::Duration, value) => quantity(value, label, parse_duration, problem),
+        (Kind::Duration, value) => {
+            let meant = meant_duration(&value.to_text());
+            let found = quantity(value, label, parse_duration, problem);
+            found.map(|found| match meant {
+                Some(meant) => found.suggesting(format!("write `{meant}`")),
+                None => found,
+            })
+        }
         (Kind::Size, value) => quantity(value, label, parse_size, problem),
         (Kind::Power, value) => quantity(value, label, parse_power, problem),
         (Kind::Percent, value) => quantity(value, label, parse_share, problem),
@@ -260,7 +267,10 @@ fn scalar(node: &Node, kind: &Kind, label: &str) -> Option<Diagnostic> {
 /// Checks a suffix, which becomes part of a file name and must not lead to another folder.
 fn is_suffix(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-    (1..=32).contains(&text.len()) && text.chars().all(plain) && !text.contains("..")
+    (1..=32).contains(&text.len())
+        && text.chars().all(plain)
+        && text.contains(|c| plain(c) && c != '.')
+        && !text.contains("..")
 }
 
 /// Checks a requirement. pip treats a word that begins with `-` as an option, for example

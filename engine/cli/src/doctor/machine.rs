@@ -4,11 +4,12 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sunward_kernels::device::{Gpus, gpus};
-use sunward_worker::{MeterFiles, NoMeter};
+use sunward_worker::NoMeter;
 
 use super::Finding;
 use crate::machine::memory_bytes;
 use crate::render::units::bytes;
+use crate::settings::Settings;
 
 /// With less free space than this, a run soon stops.
 const DISK_WANTED_BYTES: u64 = 1 << 30;
@@ -115,9 +116,9 @@ pub(crate) fn clock(folder: &Path) -> Finding {
 }
 
 /// Checks for energy meters of the processors. Without them, energy is modelled.
-pub(crate) fn energy() -> Finding {
+pub(crate) fn energy(settings: &Settings) -> Finding {
     let modelled = "the energy of processors is modelled from an assumed draw per busy core";
-    match MeterFiles::default().packages() {
+    match settings.meters.files().packages() {
         Ok(1) => Finding::good("energy", "one package of processors is metered"),
         Ok(packages) => Finding::good("energy", format!("{packages} packages are metered")),
         Err(why @ NoMeter::Unreadable(_)) => Finding::note(

@@ -13,8 +13,8 @@ use sunward_core::place::{
     Ask, Likely, Outlook, Placement, Placer, PoolOutlook, Problem, Sunward, TimeSource, ZoneOutlook,
 };
 use sunward_core::{
-    Fact, Fleet, Input, Late, Order, Overrun, Pool, RunId, RunSpec, StagePreview, State, Times,
-    Timestamp, advance, apply, at_home, decide, late::foreseen,
+    Curtailments, Fact, Fleet, Input, Late, Order, Overrun, Pool, RunId, RunSpec, StagePreview,
+    State, Times, Timestamp, advance, apply, at_home, decide, late::foreseen,
 };
 use sunward_workflows::Budget;
 
@@ -33,9 +33,16 @@ pub(crate) struct Placing {
     has_grid: bool,
 }
 
-/// What is known of a run before it begins: the previews of its stages, and how long its commands
-/// took in earlier runs.
-pub(crate) type Foreknown<'a> = (&'a [StagePreview], &'a Arc<Times>);
+/// What is known of a run before it begins.
+#[derive(Clone, Debug)]
+pub(crate) struct Foreknown<'a> {
+    /// The previews of its stages.
+    pub(crate) previews: &'a [StagePreview],
+    /// How long its commands took in earlier runs.
+    pub(crate) history: &'a Arc<Times>,
+    /// What grid operators have announced for its pools.
+    pub(crate) curtailments: Arc<Curtailments>,
+}
 
 /// The predicted placement of one stage.
 pub(crate) struct PlacedStage {
@@ -62,14 +69,15 @@ impl Placing {
     /// Fails if no pool may run a stage, or if the core refuses a fact, which is a bug in it.
     pub(crate) fn ahead(
         spec: &Arc<RunSpec>,
-        (previews, history): Foreknown<'_>,
+        foreknown: Foreknown<'_>,
         fleet: Arc<Fleet>,
         outlook: Arc<Outlook>,
         now: Timestamp,
     ) -> anyhow::Result<Self> {
         let mut stages = Vec::new();
         let mut late = None;
-        if let Some(problem) = question(spec, history, (&fleet, &outlook), now)? {
+        let previews = foreknown.previews;
+        if let Some(problem) = question(spec, &foreknown, (&fleet, &outlook), now)? {
             let problem = with_files(without_cached(&problem, previews), spec);
             let solution = Sunward::default().solve(&problem);
             late = foreseen(spec, &problem.asks, &solution.placements, now);
@@ -185,7 +193,7 @@ pub(crate) fn energy(ask: &Ask) -> u64 {
 /// The problem that the core would give to the solver if the run were submitted now.
 fn question(
     spec: &Arc<RunSpec>,
-    history: &Arc<Times>,
+    foreknown: &Foreknown<'_>,
     (fleet, outlook): (&Arc<Fleet>, &Arc<Outlook>),
     now: Timestamp,
 ) -> anyhow::Result<Option<Arc<Problem>>> {
@@ -196,7 +204,10 @@ fn question(
             fleet: Arc::clone(fleet),
         },
         Input::Times {
-            times: Arc::clone(history),
+            times: Arc::clone(foreknown.history),
+        },
+        Input::Curtailments {
+            curtailments: Arc::clone(&foreknown.curtailments),
         },
         Input::Outlook {
             outlook: Arc::clone(outlook),

@@ -98,6 +98,12 @@ impl Sources<'_> {
         let (begin, end) = (begin.unwrap_or_default(), end.unwrap_or_default());
         let arrivals = begin.after_ms(HISTORY_MS);
         let mut notes = without_effect;
+        if pools.iter().any(|pool| pool.openadr.is_some()) {
+            notes.push(
+                "fleet: openadr: has no effect in a simulation, which replays recorded time"
+                    .to_owned(),
+            );
+        }
         let runs = self.runs(context, &fleet, arrivals, &mut notes)?;
         // Equal runs share one spec, so the first of them stands for all.
         let mut seen = BTreeSet::new();

@@ -10,6 +10,7 @@ use crate::doctor::{
     Diagnosis, Finding, Grade, machine, network, processes, providers, state, tools,
 };
 use crate::exit::Exit;
+use crate::settings::Settings;
 use crate::{remote, render, which};
 
 /// Find problems with this machine, and say how to fix them
@@ -52,6 +53,8 @@ impl Doctor {
 fn examine(context: &Context, home: &Path) -> Vec<Finding> {
     let folder = existing(home);
     which::end_leftovers(home);
+    // Settings with mistakes are a finding of their own.
+    let settings = Settings::read(context.settings.as_deref()).unwrap_or_default();
     vec![
         machine::cores(),
         machine::memory(),
@@ -62,7 +65,7 @@ fn examine(context: &Context, home: &Path) -> Vec<Finding> {
         tools::shell(context.search_path.as_deref()),
         tools::python(context.search_path.as_deref()),
         machine::gpu(),
-        machine::energy(),
+        machine::energy(&settings),
         network::proxy(&context.network),
         network::certificates(&context.network),
         processes::leftover(home, is_engaged(home)),

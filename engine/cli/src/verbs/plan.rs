@@ -12,6 +12,7 @@ use sunward_core::{RunId, RunSpec, StagePreview, Times, preview};
 use sunward_drive::earlier_runs;
 use sunward_state::{Reader, SqliteReader, digest_params};
 
+use crate::announced::Announced;
 use crate::context::Context;
 use crate::device::Device;
 use crate::exit::{Exit, wrong_input};
@@ -25,7 +26,7 @@ use crate::placing::{Foreknown, Placing, PlacingView, refused};
 use crate::prepare::{SelectionArgs, prepare};
 use crate::render;
 use crate::settings::Settings;
-use view::{LimitView, PlanView, StagePlan};
+use view::{LimitView, PlanView, PoolAsked, StagePlan};
 
 /// The number of earlier runs of the same file that are compared, to report what has changed.
 const EARLIER_RUNS: usize = 3;
@@ -87,12 +88,23 @@ impl Plan {
             history,
             continues,
         } = known(&home, spec)?;
-        let foreknown = (previews.as_slice(), &history);
         let over = match &fleet {
             Some(fleet) => Over::Pools(&fleet.pools),
             None => Over::Here(machine),
         };
-        let placing = self.placing(context, &settings, over, spec, foreknown)?;
+        let announced = self.announced(&settings, fleet.as_ref())?;
+        let foreknown = Foreknown {
+            previews: &previews,
+            history: &history,
+            curtailments: announced.curtailments(),
+        };
+        let placing = self.placing(
+            context,
+            &settings,
+            over,
+            spec,
+            (foreknown.clone(), &announced),
+        )?;
         if let (Some(placing), Some(fleet)) = (&placing, &fleet) {
             refused::too_large(placing, &fleet.pools)?;
         }
@@ -123,6 +135,10 @@ impl Plan {
                 .collect(),
             limits: LimitView::all(spec),
             without_effect: without_effect::lines(spec, placed.is_some(), fleet.as_ref()),
+            curtailments: announced
+                .named()
+                .map(|(pool, one)| PoolAsked::of(pool, one))
+                .collect(),
             late: told.late(),
             over_budget: over_budget(&told, spec),
             placing: placed,
@@ -159,7 +175,7 @@ impl Plan {
         settings: &Settings,
         over: Over<'_>,
         spec: &RunSpec,
-        foreknown: Foreknown<'_>,
+        (foreknown, announced): (Foreknown<'_>, &Announced),
     ) -> anyhow::Result<Option<Placing>> {
         let spec = Arc::new(
             self.grid
@@ -169,8 +185,24 @@ impl Plan {
             return Ok(None);
         };
         let at = feeds.moment();
-        let outlook = Arc::new(feeds.outlook(at));
+        let mut outlook = feeds.outlook(at);
+        announced.put_into(&mut outlook);
+        let outlook = Arc::new(outlook);
         Placing::ahead(&spec, foreknown, feeds.fleet, outlook, at).map(Some)
+    }
+
+    /// What grid operators have announced for the pools.
+    fn announced(
+        &self,
+        settings: &Settings,
+        fleet: Option<&FleetFile>,
+    ) -> anyhow::Result<Announced> {
+        let pools = fleet.map_or(&[][..], |fleet| &fleet.pools);
+        match fleet {
+            _ if self.grid.is_recorded_time() => Ok(Announced::of_recorded_time(settings, pools)),
+            Some(_) => Announced::for_fleet(settings, pools, now()),
+            None => Announced::for_here(settings, now()),
+        }
     }
 }
 

@@ -19,7 +19,7 @@ use crate::grid_args::{Over, go_on};
 use crate::home;
 use crate::machine::{Machine, now};
 use crate::params::ParamArgs;
-use crate::placing::Placing;
+use crate::placing::{Foreknown, Placing};
 use crate::prepare::{SelectionArgs, prepare};
 use crate::render;
 use crate::render::style::harmless;
@@ -118,7 +118,12 @@ fn foresee(
     let previews = preview(spec, &mut foresight, None);
     foresight.check()?;
     let history = foresight.history()?;
-    let foreknown = (previews.as_slice(), &history);
+    let foreknown = Foreknown {
+        previews: &previews,
+        history: &history,
+        // The run itself follows what is asked, and this is told when it begins.
+        curtailments: Arc::default(),
+    };
     let placing = if let Some(feeds) = feeds {
         let at = feeds.moment();
         let outlook = feeds.outlook(at);

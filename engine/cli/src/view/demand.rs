@@ -1,7 +1,7 @@
 //! What a grid operator asks of a run's pools, and what its tasks did for it.
 
 use serde::Serialize;
-use sunward_core::{Curtailments, Measure, RunState, Timestamp, Yielding};
+use sunward_core::{Curtailment, Curtailments, Measure, RunState, Timestamp, Yielding};
 
 use crate::machine::shown;
 use crate::render::style::harmless;
@@ -46,6 +46,23 @@ pub(crate) struct YieldView {
     pub(crate) text: String,
 }
 
+impl AskedView {
+    /// The view of a curtailment.
+    pub(crate) fn of(one: &Curtailment) -> Self {
+        Self {
+            measure: word(one.measure),
+            cap_milliwatts: match one.measure {
+                Measure::Cap { milliwatts } => Some(milliwatts),
+                Measure::Emergency | Measure::Alert => None,
+            },
+            from: shown(one.from),
+            until: one.until.map(shown),
+            told_by: one.told_by.clone(),
+            text: spell(one.measure, one.until, &one.told_by),
+        }
+    }
+}
+
 impl DemandView {
     /// The view of a run; `None` if nothing was asked. What is asked now counts only while an engine
     /// runs it.
@@ -53,19 +70,7 @@ impl DemandView {
         let asked = known.all.iter().filter(|_| is_running);
         let silent = known.silent_since.filter(|_| is_running);
         let view = Self {
-            asked: asked
-                .map(|one| AskedView {
-                    measure: word(one.measure),
-                    cap_milliwatts: match one.measure {
-                        Measure::Cap { milliwatts } => Some(milliwatts),
-                        Measure::Emergency | Measure::Alert => None,
-                    },
-                    from: shown(one.from),
-                    until: one.until.map(shown),
-                    told_by: one.told_by.clone(),
-                    text: spell(one.measure, one.until, &one.told_by),
-                })
-                .collect(),
+            asked: asked.map(AskedView::of).collect(),
             silent_since: silent.map(shown),
             yields: run
                 .yields()
@@ -101,7 +106,8 @@ impl DemandView {
     }
 }
 
-const fn word(measure: Measure) -> &'static str {
+/// `emergency`, `alert` or `cap`.
+pub(crate) const fn word(measure: Measure) -> &'static str {
     match measure {
         Measure::Emergency => "emergency",
         Measure::Alert => "alert",

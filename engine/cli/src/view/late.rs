@@ -1,12 +1,14 @@
 //! What is told of a run that is late: the same object and the same sentence everywhere.
 
 use serde::Serialize;
-use sunward_core::Late;
-use sunward_core::late::{Cause, Limit, TookLonger};
+use sunward_core::late::{Cause, CurtailedBy, Limit, TookLonger};
 use sunward_core::place::TimeSource;
+use sunward_core::{Late, Measure};
 
 use crate::machine::shown;
-use crate::render::units::{float, seconds};
+use crate::render::style::harmless;
+use crate::render::units::{float, seconds, watts};
+use crate::view::demand::word;
 
 /// A limit of time that a run misses, by how much, and why.
 #[derive(Clone, Debug, Serialize)]
@@ -29,6 +31,12 @@ pub(crate) struct LateView {
     pub(crate) stage: Option<String>,
     /// The time that the cause took.
     pub(crate) cause_seconds: f64,
+    /// What a grid operator asked of the pool, if that is the cause.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) measure: Option<&'static str>,
+    /// Who asked for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) told_by: Option<String>,
     /// How long one task of the stage took, if it took longer than expected.
     pub(crate) took_seconds: Option<f64>,
     /// How long it was expected to take.
@@ -78,6 +86,8 @@ impl LateView {
             cause: late.cause,
             stage: late.stage.clone(),
             cause_seconds: float(late.cause_ms) / 1000.0,
+            measure: late.curtailed.as_ref().map(|one| word(one.measure)),
+            told_by: late.curtailed.as_ref().map(|one| one.told_by.clone()),
             took_seconds: late.task.map(|task| float(task.took_ms) / 1000.0),
             expected_seconds: late
                 .task
@@ -134,6 +144,7 @@ fn cause(late: &Late) -> String {
         Cause::NoSlot => {
             format!("stage {stage} waited {took} for a free slot, or for a pool to open")
         }
+        Cause::Curtailed => curtailed(stage, late.curtailed.as_ref(), &took),
         Cause::FailedAttempts => {
             format!("attempts of stage {stage} that failed or were lost took {took}")
         }
@@ -150,6 +161,21 @@ fn cause(late: &Late) -> String {
         }
         Cause::Unknown => "the journal does not show why".to_owned(),
     }
+}
+
+fn curtailed(stage: &str, by: Option<&CurtailedBy>, took: &str) -> String {
+    let Some(by) = by else {
+        return format!(
+            "stage {stage} lost {took} because the owner of its pool took machines back"
+        );
+    };
+    let what = match by.measure {
+        Measure::Emergency => "a grid emergency".to_owned(),
+        Measure::Alert => "an alert of the grid".to_owned(),
+        Measure::Cap { milliwatts } => format!("a cap of {}", watts(milliwatts)),
+    };
+    let told_by = harmless(&by.told_by);
+    format!("stage {stage} lost {took} to {what}, told by {told_by}")
 }
 
 fn longer(stage: &str, task: Option<TookLonger>, total: &str) -> String {

@@ -7,6 +7,7 @@ pub(crate) mod made;
 pub(crate) mod of_state;
 pub(crate) mod outputs;
 pub(crate) mod run;
+pub(crate) mod summary;
 pub(crate) mod waits;
 
 pub(crate) use late::LateView;

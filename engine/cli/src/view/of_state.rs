@@ -8,6 +8,7 @@ use sunward_core::{
 use super::carbon::{by_basis, grams, known, micrograms, signed_grams};
 use super::late::LateView;
 use super::made::Made;
+use super::summary::Summary;
 use super::waits::WaitView;
 use super::{
     LedgerView, Named, OutputView, RejectsView, ReplayView, RunAnswer, RunView, StageCounts,
@@ -226,6 +227,7 @@ pub(crate) fn answer(
                 .map(|stage| (stage.name().to_owned(), stage_counts(&stage)))
                 .collect(),
         ),
+        summary: Summary::of(run),
         ledger: ledger(run, account),
         warnings: warnings(run),
         notifications: Vec::new(),

@@ -15,6 +15,7 @@ use crate::view::carbon::BasisTotal;
 use crate::view::demand::DemandView;
 use crate::view::late::LateView;
 use crate::view::made::{Made, made_on};
+use crate::view::summary::Summary;
 use crate::view::waits::WaitView;
 
 /// A JSON object whose fields keep their order.
@@ -42,6 +43,7 @@ pub(crate) struct RunAnswer {
     pub(crate) status: String,
     pub(crate) outputs: Named<OutputView>,
     pub(crate) stages: Named<StageCounts>,
+    pub(crate) summary: Summary,
     pub(crate) ledger: LedgerView,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) warnings: Vec<String>,
@@ -412,6 +414,9 @@ impl View for RunAnswer {
             page.style.strong(&self.run),
             seconds(self.seconds)
         ));
+        if let Some(text) = self.summary.text() {
+            page.line(format!("  {text}"));
+        }
         let mut line = format!(
             "  {} ran, {} from cache",
             plural(ran, "task"),
@@ -454,7 +459,7 @@ impl View for RunAnswer {
                 "  over budget: {over}; raise `budget` in the workflow, and the same command continues the run"
             ));
         }
-        if failed > 0 {
+        if failed > 0 || self.summary.not_started > 0 {
             page.line("  `sunward explain` shows why; `sunward retry` runs the failed tasks again");
         }
         outputs_table(page, &self.outputs);

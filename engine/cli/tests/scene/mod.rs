@@ -11,6 +11,7 @@
 
 pub(crate) mod patient;
 pub(crate) mod site;
+pub(crate) mod vtn;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,7 @@
 //! Follows curtailments: restricts pools when one begins, frees them when it ends, and asks tasks to
 //! make way.
 
+use super::held_back;
 use crate::curtailment::{Curtailment, Level};
 use crate::fact::{Fact, Yielding};
 use crate::ids::{RunId, StageId, Timestamp, WorkerId, place};
@@ -16,8 +17,13 @@ use crate::task::TaskStatus;
 pub(super) fn curtail(state: &State, now: Timestamp, step: &mut Step) {
     let curtailed = &state.agenda.curtailed;
     if curtailed.next.is_none_or(|next| now < next) {
+        // A new engine may be told that nothing is asked any more.
+        if curtailed.levels.is_empty() {
+            held_back::let_go(state, now, step);
+        }
         return;
     }
+    held_back::let_go(state, now, step);
     let levels = curtailed.levels_at(now);
     let stricter: Vec<(PoolId, Level)> = levels
         .iter()

@@ -5,6 +5,7 @@ mod ask;
 mod course;
 mod curtail;
 mod end;
+mod held_back;
 mod hold;
 mod lease;
 mod lookup;
@@ -48,6 +49,9 @@ pub fn advance(state: &State, now: Timestamp) -> Step {
     lease::lease(state, now, &mut step);
     for run in stirred(state) {
         end::end(run, now, &mut step);
+    }
+    if step.facts.is_empty() {
+        held_back::note(state, now, &mut step);
     }
     step
 }

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use super::get;
 use super::place::want_movable;
-use crate::curtailment::{Curtailments, Level};
+use crate::curtailment::{Curtailments, Level, Measure};
 use crate::fact::Yielding;
-use crate::ids::{StageId, Timestamp};
+use crate::ids::{RunId, StageId, Timestamp};
 use crate::illegal::Illegal;
 use crate::pool::PoolId;
 use crate::state::{RunState, State};
@@ -46,5 +47,26 @@ pub(super) fn asked(
     if run.yields.len() < KEPT {
         run.yields.push((at, stage, yielding.clone()));
     }
+    Ok(())
+}
+
+/// A curtailment holds back a stage.
+pub(super) fn held_back(
+    state: &mut State,
+    (run, id): (RunId, StageId),
+    at: Timestamp,
+    (measure, told_by): (Measure, &str),
+) -> Result<(), Illegal> {
+    let one = get(state, run)?;
+    one.stage_mut(id)?.course.held_back(at, measure, told_by);
+    one.held_back.insert(id);
+    state.agenda.curtailed.held.insert(run);
+    Ok(())
+}
+
+/// No curtailment holds back any stage of a run.
+pub(super) fn let_go(state: &mut State, run: RunId, at: Timestamp) -> Result<(), Illegal> {
+    get(state, run)?.let_go(at);
+    state.agenda.curtailed.held.remove(&run);
     Ok(())
 }

@@ -139,6 +139,14 @@ fn change(state: &mut State, fact: &Fact) -> Result<(), Illegal> {
             at,
             yielding,
         } => curtailed::asked(get(state, *run)?, *stage, *at, yielding),
+        Fact::HeldBack {
+            run,
+            stage,
+            at,
+            measure,
+            told_by,
+        } => curtailed::held_back(state, (*run, *stage), *at, (*measure, told_by)),
+        Fact::LetGo { run, at } => curtailed::let_go(state, *run, *at),
         Fact::GivenBack {
             run,
             stage,

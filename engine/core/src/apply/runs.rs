@@ -61,6 +61,7 @@ pub(super) fn resumed(
         | RunStatus::Failed
         | RunStatus::Cancelled => StoodFor::Engine,
     };
+    one.let_go(one.course.seen_at);
     one.course.goes_on(one.course.seen_at, at, why);
     one.spec = Arc::clone(spec);
     one.overrun = None;
@@ -147,6 +148,7 @@ pub(super) fn reopened(state: &mut State, run: RunId, at: Timestamp) -> Result<(
             });
         }
     }
+    one.let_go(one.course.seen_at);
     one.course.goes_on(one.course.seen_at, at, StoodFor::Retry);
     one.status = RunStatus::Running;
     one.ended_at = None;
@@ -323,7 +325,9 @@ pub(super) fn ended(
     one.status = status;
     one.ended_at = Some(at);
     one.stopping = None;
+    one.let_go(at);
     one.touch_all();
     state.active.remove(&run);
+    state.agenda.curtailed.held.remove(&run);
     Ok(())
 }

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use super::{Cause, TookLonger};
+use super::curtailed::{Between, asked_longest, asked_to_yield, held_ms};
+use super::stops::{net_ms, overlap_ms};
+use super::{Cause, CurtailedBy, TookLonger};
 use crate::attempt::AttemptStatus;
 use crate::ids::{StageId, Timestamp};
 use crate::ledger::AttemptRecord;
 use crate::place::{TimeSource, Why};
 use crate::plan::PlannedStage;
 use crate::state::RunState;
-use crate::state::course::{StoodFor, Stop};
+use crate::state::course::StoodFor;
 use crate::state::stage::{Phase, StageEnd, StageState};
 
 /// When the stages of a run were ready and ended, or are expected to.
@@ -87,6 +89,7 @@ impl<'a> Breakdown<'a> {
         let parts = self.parts(id);
         let waits = parts.into_iter().filter(|part| match part.cause {
             Cause::NoSlot
+            | Cause::Curtailed
             | Cause::FailedAttempts
             | Cause::EngineStopped
             | Cause::OverBudget
@@ -107,6 +110,14 @@ impl<'a> Breakdown<'a> {
         })
     }
 
+    /// What a grid operator asked of a stage's pools for the longest time; `None` if none did.
+    pub(super) fn curtailed_by(&self, id: StageId) -> Option<CurtailedBy> {
+        let (_, stage) = self.run.get(id)?;
+        let (from, to) = self.span(id);
+        asked_longest(stage, &self.run.course.stops, from, to)
+            .or_else(|| asked_to_yield(self.run, id))
+    }
+
     /// The parts of a stage's time that were not expected.
     fn parts(&self, id: StageId) -> Vec<Part> {
         let Some((planned, stage)) = self.run.get(id) else {
@@ -122,12 +133,31 @@ impl<'a> Breakdown<'a> {
         let queued_ms = planned_ms.map_or(0, |planned_ms| {
             work_ms.saturating_sub(longer_ms.saturating_add(planned_ms))
         });
+        let held = |from, to| held_ms(stage, stops, from, to);
+        let held_first_ms = held(marks.chosen, marks.begun);
+        let held_later_ms = held(marks.last_try, to).min(queued_ms);
+        let between = Between::of(stage, net(marks.begun, marks.last_try), || {
+            (
+                held(marks.begun, marks.last_try),
+                planned_ms.unwrap_or(0),
+                work_ms,
+            )
+        });
         let own = [
             (Cause::LateInputs, net(from, marks.ready)),
-            (Cause::NoSlot, net(marks.chosen, marks.begun)),
-            (Cause::FailedAttempts, net(marks.begun, marks.last_try)),
+            (
+                Cause::NoSlot,
+                net(marks.chosen, marks.begun).saturating_sub(held_first_ms),
+            ),
+            (Cause::FailedAttempts, between.failed_ms),
             (Cause::TookLonger, longer_ms),
-            (Cause::NoSlot, queued_ms),
+            (Cause::NoSlot, queued_ms.saturating_sub(held_later_ms)),
+            (
+                Cause::Curtailed,
+                held_first_ms
+                    .saturating_add(between.curtailed_ms)
+                    .saturating_add(held_later_ms),
+            ),
         ];
         let own = own.into_iter().map(|(cause, ms)| Part {
             cause,
@@ -347,15 +377,4 @@ fn end_of(
             begin.max(running).max(end)
         }
     }
-}
-
-/// The time between two moments in which a run did not stand still, in milliseconds.
-fn net_ms(stops: &[Stop], from: Timestamp, to: Timestamp) -> u64 {
-    let stood = stops.iter().map(|stop| overlap_ms(stop, from, to));
-    to.since_ms(from).saturating_sub(stood.sum())
-}
-
-/// The part of a stop between two moments, in milliseconds.
-fn overlap_ms(stop: &Stop, from: Timestamp, to: Timestamp) -> u64 {
-    stop.to.min(to).since_ms(stop.from.max(from))
 }

@@ -46,6 +46,7 @@ pub fn foreseen(
                 end.since_ms(fastest)
             },
             task: None,
+            curtailed: None,
         })
     });
     late.filter(|late| late.by_ms >= LEAST_MS)

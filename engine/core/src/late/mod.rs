@@ -6,11 +6,14 @@
 //! stages, each begun when the one before it had ended, that ends last.
 
 mod breakdown;
+mod curtailed;
 mod foreseen;
 mod limits;
+mod stops;
 
 use serde::Serialize;
 
+use crate::curtailment::Measure;
 use crate::ids::{StageId, Timestamp};
 use crate::place::TimeSource;
 use crate::state::RunState;
@@ -46,6 +49,18 @@ pub struct Late {
     pub cause_ms: u64,
     /// For [`Cause::TookLonger`], how long one of the stage's tasks took.
     pub task: Option<TookLonger>,
+    /// For [`Cause::Curtailed`], what a grid operator asked; `None` if the pool's owner took machines
+    /// back.
+    pub curtailed: Option<CurtailedBy>,
+}
+
+/// What a grid operator asked of a pool.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CurtailedBy {
+    /// What was asked.
+    pub measure: Measure,
+    /// Who asked for it: the operator's program.
+    pub told_by: String,
 }
 
 /// A limit of time in a workflow.
@@ -77,6 +92,9 @@ pub enum Cause {
     TookLonger,
     /// A stage waited for a free slot, or for a pool to open.
     NoSlot,
+    /// A curtailment held back a stage or made its tasks stop: a grid operator asked for it, or the
+    /// pool's owner took machines back.
+    Curtailed,
     /// Attempts of a stage failed or were lost.
     FailedAttempts,
     /// No engine ran.
@@ -133,6 +151,10 @@ pub fn late(run: &RunState, now: Timestamp) -> Option<Late> {
             .stage
             .filter(|_| part.cause == Cause::TookLonger)
             .and_then(|stage| whole.took(stage)),
+        curtailed: part
+            .stage
+            .filter(|_| part.cause == Cause::Curtailed)
+            .and_then(|stage| whole.curtailed_by(stage)),
     })
 }
 

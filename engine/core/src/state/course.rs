@@ -2,10 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::curtailment::Measure;
 use crate::ids::Timestamp;
 use crate::place::Timing;
 
-/// The most times of standing still that are kept of one run. The newest are.
+/// The most times of standing still that are kept of one run, and of being held back of one stage. The
+/// newest are.
 const STOPS_KEPT: usize = 100;
 
 /// Why a run stood still.
@@ -49,14 +51,28 @@ impl RunCourse {
     }
 }
 
-/// When a stage began, and what was expected of it then.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// A time in which a curtailment held back tasks of a stage.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct HeldBack {
+    pub(crate) from: Timestamp,
+    /// `None` while it lasts.
+    pub(crate) to: Option<Timestamp>,
+    /// What was asked.
+    pub(crate) measure: Measure,
+    /// Who asked for it.
+    pub(crate) told_by: String,
+}
+
+/// When a stage began, what was expected of it then, and when it was held back.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct StageCourse {
     /// The moment of its first lease since it became ready.
     pub(crate) leased_at: Option<Timestamp>,
     /// What was expected of its tasks before the first of them was leased. `None` for a stage that
     /// was not placed by then.
     pub(crate) expected: Option<Timing>,
+    /// The times in which a curtailment held back its tasks, ascending. They do not overlap.
+    pub(crate) held: Vec<HeldBack>,
 }
 
 impl StageCourse {
@@ -69,6 +85,36 @@ impl StageCourse {
     pub(crate) fn placed(&mut self, timing: Timing) {
         if self.leased_at.is_none() {
             self.expected = Some(timing);
+        }
+    }
+
+    /// A curtailment holds back its tasks from now on. It continues the one before, if that ended
+    /// now and was the same.
+    pub(crate) fn held_back(&mut self, from: Timestamp, measure: Measure, told_by: &str) {
+        if let Some(last) = self.held.last_mut() {
+            let is_same = last.measure == measure && last.told_by == told_by;
+            if is_same && last.to.is_none_or(|to| to == from) {
+                last.to = None;
+                return;
+            }
+            last.to.get_or_insert(from);
+        }
+        if self.held.len() >= STOPS_KEPT {
+            self.held.remove(0);
+        }
+        self.held.push(HeldBack {
+            from,
+            to: None,
+            measure,
+            told_by: told_by.to_owned(),
+        });
+    }
+
+    /// No curtailment holds back its tasks any more.
+    pub(crate) fn let_go(&mut self, at: Timestamp) {
+        if let Some(last) = self.held.last_mut() {
+            let from = last.from;
+            last.to.get_or_insert(at.max(from));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What grid operators ask of pools, how far each pool is restricted now, and how much power its
 //! tasks take.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::State;
 use crate::curtailment::{Curtailment, Curtailments, Level};
 use crate::estimate;
-use crate::ids::{StageId, Timestamp};
+use crate::ids::{RunId, StageId, Timestamp};
 use crate::plan::PlannedStage;
 use crate::pool::PoolId;
 use crate::state::RunState;
@@ -23,6 +23,8 @@ pub(crate) struct Curtailed {
     pub(crate) at: Timestamp,
     /// When the levels change next.
     pub(crate) next: Option<Timestamp>,
+    /// The runs of which stages are held back.
+    pub(crate) held: BTreeSet<RunId>,
     /// Whether they were told to the engine that runs now. Otherwise an earlier one was told.
     pub(crate) is_confirmed: bool,
 }

@@ -74,6 +74,8 @@ pub struct RunState {
     pub(crate) overrun: Option<Overrun>,
     /// Stages that were asked to make way for a curtailment, and when.
     pub(crate) yields: Vec<(Timestamp, StageId, Yielding)>,
+    /// Stages that a curtailment holds back now.
+    pub(crate) held_back: BTreeSet<StageId>,
     /// Stages whose entries on the lists across runs may be outdated; empty between facts.
     pub(crate) touched: Vec<StageId>,
     /// The moment under which the run is on the list of runs to wake.
@@ -85,6 +87,15 @@ impl RunState {
     pub fn yields(&self) -> impl Iterator<Item = (Timestamp, StageId, &Yielding)> {
         let all = self.yields.iter();
         all.map(|(at, stage, yielding)| (*at, *stage, yielding))
+    }
+
+    /// No curtailment holds back any of its stages any more.
+    pub(crate) fn let_go(&mut self, at: Timestamp) {
+        for id in std::mem::take(&mut self.held_back) {
+            if let Some(stage) = self.stages.get_mut(id.place()) {
+                stage.course.let_go(at);
+            }
+        }
     }
 
     /// Counts an attempt of any stage in the mean duration.
@@ -127,6 +138,7 @@ impl RunState {
             sharing: Sharing::default(),
             overrun: None,
             yields: Vec::new(),
+            held_back: BTreeSet::new(),
             touched: Vec::new(),
             wake: None,
             spec,

@@ -248,7 +248,10 @@ fn repetitions_have_keys_of_their_own_and_more_of_them_change_none() {
         let planned = repeated(times).spec().plan.stages.remove(0);
         let tasks = planned.tasks.clone().unwrap();
         let all = (0..tasks.count()).map(|index| {
-            let repeat = (tasks.item(index, |_| None).unwrap(), tasks.repeat(index).unwrap());
+            let repeat = (
+                tasks.item(index, |_| None).unwrap(),
+                tasks.repeat(index).unwrap(),
+            );
             (repeat, task_key(&planned, &[], &tasks, index))
         });
         all.collect::<Vec<_>>()

@@ -208,6 +208,33 @@ impl TimeUnits {
         }
     }
 
+    /// Whether a millisecond is fine enough for all of these numbers. Of units larger than a second, the
+    /// numbers of most files are rounded themselves, and so are numbers of single precision.
+    pub(super) fn are_whole_milliseconds(&self, values: &[f64]) -> bool {
+        let Step::Milliseconds(step @ (1 | 1_000)) = self.step else {
+            return true;
+        };
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::float_cmp,
+            reason = "asks whether nothing is lost"
+        )]
+        let is_single = values
+            .iter()
+            .all(|value| f64::from(*value as f32) == *value);
+        values.iter().all(|value| {
+            let ms = value * millis(step);
+            // The distance of two neighboring numbers, at least a microsecond.
+            let precision = if is_single {
+                f64::from(f32::EPSILON)
+            } else {
+                f64::EPSILON
+            };
+            let noise = (ms.abs() * precision).max(1e-3);
+            !ms.is_finite() || (ms - ms.round()).abs() <= noise
+        })
+    }
+
     /// Converts a moment to a number in these units. Returns `None` for units of months.
     pub(super) fn value(&self, moment_ms: i64) -> Option<f64> {
         match self.step {

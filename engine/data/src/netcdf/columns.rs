@@ -4,6 +4,7 @@
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{Float64Type, Int64Type, UInt64Type};
+use arrow::util::display::array_value_to_string;
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
 
 use super::along::{Along, of_cells};
@@ -422,8 +423,19 @@ fn refuse_what_is_not_exact(array: &ArrayRef) -> Result<(), String> {
     }
 }
 
+/// Times as numbers in these units. Fails for a time between two milliseconds, which would be cut.
 fn moments(array: &ArrayRef, units: &TimeUnits) -> Result<Vec<f64>, arrow_schema::ArrowError> {
     let millis = cast(array, &DataType::Timestamp(TimeUnit::Millisecond, None))?;
+    let back = cast(&millis, array.data_type())?;
+    let is_cut = |at: &usize| array.is_valid(*at) && array.slice(*at, 1) != back.slice(*at, 1);
+    if back.as_ref() != array.as_ref()
+        && let Some(at) = (0..array.len()).find(is_cut)
+    {
+        let shown = array_value_to_string(array, at)?;
+        return Err(arrow_schema::ArrowError::CastError(format!(
+            "{shown} is between two milliseconds and would be cut; write it as a number, or write Arrow or Parquet"
+        )));
+    }
     let millis = cast(&millis, &DataType::Int64)?;
     let millis = millis.as_primitive::<Int64Type>();
     Ok(millis

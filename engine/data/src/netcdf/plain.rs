@@ -218,6 +218,12 @@ impl Column {
         };
         let plain: ArrayRef = match &self.units {
             Some(units) => {
+                let known: Vec<f64> = values.iter().copied().flatten().collect();
+                if !units.are_whole_milliseconds(&known) {
+                    return Err(ArrowError::CastError(
+                        "has times between two milliseconds, which would be cut; read the file `as: file`".to_owned(),
+                    ));
+                }
                 let moment = |value: Option<f64>| value.and_then(|value| units.moment_ms(value));
                 let moments = values.into_iter().map(moment);
                 Arc::new(moments.collect::<TimestampMillisecondArray>())

@@ -40,12 +40,13 @@ enum Moments {
 }
 
 impl Times {
-    /// Decodes the numbers of an axis. If any cannot be decoded, all are kept as they are.
+    /// Decodes the numbers of an axis. If any cannot be decoded, or a time is between two
+    /// milliseconds, all are kept as they are.
     pub(super) fn decode(mut axis: TimeAxis, values: Vec<f64>) -> Self {
         let units = TimeUnits::parse(&axis.units, &axis.calendar);
         let decoded = units.and_then(|units| {
             let moments: Option<Vec<i64>> = values.iter().map(|v| units.moment_ms(*v)).collect();
-            let moments = moments?;
+            let moments = moments.filter(|_| units.are_whole_milliseconds(&values))?;
             let years: Option<Vec<i32>> = moments.iter().map(|m| units.year(*m)).collect();
             Some((units, moments, years?))
         });
@@ -172,5 +173,45 @@ fn in_days(units: TimeUnits, moments: &[i64]) -> (String, Moments) {
                     .collect(),
             ),
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::grid::TimeAxis;
+    use super::{DataType, Times};
+
+    #[test]
+    fn times_between_milliseconds_are_kept_as_the_numbers_of_the_file() {
+        let decode = |units: &str, values: &[f64]| {
+            let axis = TimeAxis {
+                units: units.to_owned(),
+                calendar: "standard".to_owned(),
+                ..TimeAxis::default()
+            };
+            let times = Times::decode(axis, values.to_vec());
+            assert_eq!(times.numbers(), values, "{units}");
+            times.fields()[0].data_type() == &DataType::Float64
+        };
+        let since = |step: &str| format!("{step} since 2000-01-01");
+        for (step, value, is_kept) in [
+            ("seconds", 0.0005, true),
+            ("seconds", 1.000_25, true),
+            ("seconds", 781_234_567.123_4, true),
+            ("milliseconds", 0.5 + 1e-9, true),
+            ("seconds", 0.1, false),
+            ("seconds", 781_234_567.123, false),
+            ("milliseconds", 17.0, false),
+            ("seconds", f64::from(1_000.1_f32), false),
+            // A day's numbers are rarely written with all their digits.
+            ("days", 8_036.041_666_67, false),
+            ("hours", 0.333_333, false),
+        ] {
+            assert_eq!(
+                decode(&since(step), &[0.0, value]),
+                is_kept,
+                "{step} {value}"
+            );
+        }
     }
 }

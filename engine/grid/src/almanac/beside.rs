@@ -4,15 +4,11 @@ use sunward_core::Timestamp;
 
 use super::{Foresight, index};
 use crate::forecast::{carried, same_time};
-use crate::market::Market;
+use crate::market::{Market, SURPLUS_MILLI_EUR_PER_MWH};
 use crate::trace::{Step, Trace};
 
 /// Power with a marginal intensity below this, in mgCO2e/kWh, would otherwise be curtailed.
 const SURPLUS_MG_PER_KWH: u32 = 5_000;
-
-/// A price below this, in thousandths of a euro per megawatt-hour, is near zero or negative: more
-/// power is offered than is used.
-const SURPLUS_MILLI_EUR_PER_MWH: i64 = 1_000;
 
 /// The days of renewable shares that determine a zone's threshold (DESIGN.md §5).
 const SHARE_DAYS: usize = 31;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::client::Client;
-use super::options::Options;
+use super::options::{OpenAdrOptions, Options};
 use super::secret::Secret;
 use super::{GridSignal, SignalError};
 use super::{carbon_aware, eia, electricity_maps, entsoe, openadr, uk, watttime};
@@ -105,23 +105,12 @@ impl Access {
     ///
     /// Fails if a key file cannot be read.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, SignalError> {
-        let given = |name: &str| {
-            let value = variable(name)?;
-            let value = value.trim();
-            (!value.is_empty()).then(|| value.to_owned())
-        };
         let mut access = Self::default();
         for provider in Provider::ALL {
-            let file = provider.variable("KEY_FILE");
-            let key = match (given(&provider.variable("KEY")), given(&file)) {
-                (Some(key), _) => Some(key),
-                (None, Some(path)) => Some(read_key(&file, &path)?),
-                (None, None) => None,
-            };
-            if let Some(key) = key {
+            if let Some(key) = key_in(&variable, &provider.variable("KEY"))? {
                 access.keys.insert(provider, Secret::new(key));
             }
-            if let Some(address) = given(&provider.variable("URL")) {
+            if let Some(address) = given_in(&variable, &provider.variable("URL")) {
                 access.addresses.insert(provider, address);
             }
         }
@@ -224,8 +213,60 @@ impl Access {
         let provider = Provider::OpenAdr;
         let site = client.site(self.address(provider)?, &provider.variable("URL"))?;
         let key = self.keys.get(&provider).cloned();
-        Ok(openadr::Vtn::new(site, key, &self.options.openadr))
+        let given = openadr::Given::here();
+        Ok(openadr::Vtn::new(site, key, given, &self.options.openadr))
     }
+
+    /// The OpenADR server of a fleet's pool. Its key is in `SUNWARD_OPENADR_KEY_<POOL>`, or in the
+    /// file named by `SUNWARD_OPENADR_KEY_<POOL>_FILE`, where the pool's name is in capitals with `_`
+    /// for all that is no letter or digit. A server that is also this machine's has its key; no
+    /// other gets that.
+    ///
+    /// # Errors
+    ///
+    /// Fails if its address is invalid, or its key file cannot be read.
+    pub fn vtn_of_pool(
+        &self,
+        client: &Arc<Client>,
+        pool: &str,
+        options: &OpenAdrOptions,
+    ) -> Result<openadr::Vtn, SignalError> {
+        let given = openadr::Given::of_pool(pool);
+        let address = options.url.as_deref().unwrap_or_default();
+        let site = client.site(address, &given.address)?;
+        let own = key_in(&|name| std::env::var(name).ok(), &given.key)?;
+        let key = own.map(Secret::new).or_else(|| {
+            let is_here = self
+                .address(Provider::OpenAdr)
+                .is_ok_and(|here| here == address);
+            self.keys
+                .get(&Provider::OpenAdr)
+                .filter(|_| is_here)
+                .cloned()
+        });
+        Ok(openadr::Vtn::new(site, key, given, options))
+    }
+}
+
+/// A variable that is set to more than spaces.
+fn given_in(variable: &dyn Fn(&str) -> Option<String>, name: &str) -> Option<String> {
+    let value = variable(name)?;
+    let value = value.trim();
+    (!value.is_empty()).then(|| value.to_owned())
+}
+
+/// The key in a variable, or in the file that `<NAME>_FILE` names.
+fn key_in(
+    variable: &dyn Fn(&str) -> Option<String>,
+    name: &str,
+) -> Result<Option<String>, SignalError> {
+    if let Some(key) = given_in(variable, name) {
+        return Ok(Some(key));
+    }
+    let file = format!("{name}_FILE");
+    given_in(variable, &file)
+        .map(|path| read_key(&file, &path))
+        .transpose()
 }
 
 fn read_key(variable: &str, path: &str) -> Result<String, SignalError> {

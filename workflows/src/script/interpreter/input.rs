@@ -4,6 +4,7 @@ use super::super::nested::{evaluates_arguments, evaluates_input};
 use super::super::shell::base_name;
 use super::language::{Program, program};
 use super::table::{Kind, interpreters};
+use super::verdict::MARK;
 
 /// True for a command that may read a program from its standard input.
 pub(in crate::script) fn interprets(words: &[String]) -> bool {
@@ -90,6 +91,24 @@ pub(in crate::script) fn program_files(words: &[String]) -> Vec<usize> {
     files
 }
 
+/// True if a word with a value names the file of a program, and no folder stands before the value.
+pub(in crate::script) fn names_script(words: &[String], at: usize) -> bool {
+    let before = words[at].split(MARK).next().unwrap_or_default();
+    words[at].contains(MARK) && !before.contains('/') && script_files(words).contains(&at)
+}
+
+/// The words that name the file of an interpreter's program, and not that of a command. The words
+/// after a module of Python are the module's own.
+pub(in crate::script) fn script_files(words: &[String]) -> Vec<usize> {
+    let module = words
+        .iter()
+        .position(|word| word == "-m")
+        .unwrap_or(words.len());
+    let mut files = program_files(words);
+    files.retain(|at| *at > 0 && *at < module);
+    files
+}
+
 /// True for a command whose `-f` names a program, and not a list or a pattern.
 fn runs_file(words: &[String]) -> bool {
     let language = |kind| matches!(kind, Kind::Filter(_) | Kind::All | Kind::Named);
@@ -103,6 +122,12 @@ pub(in crate::script) fn found_files(words: &[String]) -> &'static [&'static str
         true => &["Makefile", "makefile", "GNUmakefile"],
         false => &[],
     }
+}
+
+/// True for `make`, which expands what is in the values of its environment, `$(shell …)` too.
+pub(in crate::script) fn expands_environment(words: &[String]) -> bool {
+    let is_make = |word: &String| matches!(base_name(word), "make" | "gmake");
+    interpreters(words).any(|(at, kind)| kind == Kind::Named && is_make(&words[at]))
 }
 
 /// The index of the word that names the script of a shell or interpreter, if the command is one

@@ -9,6 +9,7 @@ mod condition;
 mod filter;
 mod input;
 mod language;
+mod launcher;
 mod runner;
 mod scan;
 mod table;
@@ -17,7 +18,10 @@ mod verdict;
 
 pub(super) use command::{takes_lists, verdict};
 pub(super) use condition::of_test;
-pub(super) use input::{found_files, interprets, interprets_pipe, program_files, programs, script};
+pub(super) use input::{
+    expands_environment, found_files, interprets, interprets_pipe, names_script, program_files,
+    programs, script, script_files,
+};
 pub(super) use runner::{started, takes_options};
 pub(super) use scan::{runs_argument, runs_environment};
 pub(crate) use variable::is_evaluated;

@@ -3,6 +3,7 @@
 use super::super::shell::base_name;
 use super::command::verdict;
 use super::language::options;
+use super::launcher::launched;
 use super::table::{Kind, interpreters};
 use super::verdict::{MARK, Verdict};
 
@@ -89,6 +90,9 @@ pub(in crate::script) fn started(words: &[String]) -> Option<usize> {
     let name = base_name(words.first()?);
     if name == "find" {
         return after_exec(words);
+    }
+    if let Some(at) = launched(words) {
+        return Some(at + started(&words[at..]).unwrap_or(0));
     }
     let Runner { valued, operands } = runner(words)?;
     let mut left = operands;

@@ -59,8 +59,15 @@ const RUNNERS: &[&str] = &[
     "poetry",
     "pipenv",
     "srun",
+    "salloc",
     "mpirun",
     "mpiexec",
+    "mpiexec.hydra",
+    "orterun",
+    "prun",
+    "aprun",
+    "jsrun",
+    "ibrun",
     "singularity",
     "apptainer",
     "docker",
@@ -204,5 +211,10 @@ pub(super) fn interpreters(words: &[String]) -> impl Iterator<Item = (usize, Kin
         .iter()
         .enumerate()
         .take(if runs { words.len() } else { 1 })
+        // Elsewhere `.` is a folder.
+        .filter(|(i, word)| {
+            let before = i.checked_sub(1).map(|before| words[before].as_str());
+            *word != "." || matches!(before, None | Some("command" | "builtin"))
+        })
         .filter_map(|(i, word)| Some((i, kind(word)?)))
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use sunward_core::{Outlook, PlannedStage, RunSpec, StagePreview, WhyRan};
+use sunward_core::{Curtailment, Outlook, PlannedStage, RunSpec, StagePreview, WhyRan};
 use sunward_workflows::Gpus;
 
 use super::gpus;
@@ -16,6 +16,7 @@ use crate::render::table::{Table, Tone};
 use crate::render::units::{bytes, count};
 use crate::render::{Page, View};
 use crate::view::LateView;
+use crate::view::demand::AskedView;
 
 /// The answer.
 #[derive(Serialize)]
@@ -33,6 +34,8 @@ pub(super) struct PlanView {
     pub(super) limits: Vec<LimitView>,
     /// Where and when the stages run, if a grid is given.
     pub(super) placing: Option<PlacingView>,
+    /// What grid operators have announced for the pools, and the plan follows.
+    pub(super) curtailments: Vec<PoolAsked>,
     /// The deadline that is expected to be missed, by how much, and why; `None` if none is.
     pub(super) late: Option<LateView>,
     /// A message if the plan exceeds the budget, and by how much.
@@ -63,6 +66,23 @@ impl LimitView {
             },
         };
         limits.map(view).collect()
+    }
+}
+
+/// What is asked of a pool for a span of time.
+#[derive(Serialize)]
+pub(super) struct PoolAsked {
+    pub(super) pool: String,
+    #[serde(flatten)]
+    asked: AskedView,
+}
+
+impl PoolAsked {
+    pub(super) fn of(pool: &str, one: &Curtailment) -> Self {
+        Self {
+            pool: pool.to_owned(),
+            asked: AskedView::of(one),
+        }
     }
 }
 

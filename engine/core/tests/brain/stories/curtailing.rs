@@ -15,7 +15,7 @@ use crate::world::flow::{Flow, Shape, flow, stage};
 use crate::world::grids::{HOUR_MS, hour, hours};
 
 /// A stage of so many tasks of a kilowatt, each an hour long.
-fn kilowatts(name: &str, tasks: u32, checkpoint: bool) -> Stage {
+pub(super) fn kilowatts(name: &str, tasks: u32, checkpoint: bool) -> Stage {
     stage(name).uncached().range(tasks).edit(|stage| {
         stage.expect.time_ms = Some(HOUR_MS);
         stage.expect.power_watts = Some(1000.0);
@@ -23,7 +23,12 @@ fn kilowatts(name: &str, tasks: u32, checkpoint: bool) -> Stage {
     })
 }
 
-fn one(pool: u32, from: Timestamp, until: Option<Timestamp>, measure: Measure) -> Curtailment {
+pub(super) fn one(
+    pool: u32,
+    from: Timestamp,
+    until: Option<Timestamp>,
+    measure: Measure,
+) -> Curtailment {
     Curtailment {
         pool: PoolId(pool),
         from,
@@ -33,14 +38,14 @@ fn one(pool: u32, from: Timestamp, until: Option<Timestamp>, measure: Measure) -
     }
 }
 
-const fn kilowatt_cap(kilowatts: u64) -> Measure {
+pub(super) const fn kilowatt_cap(kilowatts: u64) -> Measure {
     Measure::Cap {
         milliwatts: kilowatts * 1_000_000,
     }
 }
 
 impl World {
-    fn curtail(&mut self, all: Vec<Curtailment>) {
+    pub(super) fn curtail(&mut self, all: Vec<Curtailment>) {
         let curtailments = Curtailments {
             all,
             silent_since: None,
@@ -57,12 +62,12 @@ impl World {
             .sum()
     }
 
-    fn answer_all(&mut self) {
+    pub(super) fn answer_all(&mut self) {
         while self.answer_one() {}
     }
 
     /// Moves on to the next wake-up, which is at `at`.
-    fn wait_until(&mut self, at: Timestamp) {
+    pub(super) fn wait_until(&mut self, at: Timestamp) {
         assert_eq!(self.state.next_wakeup(), Some(at));
         self.now = at;
         self.give(Input::Tick);

@@ -78,6 +78,7 @@ fn an_hour_that_takes_eight_within_one_ends_seven_hours_late() {
             expected_ms: Some(HOUR_MS),
             source: Some(TimeSource::Stated),
         }),
+        curtailed: None,
     };
     assert_eq!(told(&world, run), Some(expected));
     world.now = hour(80);

@@ -5,6 +5,7 @@ mod curtailing;
 mod failing;
 mod flowing;
 mod late;
+mod late_curtailed;
 mod leasing;
 mod limits;
 mod margins;

@@ -51,6 +51,8 @@ pub struct World {
     pub most_flights: usize,
     /// How many of a worker's tasks have begun; the others wait in its queue.
     pub begun: usize,
+    /// How long an attempt has run that makes way, in microseconds.
+    pub made_way_us: u64,
 }
 
 /// The result of a task. It is the same for every attempt.
@@ -98,6 +100,7 @@ impl Default for World {
             wall_us: 10_000,
             most_flights: 0,
             begun: 1,
+            made_way_us: 500,
         }
     }
 }
@@ -328,8 +331,10 @@ impl World {
                 kept.push(flight);
                 continue;
             }
-            let wall_us = if has_begun { 500 } else { 0 };
-            ends.push(self.end_of(&flight, fails(FailureKind::Preempted), wall_us));
+            let wall_us = if has_begun { self.made_way_us } else { 0 };
+            let mut end = self.end_of(&flight, fails(FailureKind::Preempted), wall_us);
+            end.started_ms -= wall_us / 1000;
+            ends.push(end);
         }
         self.flights = kept;
         self.give(Input::Ended { worker, ends });

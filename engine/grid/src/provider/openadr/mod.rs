@@ -5,6 +5,7 @@
 //! and leaves the others in force. See <https://www.openadr.org/specification> for the payload types,
 //! their defaults and their units. Reports to the server are not made.
 
+mod announced;
 mod events;
 mod overlap;
 mod period;
@@ -17,3 +18,4 @@ pub use events::{Asked, Emitting, Events, Priced};
 pub use vtn::Vtn;
 
 pub(crate) use signal::OpenAdr;
+pub(crate) use vtn::Given;

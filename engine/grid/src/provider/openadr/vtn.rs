@@ -35,8 +35,44 @@ const TOKEN_MS: u64 = 10 * 60_000;
 pub struct Vtn {
     site: Site,
     key: Option<Secret>,
+    given: Given,
     audience: Audience,
     known: Mutex<Known>,
+}
+
+/// Where a server's key and address are given, for messages.
+#[derive(Clone, Debug)]
+pub(crate) struct Given {
+    pub(crate) key: String,
+    pub(crate) address: String,
+}
+
+impl Given {
+    /// Those of this machine's own site.
+    pub(crate) fn here() -> Self {
+        Self {
+            key: Provider::OpenAdr.variable("KEY"),
+            address: Provider::OpenAdr.variable("URL"),
+        }
+    }
+
+    /// Those of a fleet's pool.
+    pub(crate) fn of_pool(pool: &str) -> Self {
+        Self {
+            key: pool_variable(pool),
+            address: format!("openadr.url of pool {pool}"),
+        }
+    }
+}
+
+/// The environment variable with the key of a pool's server: `SUNWARD_OPENADR_KEY_UNI_OSLO`.
+pub(crate) fn pool_variable(pool: &str) -> String {
+    let letter = |c: char| match c.is_ascii_alphanumeric() {
+        true => c.to_ascii_uppercase(),
+        false => '_',
+    };
+    let pool: String = pool.chars().map(letter).collect();
+    format!("{}_{pool}", Provider::OpenAdr.variable("KEY"))
 }
 
 #[derive(Debug, Default)]
@@ -65,10 +101,16 @@ struct Token {
 }
 
 impl Vtn {
-    pub(crate) fn new(site: Site, key: Option<Secret>, options: &OpenAdrOptions) -> Self {
+    pub(crate) fn new(
+        site: Site,
+        key: Option<Secret>,
+        given: Given,
+        options: &OpenAdrOptions,
+    ) -> Self {
         Self {
             site,
             key,
+            given,
             audience: Audience {
                 program: options.program.clone(),
                 names: options.names.clone(),
@@ -219,7 +261,7 @@ impl Vtn {
     /// The error of an address that is not that of a server.
     fn no_such(&self, path: &str) -> SignalError {
         SignalError::Access {
-            variable: Provider::OpenAdr.variable("URL"),
+            variable: self.given.address.clone(),
             what: format!(
                 "{} has no {path} there; expected the address before it, such as https://vtn.example.org/openadr3/3.1.0",
                 self.site.host
@@ -252,7 +294,7 @@ impl Vtn {
         });
         let bytes = asked.map_err(|error| match error {
             SignalError::NoZone { .. } => self.no_such(path),
-            other => refused_client(other),
+            other => self.refused_client(other),
         })?;
         let token: Token = json(&site.host, path, &bytes)?;
         let lasts_ms = token.expires_in.map_or(TOKEN_MS, |seconds| {
@@ -279,26 +321,23 @@ impl Vtn {
             Err(_) => return None,
         };
         let server: AuthServer = json(&self.site.host, path, &bytes).ok()?;
-        Some(
-            self.site
-                .named(&server.token_url, &Provider::OpenAdr.variable("URL")),
-        )
+        Some(self.site.named(&server.token_url, &self.given.address))
     }
-}
 
-/// A client that gets no token has the wrong id or secret, whatever the status.
-fn refused_client(error: SignalError) -> SignalError {
-    match error {
-        SignalError::Refused {
-            host,
-            status: status @ (400 | 401 | 403),
-            said,
-        } => SignalError::Access {
-            variable: Provider::OpenAdr.variable("KEY"),
-            what: format!(
-                "{host} gave no token (status {status}{said}); expected client_id:client_secret of a client of that server"
-            ),
-        },
-        other => other,
+    /// A client that gets no token has the wrong id or secret, whatever the status.
+    fn refused_client(&self, error: SignalError) -> SignalError {
+        match error {
+            SignalError::Refused {
+                host,
+                status: status @ (400 | 401 | 403),
+                said,
+            } => SignalError::Access {
+                variable: self.given.key.clone(),
+                what: format!(
+                    "{host} gave no token (status {status}{said}); expected client_id:client_secret of a client of that server"
+                ),
+            },
+            other => other,
+        }
     }
 }
