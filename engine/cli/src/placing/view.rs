@@ -108,6 +108,7 @@ pub(crate) const fn reason(why: Why) -> &'static str {
         Why::Idle => "the machines are idle then",
         Why::Earliest => "the earliest end",
         Why::Cheapest => "the lowest price",
+        Why::WorthWaiting => "an hour that is cleaner than any forecast now may still come",
         Why::LastSafeStart => "the deadline leaves no later start",
         Why::Late => "the deadline cannot be met: as soon as possible",
         Why::NoCapacity => "no pool has open capacity for it within the forecast",

@@ -336,7 +336,9 @@ fn device_share(
 ///
 /// Until one of the stage's tasks has ended, the duration is the one that the workflow expects.
 /// Without that, it is the mean of the run's other stages, and the worker gets few tasks because
-/// the guess is poor. Tasks that take units of what all tasks share are never leased ahead.
+/// the guess is poor. While nothing is known it gets none ahead: a task that waits behind one of
+/// unknown length may wait for days, though another worker or pool has room. Tasks that take units of
+/// what all tasks share are never leased ahead.
 fn target(run: &RunState, planned: &PlannedStage, stage: &StageState, slots: u32) -> u32 {
     if !planned.stage.resources.shared.is_empty() {
         // A task that waits on a worker would hold units that another could use.
@@ -348,7 +350,7 @@ fn target(run: &RunState, planned: &PlannedStage, stage: &StageState, slots: u32
         Some(mean_us) => (mean_us, slots, LEASE_LIMIT.max(slots)),
         None => (
             wall_us.checked_div(attempts).unwrap_or(u64::MAX),
-            slots.saturating_mul(2),
+            slots,
             slots.saturating_mul(GUESS_LIMIT),
         ),
     };

@@ -9,6 +9,7 @@ mod held_back;
 mod hold;
 mod lease;
 mod lookup;
+mod overdue;
 mod share;
 mod start;
 mod turns;
@@ -47,6 +48,7 @@ pub fn advance(state: &State, now: Timestamp) -> Step {
     start::start(state, now, &mut step);
     ask::ask(state, now, &mut step);
     lease::lease(state, now, &mut step);
+    overdue::lapse(state, now, &mut step);
     for run in stirred(state) {
         end::end(run, now, &mut step);
     }

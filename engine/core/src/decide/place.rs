@@ -176,18 +176,25 @@ fn placed(
     }
     let asked = state.agenda.solving.get(&ask).copied().unwrap_or(1);
     let before = stage.placed.as_deref();
-    let mut placement = match answer {
-        Some(answer) => answer,
-        None if before.is_some() => return None,
-        None => estimate::at_once(state, run, ask.stage, now, asked)?,
+    let look_at = run.next_look(id, &state.agenda);
+    let is_overdue = look_at.is_some_and(|at| at <= now);
+    let mut placement = match (answer, before) {
+        (Some(answer), _) => answer,
+        (None, Some(before)) if is_overdue => before.placement.clone(),
+        (None, Some(_)) => return None,
+        (None, None) => estimate::at_once(state, run, ask.stage, now, asked)?,
     };
+    if is_overdue {
+        // Room was looked for. The next look is a slot later, even if nothing changes.
+        placement.decided_at = now;
+    }
     fit(&mut placement, asked);
     // A placement that was made before the stage was ready is confirmed once it is, even if nothing
     // changes. Otherwise it would lapse again at once, and the stage be asked about without end.
     let confirms = before.is_some_and(|before| before.early) && stage.phase == Phase::Open;
     let stands = before.is_some_and(|before| {
         let unused = before.used.iter().all(|used| *used == 0);
-        before.placement.segments == placement.segments && unused && !confirms
+        before.placement.segments == placement.segments && unused && !confirms && !is_overdue
     });
     (!stands).then(|| Fact::Placed {
         run: ask.run,

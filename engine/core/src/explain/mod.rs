@@ -448,7 +448,7 @@ fn placing(stage: StageView<'_>) -> Option<Reason> {
 /// What a stage waits for, as a sentence.
 const fn waiting(why: Why) -> &'static str {
     match why {
-        Why::Cleanest => "it waits for cleaner power, as its deadline allows",
+        Why::Cleanest | Why::WorthWaiting => "it waits for cleaner power, as its deadline allows",
         Why::Surplus => "it waits for surplus power",
         Why::Idle => "it waits for idle machines",
         Why::Cheapest => "it waits for cheaper machines",

@@ -205,7 +205,7 @@ fn ready(state: &State, stage: StageView<'_>) -> Wait {
     let wait = match placement.why {
         Why::NoCapacity => WaitsFor::AnyPool,
         _ if until.is_none() => WaitsFor::Slot,
-        Why::Cleanest | Why::LastSafeStart => WaitsFor::CleanPower,
+        Why::Cleanest | Why::WorthWaiting | Why::LastSafeStart => WaitsFor::CleanPower,
         Why::Surplus => WaitsFor::Surplus,
         Why::Idle => WaitsFor::IdleMachines,
         Why::Cheapest => WaitsFor::LowerPrice,

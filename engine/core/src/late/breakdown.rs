@@ -284,9 +284,12 @@ impl Marks {
 fn chosen_start(stage: &StageState) -> Option<Timestamp> {
     let placement = &stage.placed.as_deref()?.placement;
     match placement.why {
-        Why::Cleanest | Why::Surplus | Why::Idle | Why::Cheapest | Why::LastSafeStart => {
-            placement.start()
-        }
+        Why::Cleanest
+        | Why::Surplus
+        | Why::Idle
+        | Why::Cheapest
+        | Why::LastSafeStart
+        | Why::WorthWaiting => placement.start(),
         Why::AtOnce | Why::Earliest | Why::Late | Why::NoCapacity => None,
     }
 }

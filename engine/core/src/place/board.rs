@@ -86,6 +86,7 @@ impl Board {
                 sum: vec![0],
                 surplus: vec![0],
                 widths: vec![0],
+                below: vec![0],
                 idle_gpus: idle(open.map(|open| &open.gpus), pool.standing.gpus, slots),
                 idle_cpus: idle(open.map(|open| &open.cpus), pool.standing.cpus, slots),
                 ..Lane::default()
@@ -99,8 +100,11 @@ impl Board {
                     .unwrap_or(UNKNOWN_MG_PER_KWH);
                 let weight = u64::from(intensity) * u64::from(pool.pue_permille);
                 let interval = zone.and_then(|zone| zone.interval(slot));
-                let width = interval.map_or(0, |(low, high)| u64::from(high.saturating_sub(low)));
-                let width = width * u64::from(pool.pue_permille);
+                let (low, high) = interval.unwrap_or((intensity, intensity));
+                let wide = |from: u32, to: u32| {
+                    u64::from(to.saturating_sub(from)) * u64::from(pool.pue_permille)
+                };
+                let (width, below) = (wide(low, high), wide(low, intensity));
                 let surplus = zone.and_then(|zone| zone.surplus.get(slot)).copied();
                 lane.weight.push(weight);
                 lane.sum.push(lane.sum[slot].saturating_add(weight));
@@ -108,6 +112,7 @@ impl Board {
                     .push(lane.surplus[slot] + u32::from(surplus.unwrap_or(false)));
                 lane.intensity.push(intensity);
                 lane.widths.push(lane.widths[slot].saturating_add(width));
+                lane.below.push(lane.below[slot].saturating_add(below));
             }
             lane
         });

@@ -21,6 +21,8 @@ pub(super) struct Lane {
     /// Prefix sums of `PUE x width` of the interval between the 10th and 90th percentile of the
     /// intensity, in the unit of `weight`.
     pub(super) widths: Vec<u64>,
+    /// The same of the lower half of that interval, from the intensity down.
+    pub(super) below: Vec<u64>,
     pub(super) free: Vec<Taken>,
     /// `free` as it was before any ask of this problem was placed.
     pub(super) opened: Vec<Taken>,
@@ -43,6 +45,7 @@ impl Lane {
             && self.surplus == other.surplus
             && self.intensity == other.intensity
             && self.widths == other.widths
+            && self.below == other.below
             && self.price_micros == other.price_micros
     }
 

@@ -41,6 +41,7 @@ mod sweep;
 mod taken;
 mod timing;
 mod unit;
+mod waiting;
 
 pub(crate) use demand::{Arrivals, DAY_MS};
 pub(crate) use lane::UNKNOWN_MG_PER_KWH;

@@ -74,6 +74,9 @@ pub enum Why {
     Late,
     /// No pool is open for it within the outlook. It is placed again with the next outlook.
     NoCapacity,
+    /// An earlier start is expected to be cleaner. But forecasts change, and on average what waits
+    /// finds an hour that is cleaner still.
+    WorthWaiting,
 }
 
 /// A pool and a start time.

@@ -100,10 +100,24 @@ impl Board {
     /// [`Self::window`]: the mean width of its slots times its length, less what the errors of its
     /// hours cancel.
     pub(crate) fn width(&self, pool: PoolId, start_ms: u64, end_ms: u64) -> u64 {
+        self.spread(pool, |lane| &lane.widths, (start_ms, end_ms))
+    }
+
+    /// The same of the lower half of the interval, from the expected figure down.
+    pub(crate) fn below(&self, pool: PoolId, start_ms: u64, end_ms: u64) -> u64 {
+        self.spread(pool, |lane| &lane.below, (start_ms, end_ms))
+    }
+
+    fn spread(
+        &self,
+        pool: PoolId,
+        sums: impl Fn(&Lane) -> &Vec<u64>,
+        (start_ms, end_ms): (u64, u64),
+    ) -> u64 {
         let first = self.slot(start_ms);
         let end = self.slot(end_ms.saturating_sub(1).max(start_ms)) + 1;
         let sum = self.lanes.get(pool.place()).map_or(0, |lane| {
-            let upto = |slot: usize| lane.widths.get(slot).copied().unwrap_or(0);
+            let upto = |slot: usize| sums(lane).get(slot).copied().unwrap_or(0);
             upto(end).saturating_sub(upto(first))
         });
         let slots = u64::try_from(end.saturating_sub(first)).unwrap_or(u64::MAX);

@@ -18,6 +18,7 @@ use super::postconditions;
 use super::problem::{Problem, Solution};
 use super::single;
 use super::unit::{Haste, Unit, end_by, order, wait_until};
+use super::waiting;
 use crate::ids::{self, RunId, Timestamp};
 
 /// Answers placement problems. An implementation may keep results to answer the next problem
@@ -256,7 +257,18 @@ fn place_unit(
                     end_by_ms,
                 };
                 let best = cache.best(board, ask, span);
-                single::place_best(problem, board, ask, span, best)
+                let soon = best.first.as_ref();
+                let later = soon.and_then(|soon| waiting::later(board, ask, span, soon));
+                let waits = later.is_some();
+                let best = later.unwrap_or(best);
+                let placed = single::place_best(problem, board, ask, span, best);
+                match placed.why {
+                    Why::Cleanest if waits => Placement {
+                        why: Why::WorthWaiting,
+                        ..placed
+                    },
+                    _ => placed,
+                }
             }
         };
         if placement.why == Why::Late && !is_late(ask, &placement) {

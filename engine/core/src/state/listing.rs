@@ -145,7 +145,7 @@ impl RunState {
             // A late stage whose upstream stages ended early has no reason to wait for its start.
             let hurries = !waits(&self.spec, planned) || placed.placement.why == Why::Late;
             let at_once = placed.early && placed.opened == 0 && hurries;
-            listing.start = placed.next_start();
+            listing.start = placed.next_start().or_else(|| self.next_look(id, agenda));
             if at_once && listing.start.is_some() {
                 listing.start = Some(Timestamp::default());
             }

@@ -5,6 +5,7 @@ pub(crate) mod at_home;
 pub(crate) mod course;
 pub(crate) mod curtailed;
 pub(crate) mod lanes;
+mod last_start;
 pub(crate) mod listing;
 pub(crate) mod pace;
 pub(crate) mod placed;

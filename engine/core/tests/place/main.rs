@@ -16,4 +16,5 @@ mod graphs;
 mod preferences;
 mod properties;
 mod stories;
+mod waiting;
 mod world;

@@ -6,7 +6,7 @@
 //! prices tell of tomorrow also counts for the day after.
 //!
 //! Quality, simulated over ten zones in 2023 (jobs of 1, 6 and 24 hours with a day's slack, planned
-//! again each hour until they start, a job every 5 hours): these forecasts keep .981, .983 and .973
+//! again each hour until they start, a job every 5 hours): these forecasts keep .981, .983 and .975
 //! of the savings of perfect knowledge. Without prices they kept .973, .979 and .961, and the rule
 //! alone .966, .973 and .950. A job of 6 hours in a single zone keeps .867 in Germany, .829 in Great
 //! Britain and .782 in Texas; without prices it kept .770, .743 and .638. At every horizon and in

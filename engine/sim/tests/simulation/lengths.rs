@@ -116,4 +116,26 @@ proptest! {
             prop_assert_eq!(early(false, one), early(true, other));
         }
     }
+
+    /// Room is looked for at its latest start. What is to end at that very moment, and does not, is
+    /// seen a slot later.
+    #[test]
+    fn while_a_machine_is_free_each_job_begins_within_a_slot_of_its_latest_start(
+        grams in proptest::collection::vec(50_u32..600, 72),
+        jobs in proptest::collection::vec((0_u64..20, 1_u64..30, 0_u64..900, 0_usize..3), 4..12),
+    ) {
+        let many = u32::try_from(jobs.len()).unwrap();
+        let world = Draft::default().zone("NO", &[40], 1).zone("GB", &grams, 2);
+        let mut world = world.zone("DE", &[700], many);
+        for (at, hours, slack_minutes, user) in &jobs {
+            let mut job = waiting(["ada", "bob", "eve"][*user], *hours, 0);
+            let slack_ms = slack_minutes * 60_000;
+            job.slack_ms = Some(slack_ms);
+            job.deadline_ms = Some(hours * HOUR_MS + slack_ms + HOUR_MS / 4);
+            world = world.run(*at, job);
+        }
+        world.lengths = Lengths::History;
+        let tally = world.play_with(Box::new(Sunward::default())).tally;
+        prop_assert_eq!((tally.succeeded, tally.deadlines_missed), (u64::from(many), 0));
+    }
 }

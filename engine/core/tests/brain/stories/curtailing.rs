@@ -138,8 +138,10 @@ fn leases_that_have_not_begun_come_back_uncharged_however_often() {
     let mut world = World::with_cores(1);
     world.now = hour(0);
     world.begun = 1;
-    // Without a known time, a worker is given tasks ahead.
-    let run = world.submit(spec(flow().stage(stage("many").uncached().range(8))));
+    // A worker is given short tasks ahead.
+    let short = stage("many").uncached().range(8);
+    let short = short.edit(|stage| stage.expect.time_ms = Some(1));
+    let run = world.submit(spec(flow().stage(short)));
     world.answer_all();
     let leased = world.active();
     assert!(leased > 1, "some are leased ahead: {leased}");
