@@ -172,10 +172,31 @@ impl Names {
     /// all other names.
     pub(super) fn of_program(&self, name: &str) -> Option<(BTreeSet<String>, bool)> {
         if let Some(word) = name.strip_prefix(PROGRAM) {
-            return Some((self.resolved(word), false));
+            // A word that is one value is a path that whoever runs the workflow chooses; any other is
+            // refused there. It does not name what the script writes to an output.
+            let chosen = self.only_values(word);
+            return Some((chosen.unwrap_or_else(|| self.resolved(word)), false));
         }
         let word = name.strip_prefix(COMMAND)?;
         Some((self.resolved(word), true))
+    }
+
+    /// The values that a word stands for, if it is exactly one value, or a variable that holds nothing
+    /// else.
+    fn only_values(&self, word: &str) -> Option<BTreeSet<String>> {
+        if is_value(word) {
+            return Some(BTreeSet::from([word.to_owned()]));
+        }
+        let (Some(variable), "") = expansion(word.strip_prefix('$').map(|_| word)?) else {
+            return None;
+        };
+        let values = self.values.get(variable)?;
+        let values = values
+            .iter()
+            .map(|value| value.trim_matches('"').to_owned());
+        let values: BTreeSet<String> = values.collect();
+        let is_known = !self.unknown.contains(variable) && !values.is_empty();
+        (is_known && values.iter().all(|value| is_value(value))).then_some(values)
     }
 
     fn resolved(&self, word: &str) -> BTreeSet<String> {
@@ -284,6 +305,15 @@ fn expansion(text: &str) -> (Option<&str>, &str) {
         }
     }
     (None, "")
+}
+
+/// True for a word that is exactly one value.
+fn is_value(word: &str) -> bool {
+    let rest = word
+        .strip_prefix(VALUE)
+        .map(|rest| rest.trim_start_matches('q'));
+    let number = rest.and_then(|rest| rest.strip_suffix('v'));
+    number.is_some_and(|number| number.chars().all(|c| c.is_ascii_digit()))
 }
 
 /// True for a name of which a part is not known.

@@ -104,7 +104,10 @@ impl Board {
                 let wide = |from: u32, to: u32| {
                     u64::from(to.saturating_sub(from)) * u64::from(pool.pue_permille)
                 };
-                let (width, below) = (wide(low, high), wide(low, intensity));
+                // What may still come is weighed only where errors were measured.
+                let measured = zone.and_then(|zone| zone.measured_interval(slot));
+                let below = measured.map_or(0, |(low, _)| wide(low, intensity));
+                let width = wide(low, high);
                 let surplus = zone.and_then(|zone| zone.surplus.get(slot)).copied();
                 lane.weight.push(weight);
                 lane.sum.push(lane.sum[slot].saturating_add(weight));

@@ -89,14 +89,18 @@ pub struct PoolOutlook {
 const HALF_INTERVAL_PERMILLE: u64 = 1606;
 
 impl ZoneOutlook {
+    /// The percentiles of the source itself. `None` if they follow from the expected error only.
+    pub(crate) fn measured_interval(&self, slot: usize) -> Option<(u32, u32)> {
+        at(&self.low_mg_per_kwh, slot).zip(at(&self.high_mg_per_kwh, slot))
+    }
+
     /// The 10th and the 90th percentile of the intensity in a slot, in mgCO2e/kWh. Without those of
     /// the source they follow from the expected error. The last slot's figures hold beyond the end;
     /// `None` if the zone has none at all.
     #[must_use]
     pub fn interval(&self, slot: usize) -> Option<(u32, u32)> {
         let value = at(&self.intensity_mg_per_kwh, slot)?;
-        let own = at(&self.low_mg_per_kwh, slot).zip(at(&self.high_mg_per_kwh, slot));
-        if let Some((low, high)) = own {
+        if let Some((low, high)) = self.measured_interval(slot) {
             return Some((low.min(value), high.max(value)));
         }
         Some(normal_interval(

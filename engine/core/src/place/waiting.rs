@@ -8,7 +8,8 @@
 //! is the span's best block in a pool, and `V'` what waiting for later spans is worth.
 //!
 //! `X` is normal around what is forecast. Its deviation follows from the lower half of the forecast's
-//! interval, less what is still unknown of a block when it begins.
+//! interval, less what is still unknown of a block when it begins. It is 0 where no errors were
+//! measured: nothing waits on a guess.
 
 use super::ask::Ask;
 use super::board::Board;

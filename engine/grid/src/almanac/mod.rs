@@ -135,12 +135,15 @@ impl Almanac {
                     None => 0,
                 })
                 .collect(),
+            // Intervals that follow from the expected error are left to the outlook.
             low_mg_per_kwh: starts
                 .iter()
+                .filter(|_| expected.is_measured)
                 .map(|step| at(*step, &expected.low_mg_per_kwh))
                 .collect(),
             high_mg_per_kwh: starts
                 .iter()
+                .filter(|_| expected.is_measured)
                 .map(|step| at(*step, &expected.high_mg_per_kwh))
                 .collect(),
             marginal_mg_per_kwh: beside.marginal(&starts),

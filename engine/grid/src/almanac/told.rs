@@ -44,17 +44,20 @@ impl Told {
             .filter(|series| series.fetched_at <= now);
         let mut covers = false;
         let values = outlook.intensity_mg_per_kwh.iter_mut();
-        let bounds = outlook
-            .low_mg_per_kwh
-            .iter_mut()
-            .zip(&mut outlook.high_mg_per_kwh);
-        let values = values.zip(&mut outlook.error_permille).zip(bounds);
-        for (((value, off), (low, high)), slot) in values.zip(slots) {
+        let values = values.zip(&mut outlook.error_permille).zip(slots);
+        for (at, ((value, off), slot)) in values.enumerate() {
             let step = forecast.and_then(|series| series.at(slot));
             if let Some(step) = step.filter(|_| slot >= observed) {
                 *value = step.average_mg_per_kwh;
                 *off = error_permille(slot.since_ms(now) / 3_600_000);
-                (*low, *high) = normal_interval(*value, *off);
+                let (low, high) = normal_interval(*value, *off);
+                let bounds = [
+                    (&mut outlook.low_mg_per_kwh, low),
+                    (&mut outlook.high_mg_per_kwh, high),
+                ];
+                for (all, bound) in bounds {
+                    all.get_mut(at).into_iter().for_each(|own| *own = bound);
+                }
                 covers = true;
             }
         }

@@ -98,6 +98,9 @@ pub struct Expected {
     pub low_mg_per_kwh: Vec<u32>,
     /// The 90th percentile of each step, in mgCO2e/kWh.
     pub high_mg_per_kwh: Vec<u32>,
+    /// Whether these percentiles are those of errors that such forecasts had. Otherwise they follow from
+    /// the expected error.
+    pub is_measured: bool,
     /// How the forecast was made.
     pub how: How,
 }
@@ -112,6 +115,7 @@ impl Expected {
             error_permille,
             low_mg_per_kwh,
             high_mg_per_kwh,
+            is_measured: false,
             how,
         }
     }
@@ -190,6 +194,7 @@ impl Forecaster {
             error_permille,
             low_mg_per_kwh,
             high_mg_per_kwh,
+            is_measured: ranges.is_some(),
             how,
         })
     }
