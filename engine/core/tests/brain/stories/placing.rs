@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use sunward_core::place::{Outlook, Placer, Problem, Solution, Sunward};
+use sunward_core::place::{Placer, Problem, Solution, Sunward};
 use sunward_core::{
     Capacity, Fact, FailureKind, Input, Order, PoolId, Reason, RunSpec, RunStatus, TaskStatus,
     WorkerId, explain,
@@ -12,26 +12,26 @@ use sunward_core::{
 use sunward_workflows::Stage;
 
 use crate::world::flow::{Flow, Shape, flow, stage};
-use crate::world::grids::{HOUR_MS, cleanest, hour, hours, outlook};
+use crate::world::grids::{HOUR_MS, cleanest, hour, hours};
 use crate::world::{World, fails};
 
 /// One zone that is cleanest in the fourth hour.
 const VALLEY: (&str, &[u32]) = ("DE", &[400, 300, 200, 100, 300, 400, 400, 400]);
 
-fn hour_long(name: &str) -> Stage {
+pub(super) fn hour_long(name: &str) -> Stage {
     stage(name)
         .uncached()
         .edit(|stage| stage.expect.time_ms = Some(HOUR_MS))
 }
 
-fn within(hours: u64, flow: Flow) -> RunSpec {
+pub(super) fn within(hours: u64, flow: Flow) -> RunSpec {
     let mut flow = flow;
     flow.workflow.place.deadline_ms = Some(hours * HOUR_MS);
     flow.spec()
 }
 
 /// For each stage, the pool and the hour of its first lease.
-fn leases(world: &World) -> Vec<(String, u32, u64)> {
+pub(super) fn leases(world: &World) -> Vec<(String, u32, u64)> {
     let mut list: Vec<(String, u32, u64)> = Vec::new();
     for fact in &world.journal {
         if let Fact::Leased { worker, lease, at } = fact {
@@ -595,54 +595,4 @@ fn a_stage_without_an_answer_does_not_shift_the_answers_of_others() {
     assert_eq!(begin("first"), 0, "it starts at once at home");
     assert_eq!(begin("second"), 3, "it keeps its own answer");
     world.assert_replays();
-}
-
-/// A clean pool of one core, and a dirty one.
-const CLEAN_AND_DIRTY: [(&str, &[u32]); 2] = [("DE", &[100; 24]), ("ZA", &[700; 24])];
-
-/// Runs `edit`ed work of an hour beside work in the same pool that takes longer than the hour it
-/// is expected to take, and gives its pool and the hour of its start.
-fn beside_long_work(edit: impl FnOnce(Stage) -> Stage) -> (u32, u64) {
-    let mut world = World::with_grids(&CLEAN_AND_DIRTY, 1);
-    world.placer = Box::new(|problem| Sunward::default().solve(problem));
-    let mut outlook = Outlook::clone(&outlook(world.now, &CLEAN_AND_DIRTY));
-    for pool in &mut outlook.pools {
-        pool.cpus = vec![1; 24];
-    }
-    world.give(Input::Outlook {
-        outlook: Arc::new(outlook),
-    });
-    world.submit(within(1, flow().stage(hour_long("long"))));
-    world.think();
-    world.submit(flow().stage(edit(hour_long("patient"))).spec());
-    world.think();
-    world.pass(hour(20));
-    let leases = leases(&world);
-    assert_eq!(leases[0], ("long".to_owned(), 0, 0));
-    let (name, pool, at) = leases.get(1).cloned().expect("it begins");
-    assert_eq!(name, "patient");
-    world.assert_replays();
-    (pool, at)
-}
-
-#[test]
-fn work_whose_pool_is_taken_at_its_last_start_begins_in_another_pool() {
-    let delayed = |hours: u64| {
-        beside_long_work(|stage| {
-            stage.edit(|stage| stage.place.max_delay_ms = Some(hours * HOUR_MS))
-        })
-    };
-    assert_eq!(
-        delayed(3),
-        (1, 3),
-        "the clean pool is free from hour 1 on, by what was expected"
-    );
-    assert_eq!(delayed(2), (1, 2));
-    let due = beside_long_work(|stage| {
-        stage.edit(|stage| {
-            stage.place.deadline_ms = Some(6 * HOUR_MS);
-            stage.place.deadline_risk_ppm = Some(500_000);
-        })
-    });
-    assert_eq!(due, (1, 5));
 }
