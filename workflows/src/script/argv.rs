@@ -5,7 +5,7 @@ use super::node::ENVIRONMENT;
 use super::place::Place;
 use super::refusal::Refusal;
 use super::sources::WORLD;
-use super::{is_chosen, is_input, is_number, is_port, nested, put_allowed};
+use super::{is_input, is_number, is_port, nested, put_allowed};
 use crate::expr::{Compiled, CompiledTemplate, Fragment, RenderError, Scope};
 use crate::model::Template;
 use crate::value::Value;
@@ -44,13 +44,6 @@ impl CompiledArgv {
                 && !program.expressions().all(is_input)
             {
                 *place = Place::Refused(Refusal::CommandName);
-            }
-        }
-        for (at, (word, place)) in words.iter_mut().enumerate() {
-            let is_named = interpreter::names_script(&literal, at);
-            if is_named && !word.expressions().all(is_chosen) && !matches!(place, Place::Refused(_))
-            {
-                *place = Place::Refused(Refusal::ScriptName);
             }
         }
         for (at, (program, place)) in words.iter_mut().enumerate() {

@@ -8,9 +8,9 @@ use tree_sitter::Node;
 use super::interpreter::{self, MARK, Verdict};
 use super::nested;
 use super::node::{
-    DIVIDED, ENVIRONMENT, FIRST, INPUT, LOOSE, POSITIONAL, SCRIPT, dequoted, descendants,
-    hidden_dash, is_descriptor, is_document, is_expansion, is_length, is_list, is_word,
-    outside_numbers, outside_substitutions, own_text, read_name, spreads,
+    DIVIDED, ENVIRONMENT, FIRST, INPUT, LOOSE, POSITIONAL, dequoted, descendants, hidden_dash,
+    is_descriptor, is_document, is_expansion, is_length, is_list, is_word, outside_numbers,
+    outside_substitutions, own_text, read_name, spreads,
 };
 use super::output;
 use super::source::Source;
@@ -43,10 +43,7 @@ pub(super) fn strictly(node: Node<'_>, text: &Source<'_>) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     of_node(node, text, &mut found);
     let loose = |name: &String| {
-        [LOOSE, DIVIDED, SCRIPT]
-            .iter()
-            .any(|mark| name.starts_with(mark))
-            || name == ENVIRONMENT
+        [LOOSE, DIVIDED].iter().any(|mark| name.starts_with(mark)) || name == ENVIRONMENT
     };
     found.retain(|name| !loose(name));
     found
@@ -207,14 +204,6 @@ fn of_command(node: Node<'_>, text: &Source<'_>, found: &mut BTreeSet<String>) {
             _ => written::program(&words[at]),
         };
         found.insert(format!("{LOOSE}{file}"));
-    }
-    // `"$D/run.sh"` is a program of a fixed name.
-    for at in interpreter::script_files(&words) {
-        if let Some(part) = parts.get(at).filter(|_| !words[at].contains('/')) {
-            let named = sources::sources(*part, text).into_iter();
-            let named = named.filter(|name| !written::is_file(name));
-            found.extend(named.map(|name| format!("{SCRIPT}{name}")));
-        }
     }
     for file in interpreter::found_files(&words) {
         found.insert(format!("{LOOSE}{}", written::program(file)));

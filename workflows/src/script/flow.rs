@@ -18,8 +18,8 @@ use super::evaluation;
 use super::graph::{Flow, Graph};
 use super::interpreter;
 use super::node::{
-    DIVIDED, ENVIRONMENT, FIRST, INPUT, LOOSE, POSITIONAL, READERS, SCRIPT, descendants,
-    is_document, is_length, literal, outside_numbers, own_text, read_name,
+    DIVIDED, ENVIRONMENT, FIRST, INPUT, LOOSE, POSITIONAL, READERS, descendants, is_document,
+    is_length, literal, outside_numbers, own_text, read_name,
 };
 use super::output;
 use super::refusal::Refusal;
@@ -34,8 +34,6 @@ pub(super) struct Flows {
     evaluated: BTreeSet<String>,
     /// Also the variables that are evaluated only if their text divides into several words.
     divided: BTreeSet<String>,
-    /// The variables that name the file of a program.
-    scripts: BTreeSet<String>,
     /// The variables that `make` gets and expands, if the script runs it.
     environment: BTreeSet<String>,
     /// Whether `make` runs, which also expands variables that come from outside.
@@ -71,7 +69,7 @@ impl Flows {
             let names = names.iter().filter_map(|name| name.strip_prefix(mark));
             names.map(str::to_owned).collect::<BTreeSet<_>>()
         };
-        let (loose, divided, scripts) = (marked(LOOSE), marked(DIVIDED), marked(SCRIPT));
+        let (loose, divided) = (marked(LOOSE), marked(DIVIDED));
         let makes = names.contains(ENVIRONMENT);
         let strict: BTreeSet<String> = names
             .iter()
@@ -88,7 +86,6 @@ impl Flows {
         let world = world.then(|| World::of(root, text, &graph, is_unknown));
         let evaluated = graph.closed(strict.union(&loose).cloned().collect());
         let divided = graph.closed(evaluated.union(&divided).cloned().collect());
-        let scripts = graph.closed(scripts);
         let environment = match makes {
             true => graph.closed(BTreeSet::from([ENVIRONMENT.to_owned()])),
             false => BTreeSet::new(),
@@ -98,7 +95,6 @@ impl Flows {
             flows,
             evaluated,
             divided,
-            scripts,
             environment,
             makes,
             world,
@@ -137,20 +133,12 @@ impl Flows {
 
     /// Why text is not allowed in the script, if it is assigned to these names and one of them is
     /// evaluated, possibly through other variables, or through the world outside. The `path` of an
-    /// input does not divide into words, and whoever runs the workflow may choose a script.
-    pub(super) fn refusal(
-        &self,
-        targets: &BTreeSet<&str>,
-        path: bool,
-        is_chosen: bool,
-    ) -> Option<Refusal> {
+    /// input does not divide into words.
+    pub(super) fn refusal(&self, targets: &BTreeSet<&str>, path: bool) -> Option<Refusal> {
         let reaches =
             |names: &BTreeSet<String>| targets.iter().any(|target| names.contains(*target));
         if reaches(&self.evaluated) || !path && reaches(&self.divided) {
             return Some(Refusal::EvaluatedLater);
-        }
-        if !is_chosen && reaches(&self.scripts) {
-            return Some(Refusal::ScriptName);
         }
         if reaches(&self.environment) {
             return Some(Refusal::MakeVariable);
@@ -166,10 +154,7 @@ impl Flows {
 
 /// True for a name that is evaluated wherever its text comes from.
 fn is_strict(name: &str) -> bool {
-    name != ENVIRONMENT
-        && ![LOOSE, DIVIDED, SCRIPT]
-            .iter()
-            .any(|mark| name.starts_with(mark))
+    name != ENVIRONMENT && ![LOOSE, DIVIDED].iter().any(|mark| name.starts_with(mark))
 }
 
 /// What is known of a script before its assignments are found.

@@ -254,16 +254,6 @@ fn is_port(one: &Compiled) -> bool {
             .all(|root| matches!(root, Some("inputs" | "outputs")))
 }
 
-/// True for values that whoever runs the workflow chooses, or that are paths of its ports.
-fn is_chosen(one: &Compiled) -> bool {
-    let names = one.names();
-    let roots = names.iter().map(|name| name.first().map(String::as_str));
-    !names.is_empty()
-        && roots
-            .into_iter()
-            .all(|root| matches!(root, Some("inputs" | "outputs" | "params")))
-}
-
 /// True for a value that may be written literally anywhere.
 pub(crate) fn is_number(value: &Value) -> bool {
     match value {

@@ -21,9 +21,6 @@ pub(super) const DIVIDED: &str = "divided:";
 /// command, or the file of a program.
 pub(super) const LOOSE: &str = "loose:";
 
-/// What precedes the name of a variable that names the file of a program.
-pub(super) const SCRIPT: &str = "script:";
-
 /// The name used here for the variables that commands get in their environment.
 pub(super) const ENVIRONMENT: &str = "environment";
 

@@ -49,8 +49,6 @@ pub(crate) enum Refusal {
     EvaluatedLater,
     /// In a script that evaluates the output of a program, or the content of a file.
     EvaluatesWorld,
-    /// The name of the file of an interpreter's program.
-    ScriptName,
     /// In a variable of the environment of `make`.
     MakeVariable,
     /// In an argument that a program of awk or perl may run.
@@ -100,7 +98,6 @@ impl Refusal {
             Self::EvaluatesWorld => {
                 "in a script that evaluates the output of a program, or the content of a file"
             }
-            Self::ScriptName => "as the name of a script",
             Self::MakeVariable => "in a variable that `make` gets",
             Self::RunArgument => "in an argument that this program of awk or perl may run",
             Self::TooDeep => "in a script with more than 30 levels of `$( … )` within each other",
@@ -157,9 +154,6 @@ impl Refusal {
             Self::EvaluatesWorld => format!(
                 "put the commands that need the text into a file, and pass the text as its argument: bash steps.sh {value}; for a number, {}",
                 as_number(source)
-            ),
-            Self::ScriptName => format!(
-                "write the script's name, or a `case` that chooses it; a parameter, an input, and a name in a folder (scripts/{value}) are allowed here"
             ),
             Self::MakeVariable => format!(
                 "`make` runs a `$(shell …)` in the values of its environment; write the text into a file that the makefile's commands read: printf '%s\n' {value} > value.txt; for a number, {}",

@@ -21,7 +21,7 @@ use super::refusal::Refusal;
 use super::shell::Dialect;
 use super::source::Source;
 use super::world::World;
-use super::{is_chosen, is_input, is_port};
+use super::{is_input, is_port};
 use crate::expr::CompiledTemplate;
 
 /// The place of every expression, in order, and what in the script evaluates text of unknown origin.
@@ -74,24 +74,19 @@ pub(super) fn places(template: &CompiledTemplate, dialect: Dialect) -> (Vec<Plac
     };
     let expressions = template
         .expressions()
-        .map(|one| (is_input(one), is_port(one), is_chosen(one)));
+        .map(|one| (is_input(one), is_port(one)));
     let places = marked
         .ranges
         .iter()
         .zip(expressions)
         .zip(flows.targets(&marked.ranges))
         .map(
-            |((range, (input, port, chosen)), targets)| match finder.place(range) {
+            |((range, (input, port)), targets)| match finder.place(range) {
                 Ok(_) if !input && finder.names_command(range) => {
                     Place::Refused(Refusal::CommandName)
                 }
                 Ok(_) if !port && finder.may_be_run(range) => Place::Refused(Refusal::RunArgument),
-                Ok(_) if !chosen && finder.names_script(range) => {
-                    Place::Refused(Refusal::ScriptName)
-                }
-                Ok(place) => flows
-                    .refusal(&targets, input, chosen)
-                    .map_or(place, Place::Refused),
+                Ok(place) => flows.refusal(&targets, input).map_or(place, Place::Refused),
                 Err(refusal) => Place::Refused(refusal),
             },
         )
@@ -191,22 +186,6 @@ impl<'t> Finder<'t> {
             }
             child = Some(one);
             node = one.parent();
-        }
-        false
-    }
-
-    /// True if a value names the file of an interpreter's program, and no folder stands before it.
-    fn names_script(&self, range: &Range<usize>) -> bool {
-        let mut child = self.root.descendant_for_byte_range(range.start, range.end);
-        while let Some((one, around)) = child.and_then(|one| Some((one, one.parent()?))) {
-            if around.kind() == "command" {
-                let (words, at) = self.words(around, one);
-                return at.is_some_and(|at| interpreter::names_script(&words, at));
-            }
-            if !matches!(around.kind(), "string" | "concatenation") {
-                return false;
-            }
-            child = Some(around);
         }
         false
     }

@@ -172,8 +172,8 @@ impl Names {
     /// all other names.
     pub(super) fn of_program(&self, name: &str) -> Option<(BTreeSet<String>, bool)> {
         if let Some(word) = name.strip_prefix(PROGRAM) {
-            // A word that is one value is a path that whoever runs the workflow chooses; any other is
-            // refused there. It does not name what the script writes to an output.
+            // A word that is one value names a file that is there already, and not one that the script
+            // writes under another name.
             let chosen = self.only_values(word);
             return Some((chosen.unwrap_or_else(|| self.resolved(word)), false));
         }

@@ -4,7 +4,6 @@ use super::super::nested::{evaluates_arguments, evaluates_input};
 use super::super::shell::base_name;
 use super::language::{Program, program};
 use super::table::{Kind, interpreters};
-use super::verdict::MARK;
 
 /// True for a command that may read a program from its standard input.
 pub(in crate::script) fn interprets(words: &[String]) -> bool {
@@ -88,24 +87,6 @@ pub(in crate::script) fn program_files(words: &[String]) -> Vec<usize> {
     if words.first().is_some_and(|word| word.contains('/')) {
         files.push(0);
     }
-    files
-}
-
-/// True if a word with a value names the file of a program, and no folder stands before the value.
-pub(in crate::script) fn names_script(words: &[String], at: usize) -> bool {
-    let before = words[at].split(MARK).next().unwrap_or_default();
-    words[at].contains(MARK) && !before.contains('/') && script_files(words).contains(&at)
-}
-
-/// The words that name the file of an interpreter's program, and not that of a command. The words
-/// after a module of Python are the module's own.
-pub(in crate::script) fn script_files(words: &[String]) -> Vec<usize> {
-    let module = words
-        .iter()
-        .position(|word| word == "-m")
-        .unwrap_or(words.len());
-    let mut files = program_files(words);
-    files.retain(|at| *at > 0 && *at < module);
     files
 }
 

@@ -19,8 +19,7 @@ mod verdict;
 pub(super) use command::{takes_lists, verdict};
 pub(super) use condition::of_test;
 pub(super) use input::{
-    expands_environment, found_files, interprets, interprets_pipe, names_script, program_files,
-    programs, script, script_files,
+    expands_environment, found_files, interprets, interprets_pipe, program_files, programs, script,
 };
 pub(super) use runner::{started, takes_options};
 pub(super) use scan::{runs_argument, runs_environment};
