@@ -4,9 +4,12 @@ use std::path::{Path, PathBuf};
 
 use sunward_core::{RunSpec, path_texts};
 use sunward_data::{is_a_folder_of_others, local_path, table_suffix};
+use sunward_files::pattern::expand;
 use sunward_state::sqlite::DATABASE;
 use sunward_worker::python::lock_path;
-use sunward_workflows::{Form, Output, OutputFormat, Python, Reference, Stage, Value};
+use sunward_workflows::{
+    Form, Output, OutputFormat, ParamType, Python, Reference, Stage, Value, is_pattern,
+};
 
 use crate::exit::wrong_input;
 
@@ -154,8 +157,14 @@ fn sources(spec: &RunSpec, further: Option<&Path>) -> Vec<(String, PathBuf)> {
     };
     for stage in spec.workflow.stages.values() {
         for reference in stage.inputs.values().flat_map(|input| &input.from) {
-            if let Reference::Path(path) | Reference::Url(path) = reference {
-                add(format!("an input of stage {}", stage.name), path);
+            let what = || format!("an input of stage {}", stage.name);
+            match reference {
+                Reference::Path(path) | Reference::Url(path) => add(what(), path),
+                Reference::Pattern(pattern) => {
+                    let files = expand(&folder, pattern).unwrap_or_default();
+                    files.iter().for_each(|path| add(what(), path));
+                }
+                Reference::Port { .. } | Reference::Param(_) => {}
             }
         }
         for file in &stage.files {
@@ -163,8 +172,23 @@ fn sources(spec: &RunSpec, further: Option<&Path>) -> Vec<(String, PathBuf)> {
         }
     }
     for (name, value) in &spec.params {
-        if let Value::String(text) = value {
-            add(format!("the file of -p {name}"), text);
+        let what = || format!("the file of -p {name}");
+        match value {
+            Value::String(text) => add(what(), text),
+            Value::List(list) => {
+                let kind = spec.workflow.params.get(name).map(|param| param.kind);
+                let texts = list.iter().filter(|_| kind == Some(ParamType::Files));
+                for text in texts.map(Value::to_text) {
+                    match is_pattern(&text) {
+                        true => {
+                            let files = expand(&folder, &text).unwrap_or_default();
+                            files.iter().for_each(|path| add(what(), path));
+                        }
+                        false => add(what(), &text),
+                    }
+                }
+            }
+            _ => {}
         }
     }
     for text in path_texts(&spec.workflow, &spec.params) {

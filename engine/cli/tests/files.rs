@@ -286,6 +286,37 @@ outputs: { o: all.o }
 }
 
 #[test]
+fn a_parameter_of_files_is_read_through_an_input_alone() {
+    let scene = Scene::with(
+        "name: p
+params: { m: { type: files, default: './d/*.nc' } }
+stages: { s: { run: 'ls ${{ params.m }}' } }
+",
+    );
+    scene.file("d/a.nc", "a");
+    let told = scene.sunward(&["check", "workflow.yaml"]).expect(2);
+    assert!(told.out.contains("inputs: { m: params.m }"), "{told:?}");
+}
+
+#[test]
+fn no_output_replaces_a_file_that_a_pattern_matches() {
+    let scene = Scene::with(
+        "name: r
+stages:
+  s:
+    inputs: { m: './out/*.txt' }
+    run: cat ${{ inputs.m.files }} > ${{ outputs.o }}
+    outputs: { o: { format: file, ext: txt } }
+outputs: { a: s.o }
+",
+    );
+    scene.file("out/a.txt", "mine");
+    let told = scene.run(&["--out", "out"]).expect(2);
+    assert!(told.err.contains("an input of stage s"), "{told:?}");
+    assert_eq!(scene.text("out/a.txt"), "mine");
+}
+
+#[test]
 fn an_optional_pattern_may_match_nothing() {
     let scene = Scene::with(
         "name: o
@@ -454,6 +485,12 @@ stages:
             "{ over: m }",
             ", name: \"${{ item.stm }}\"",
             &["SW0504", "`stm`"],
+        ),
+        (
+            "['./d/*.nc', './/d/a_1.nc']",
+            "{ range: 2 }",
+            "",
+            &["two files would be a_1.nc"],
         ),
         (
             "{ from: ./d/a_1.nc, as: file, match: '{s}' }",

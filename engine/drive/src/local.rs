@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use sunward_core::{
-    Dataset, DatasetKind, Digest, Failure, FailureKind, FromTasks, PlannedStage, RunId, RunSpec,
-    TaskResult, Tasks, staged::row_file,
+    Dataset, DatasetKind, Digest, Failure, FailureKind, FileRows, FromTasks, PlannedStage, RunId,
+    RunSpec, TaskResult, Tasks, staged::row_file,
 };
 use sunward_data::{DataError, NamedFile, ResultIndex, SourceOptions, Store};
 use sunward_files::pattern::{escaped, expand};
@@ -264,6 +264,12 @@ impl LocalResolver {
             });
         }
         let joined = self.store.concat(&datasets)?;
+        if let Some(path) = joined.files.as_ref().and_then(FileRows::collision) {
+            return Err(DataError::NoSuch(format!(
+                "two files would be {path} in its folder; name each file once, and give those of one name \
+                 to separate inputs"
+            )));
+        }
         if input.columns.is_empty() || all_files || joined.kind != DatasetKind::Table {
             return Ok(joined);
         }

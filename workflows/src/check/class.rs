@@ -1,6 +1,7 @@
 //! Decides which expressions certainly give a number, as far as types show before a run.
 
 use super::draft::{Draft, DraftStage};
+use super::file_sets;
 use crate::expr::Compiled;
 use crate::facts::{Facts, FileFact};
 use crate::model::{ParamType, Reference, Scatter, Slicing};
@@ -99,6 +100,9 @@ impl<'d, 'n> Classes<'d, 'n> {
         else {
             return false;
         };
+        if file_sets::is_files(self.stage, port, self.draft) {
+            return column == "bytes" && !file_sets::are_folders(self.stage, port);
+        }
         let mut sources = self
             .stage
             .sources

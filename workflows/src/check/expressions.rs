@@ -270,14 +270,17 @@ impl Checker<'_, '_> {
         let stage = &self.stage.stage;
         let keys = |keys: Vec<&str>| Some(member(root, rest, &keys, span));
         match root {
-            "params" => keys(
-                self.draft
-                    .workflow
-                    .params
-                    .keys()
-                    .map(String::as_str)
-                    .collect(),
-            )?,
+            "params" => {
+                let params = &self.draft.workflow.params;
+                let kind = rest
+                    .first()
+                    .and_then(|name| params.get(*name))
+                    .map(|p| p.kind);
+                if kind == Some(ParamType::Files) {
+                    return Some(only_as_input(rest, span));
+                }
+                keys(params.keys().map(String::as_str).collect())?
+            }
             "inputs" => {
                 let known: Vec<&str> = stage.inputs.keys().map(String::as_str).collect();
                 member(root, rest, &known, span).or_else(|| match rest {
@@ -319,6 +322,19 @@ impl Checker<'_, '_> {
             _ => None,
         }
     }
+}
+
+/// The mistake of reading the patterns of a parameter in place of the files that they match.
+fn only_as_input(rest: &[&str], span: Span) -> Diagnostic {
+    let name = rest.first().unwrap_or(&"NAME");
+    unknown(
+        span,
+        format!("`params.{name}` has type files, which only an input reads"),
+    )
+    .expecting("`inputs.PORT.files`, the paths of an input")
+    .suggesting(format!(
+        "write `inputs: {{ {name}: params.{name} }}` and `${{{{ inputs.{name}.files }}}}`"
+    ))
 }
 
 /// What is wrong with a condition that reads nothing.

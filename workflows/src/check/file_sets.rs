@@ -51,6 +51,15 @@ pub(super) fn gives_files(reference: &Reference, draft: &Draft<'_>) -> bool {
     }
 }
 
+/// Whether an input may be folders, which have no size.
+pub(super) fn are_folders(stage: &DraftStage<'_>, port: &str) -> bool {
+    let mut sources = stage.sources.iter().filter(|s| s.port == port);
+    sources.any(|source| match &source.reference {
+        Reference::Pattern(pattern) => pattern.ends_with('/'),
+        _ => true,
+    })
+}
+
 /// Checks the patterns of every input, and that the names of the files fit `match:`.
 pub(super) fn check(draft: &Draft<'_>, context: &mut Context<'_>) {
     for stage in draft.stages.values() {

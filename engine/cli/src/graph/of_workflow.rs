@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use sunward_workflows::{Action, Command, Reference, Scatter, Slicing, Stage, Value, Workflow};
+use sunward_workflows::{
+    Action, Command, Form, Reference, Scatter, Slicing, Stage, Value, Workflow,
+};
 
 use super::{Edge, GraphView, Node};
 use crate::render::units::{count, plural};
@@ -45,7 +47,7 @@ pub(crate) fn action(stage: &Stage) -> String {
 
 /// The tasks of a stage, as far as its text says.
 fn tasks(stage: &Stage) -> String {
-    let each = each(&stage.scatter);
+    let each = each(stage);
     match &stage.repeat {
         None => each,
         Some(Value::Int(times)) => format!("{each}, {times} times each"),
@@ -54,8 +56,15 @@ fn tasks(stage: &Stage) -> String {
 }
 
 /// The tasks of a scatter, as far as its text says.
-fn each(scatter: &Scatter) -> String {
-    match scatter {
+fn each(stage: &Stage) -> String {
+    let row = |port: &String| {
+        let form = stage.inputs.get(port).map(|input| input.form);
+        match matches!(form, Some(Form::File | Form::Files)) {
+            true => "file",
+            false => "row",
+        }
+    };
+    match &stage.scatter {
         Scatter::One => "1 task".to_owned(),
         Scatter::Items(Value::List(items)) => plural(length(items.len()), "task"),
         Scatter::Range(Value::Int(n)) => plural(u64::try_from(*n).unwrap_or(0), "task"),
@@ -73,10 +82,10 @@ fn each(scatter: &Scatter) -> String {
             by: Some(column),
         } => format!("a task for each {column} of {}", ports.join(" and ")),
         Scatter::Input { port, slicing } => match slicing {
-            Slicing::Rows(rows) => format!("a task for {} rows of {port}", count(*rows)),
+            Slicing::Rows(rows) => format!("a task for {} {}s of {port}", count(*rows), row(port)),
             Slicing::Parts => format!("a task for each part of {port}"),
             Slicing::By(column) => format!("a task for each {column} of {port}"),
-            Slicing::Row => format!("a task for each row of {port}"),
+            Slicing::Row => format!("a task for each {} of {port}", row(port)),
         },
     }
 }
