@@ -64,10 +64,10 @@ pub use facts::{Facts, FileFact};
 pub use fleet::{CheckedFleet, OpenAdrSpec, PoolSpec, check_fleet};
 pub use mentioned::{Mentioned, mentioned};
 pub use model::{
-    Action, Budget, Cache, Command, CsvOptions, Cuda, CudaArg, Expect, Form, Gpus, GridRows, Input,
-    Notify, NotifyBy, NotifyOn, Output, OutputFormat, Param, ParamType, Place, Python, Reference,
-    RejectLimit, Resources, Retry, RetryOn, Scatter, Slicing, Stage, Template, WebAddress,
-    Workflow,
+    Action, Budget, Cache, Command, CsvOptions, Cuda, CudaArg, Expect, FILE_COLUMNS, Form, Gpus,
+    GridRows, Input, Notify, NotifyBy, NotifyOn, Output, OutputFormat, Param, ParamType, Place,
+    Python, Reference, RejectLimit, Resources, Retry, RetryOn, Scatter, Slicing, Stage, Template,
+    WebAddress, Workflow,
 };
 pub use name_pattern::{NamePattern, NoSplit};
 pub use order::{Cycles, topological_order};

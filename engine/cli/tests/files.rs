@@ -83,6 +83,10 @@ fn a_chain_of_one_task_a_file_runs_again_only_for_what_is_new() {
             "another file of the same bytes" => file("d/e.nc", "bb"),
             _ => {}
         }
+        if expected[0] == 1 {
+            let plan = scene.sunward(&["plan", "workflow.yaml"]).expect(0);
+            assert!(plan.out.contains("of 3: new file"), "{edit}: {plan:?}");
+        }
         assert_eq!(ran(&scene, &stages), expected, "{edit}");
     }
     assert_eq!(scene.text("out/all.txt"), "A.NCA.NCBBBBBBBB");

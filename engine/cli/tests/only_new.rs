@@ -77,6 +77,11 @@ fn a_task_of_a_row_runs_again_only_if_the_cells_that_it_reads_have_changed() {
             scene.file("sheet.csv", sheet);
         }
         let rows = u64::try_from(sheet.lines().count()).unwrap() - 1;
+        if *new == 1 {
+            let plan = cells.sunward(&["plan", "workflow.yaml"]).expect(0);
+            let says = format!("1 of {rows}: new row");
+            assert!(plan.out.contains(&says), "{edit}: {plan:?}");
+        }
         assert_eq!(ran(&cells, "each"), (*new, rows - new), "{edit}");
         let (ran, _) = ran(&scene, "each");
         // A subscript reads the whole row.

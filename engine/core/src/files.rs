@@ -3,13 +3,10 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use sunward_workflows::Value;
+use sunward_workflows::{FILE_COLUMNS, Value};
 
 use crate::dataset::{Dataset, DatasetKind, PartRef};
 use crate::digest::Hasher;
-
-/// The columns that every dataset of files has.
-pub const FILE_COLUMNS: [&str; 6] = ["name", "stem", "suffix", "folder", "bytes", "digest"];
 
 /// What is known of the files (or folders) of a dataset, in the order of its parts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -255,7 +252,7 @@ fn shared_steps(paths: &[Vec<&str>]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use sunward_workflows::Value;
+    use sunward_workflows::{FILE_COLUMNS, Value};
 
     use super::{FileRows, split};
     use crate::dataset::{Dataset, DatasetKind, PartRef};
@@ -339,7 +336,7 @@ mod tests {
             panic!("no row");
         };
         let names: Vec<&str> = row.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(names, super::FILE_COLUMNS);
+        assert_eq!(names, FILE_COLUMNS);
         assert_eq!(row[3].1, Value::String("./b".into()));
     }
 }

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use sunward_workflows::Value;
+use sunward_workflows::{FILE_COLUMNS, Value};
 
 use crate::dataset::Dataset;
-use crate::files::FILE_COLUMNS;
 use crate::plan::{PlannedStage, Tasks};
 use crate::staged::as_row_file;
 

@@ -7,15 +7,12 @@ use super::draft::{Draft, DraftStage, Source};
 use super::location::item_columns;
 use crate::codes;
 use crate::diagnostic::Diagnostic;
-use crate::model::{Form, OutputFormat, ParamType, Reference, Scatter, Slicing};
+use crate::model::{FILE_COLUMNS, Form, OutputFormat, ParamType, Reference, Scatter, Slicing};
 use crate::name_pattern::{NamePattern, NoSplit};
 use crate::names::one_of;
 use crate::source::Span;
 use crate::value::Value;
 use crate::yaml::Node;
-
-/// The columns that every dataset of files has.
-pub(super) const FILE_COLUMNS: [&str; 6] = ["name", "stem", "suffix", "folder", "bytes", "digest"];
 
 /// Whether an input is a dataset of files: by `as: files`, or because all of its sources are and the
 /// command gets them unchanged.

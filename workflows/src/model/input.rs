@@ -6,6 +6,9 @@ use super::Reference;
 use crate::column::ColumnSpec;
 use crate::source::Span;
 
+/// The columns that every dataset of files has: what is known of each file.
+pub const FILE_COLUMNS: [&str; 6] = ["name", "stem", "suffix", "folder", "bytes", "digest"];
+
 /// One input port.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Input {

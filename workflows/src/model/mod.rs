@@ -18,7 +18,7 @@ mod workflow;
 
 pub use action::{Action, Command};
 pub use cuda::{Cuda, CudaArg};
-pub use input::{CsvOptions, Form, GridRows, Input};
+pub use input::{CsvOptions, FILE_COLUMNS, Form, GridRows, Input};
 pub use notify::{Notify, NotifyBy, NotifyOn, WebAddress};
 pub use output::{Output, OutputFormat};
 pub use param::{Param, ParamType};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use sunward_core::{Curtailment, Outlook, PlannedStage, RunSpec, StagePreview, WhyRan};
-use sunward_workflows::Gpus;
+use sunward_workflows::{Form, Gpus, Scatter, Slicing};
 
 use super::gpus;
 use crate::graph::of_workflow::action;
@@ -258,10 +258,8 @@ impl StagePlan {
             Outlook::LeftOut => "left out",
         };
         let reason = match (&preview.outlook, preview.changes.as_slice()) {
+            (Outlook::Runs(WhyRan::NotInCache), _) if preview.cached > 0 => some(planned, preview),
             (Outlook::Runs(WhyRan::NotInCache), [change, ..]) => format!("runs: {change}"),
-            (Outlook::Runs(WhyRan::NotInCache), []) if preview.cached > 0 => {
-                "the others are in the cache".to_owned()
-            }
             (Outlook::Cached, _) if preview.tasks == Some(0) => "it has no tasks".to_owned(),
             (outlook, _) => outlook.to_string(),
         };
@@ -276,4 +274,27 @@ impl StagePlan {
             resources: ResourcesView::of(planned, machine, over),
         }
     }
+}
+
+/// How many tasks of a stage run, and what is new about them: `1 of 10 001: new row`.
+fn some(planned: &PlannedStage, preview: &StagePreview) -> String {
+    let tasks = preview.tasks.unwrap_or_default();
+    let new = tasks.saturating_sub(preview.cached);
+    let form = |port: &String| planned.stage.inputs.get(port).map(|input| input.form);
+    let what = match &planned.stage.scatter {
+        Scatter::Input { port, slicing } => match slicing {
+            Slicing::Row if matches!(form(port), Some(Form::File | Form::Files)) => "file",
+            Slicing::Row => "row",
+            Slicing::Rows(_) | Slicing::Parts => "slice",
+            Slicing::By(_) => "group",
+        },
+        Scatter::Zip { .. } => "pair",
+        Scatter::One | Scatter::Items(_) | Scatter::Range(_) | Scatter::Matrix(_) => "task",
+    };
+    let plural = if new == 1 { "" } else { "s" };
+    format!(
+        "{} of {}: new {what}{plural}",
+        count(u64::from(new)),
+        count(u64::from(tasks))
+    )
 }
