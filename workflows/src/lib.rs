@@ -71,7 +71,7 @@ pub use model::{
 };
 pub use name_pattern::{NamePattern, NoSplit};
 pub use order::{Cycles, topological_order};
-pub use reading::input_variable;
+pub use reading::{input_variable, output_variable};
 pub use render::{JsonDiagnostic, render_human, to_json};
 pub use script::{CompiledArgv, CompiledScript, RenderedScript, default_shell, shell_word};
 pub use source::Span;

@@ -27,6 +27,21 @@ pub enum NoSplit {
     Ambiguous(Vec<String>, Vec<String>),
 }
 
+impl NoSplit {
+    /// The message about a pattern and a file.
+    #[must_use]
+    pub fn told(&self, pattern: &str, path: &str) -> String {
+        match self {
+            Self::NoMatch => format!("`{pattern}` does not fit {path}"),
+            Self::Ambiguous(one, other) => format!(
+                "`{pattern}` splits {path} in two ways: {} or {}",
+                one.join(" | "),
+                other.join(" | ")
+            ),
+        }
+    }
+}
+
 impl NamePattern {
     /// Parses a pattern.
     ///

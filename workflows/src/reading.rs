@@ -30,6 +30,13 @@ impl Stage {
         uses
     }
 
+    /// Whether it reads data from another stage.
+    #[must_use]
+    pub fn reads_from(&self, other: &str) -> bool {
+        let mut sources = self.inputs.values().flat_map(|input| &input.from);
+        sources.any(|source| source.port().is_some_and(|(stage, _)| stage == other))
+    }
+
     /// The input that only gives a row to each task: it is scattered by row, and the command does
     /// not read it as a whole. Tasks do not see it, and it does not count in their keys.
     #[must_use]
@@ -70,6 +77,12 @@ impl Stage {
 #[must_use]
 pub fn input_variable(port: &str) -> String {
     format!("SUNWARD_INPUT_{}", port.to_uppercase())
+}
+
+/// The variable that holds the path of an output.
+#[must_use]
+pub fn output_variable(port: &str) -> String {
+    format!("SUNWARD_OUTPUT_{}", port.to_uppercase())
 }
 
 #[cfg(test)]

@@ -37,16 +37,10 @@ pub(crate) fn changed_inputs(
             continue;
         }
         let gathered: Gathered = sources(stage.planned)
-            .filter_map(|source| match source {
-                Reference::Port { stage, port } => {
-                    let from = run.spec.plan.find(stage)?;
-                    let written = run.from_tasks(from, port)?;
-                    Some(((stage.clone(), port.clone()), written))
-                }
-                Reference::Param(_)
-                | Reference::Path(_)
-                | Reference::Pattern(_)
-                | Reference::Url(_) => None,
+            .filter_map(|source| {
+                let (stage, port) = source.port()?;
+                let written = run.from_tasks(run.spec.plan.find(stage)?, port)?;
+                Some(((stage.to_owned(), port.to_owned()), written))
             })
             .collect();
         let Some((inputs, tasks)) = foresight.inputs(stage.planned, &gathered) else {

@@ -10,7 +10,6 @@ use sunward_core::{
 use sunward_data::Store;
 use sunward_drive::{InputResolver, LocalResolver, ResolveRequest, earlier_times};
 use sunward_state::{Reader, Sqlite, SqliteReader, sqlite::DATABASE};
-use sunward_workflows::Reference;
 
 use crate::exit::wrong_input;
 use crate::which;
@@ -117,18 +116,14 @@ impl Foresight {
         for input in stage.stage.inputs.values() {
             let mut given = Vec::new();
             for source in &input.from {
-                given.push(match source {
-                    Reference::Port { stage, port } => {
-                        let Some(known) = upstream.get(&(stage.clone(), port.clone())) else {
-                            return Ok(None);
-                        };
-                        Some(known.clone())
-                    }
-                    Reference::Param(_)
-                    | Reference::Path(_)
-                    | Reference::Pattern(_)
-                    | Reference::Url(_) => None,
-                });
+                let Some((stage, port)) = source.port() else {
+                    given.push(None);
+                    continue;
+                };
+                let Some(known) = upstream.get(&(stage.to_owned(), port.to_owned())) else {
+                    return Ok(None);
+                };
+                given.push(Some(known.clone()));
             }
             sources.push(given);
         }

@@ -28,6 +28,17 @@ stages:
     expect: { time: 2h, power: 1000W }
 ";
 
+/// A plan over recorded grids.
+const PLAN: [&str; 7] = [
+    "plan",
+    "workflow.yaml",
+    "--json",
+    "--grid",
+    "grid",
+    "--zone",
+    "DE",
+];
+
 /// The beginning of the current hour.
 fn hour() -> Timestamp {
     Timestamp::from_second(Timestamp::now().as_second() / 3600 * 3600).unwrap()
@@ -61,17 +72,8 @@ fn server(events: Vec<Value>) -> Site {
 
 /// The answer of a plan over the fleet, with settings that name a site's own server.
 fn plan(scene: &Scene, own: &Site, more: &[&str], keys: &[(&str, &str)]) -> Told {
-    let words = [
-        "plan",
-        "workflow.yaml",
-        "--json",
-        "--grid",
-        "grid",
-        "--zone",
-        "DE",
-    ];
     let fleet = ["--fleet", "fleet.yaml"];
-    let mut command = command(scene, own, "", &[&words[..], &fleet, more].concat());
+    let mut command = command(scene, own, "", &[&PLAN[..], &fleet, more].concat());
     command.envs(keys.iter().copied());
     told(command)
 }
@@ -211,23 +213,12 @@ fn a_plan_for_this_machine_follows_its_own_operator() {
         until,
     )]);
     let scene = world("{ url: 'http://localhost:1' }");
-    let words = [
-        "plan",
-        "workflow.yaml",
-        "--json",
-        "--grid",
-        "grid",
-        "--zone",
-        "DE",
-    ];
-    let answer = told(command(&scene, &own, "", &words)).expect(0).json();
+    let answer = told(command(&scene, &own, "", &PLAN)).expect(0).json();
     let (pool, start) = segment(&answer);
     assert_eq!((pool.as_str(), start >= until), ("here", true), "{start}");
     // Without a grid there is a deadline all the same.
     scene.file("workflow.yaml", PATIENT.replace("20h", "4h"));
-    let answer = told(command(&scene, &own, "", &words[..3]))
-        .expect(0)
-        .json();
+    let answer = told(command(&scene, &own, "", &PLAN[..3])).expect(0).json();
     assert!(
         answer["late"]["by_seconds"].as_f64().unwrap() > 0.0,
         "{answer}"

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sunward_workflows::{Gpus, Reference};
+use sunward_workflows::Gpus;
 
 use crate::ids::{StageId, Timestamp};
 use crate::place::{Likely, Outlook, Placement, Segment, Taken, TimeSource, Timing, Why};
@@ -317,13 +317,10 @@ pub(crate) fn inputs(
 ) -> Vec<(PoolId, u64)> {
     let mut bytes: BTreeMap<PoolId, u64> = BTreeMap::new();
     for (input, dataset) in planned.stage.inputs.values().zip(&stage.inputs) {
-        let from = input.from.iter().find_map(|source| match source {
-            Reference::Port { stage, .. } => run.spec.plan.find(stage),
-            Reference::Param(_)
-            | Reference::Path(_)
-            | Reference::Pattern(_)
-            | Reference::Url(_) => None,
-        });
+        let from = input
+            .from
+            .iter()
+            .find_map(|source| run.spec.plan.find(source.port()?.0));
         let rests = from
             .and_then(|id| run.get(id)?.1.placed.as_deref())
             .and_then(|placed| placed.placement.segments.last())

@@ -162,25 +162,11 @@ fn early(spec: &RunSpec, planned: &PlannedStage, done: &[StagePreview]) -> Optio
             return Some(Outlook::ConditionFalse);
         }
     }
-    let reads = |name: &str| {
-        planned
-            .stage
-            .inputs
-            .values()
-            .flat_map(|input| &input.from)
-            .any(|reference| match reference {
-                sunward_workflows::Reference::Port { stage, .. } => stage == name,
-                sunward_workflows::Reference::Param(_)
-                | sunward_workflows::Reference::Path(_)
-                | sunward_workflows::Reference::Pattern(_)
-                | sunward_workflows::Reference::Url(_) => false,
-            })
-    };
     planned
         .upstream
         .iter()
         .filter_map(upstream)
-        .find(|before| before.outlook != Outlook::Cached && reads(&before.stage))
+        .find(|before| before.outlook != Outlook::Cached && planned.stage.reads_from(&before.stage))
         .map(|before| Outlook::After(before.stage.clone()))
 }
 

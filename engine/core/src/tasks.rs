@@ -67,16 +67,7 @@ impl Tasks {
     /// The tasks without repetitions.
     #[must_use]
     pub fn each(&self) -> &Self {
-        match self {
-            Self::Repeated { each, .. } => each.each(),
-            Self::One
-            | Self::Range(_)
-            | Self::Items(_)
-            | Self::Matrix(_)
-            | Self::Rows { .. }
-            | Self::Files(_)
-            | Self::Parts { .. } => self,
-        }
+        self.repetitions().map_or(self, |(each, _)| each.each())
     }
 
     /// The index among [`Self::each`] of the task that one task repeats.
@@ -92,8 +83,12 @@ impl Tasks {
     }
 
     fn times(&self) -> Option<u32> {
+        self.repetitions().map(|(_, times)| times)
+    }
+
+    fn repetitions(&self) -> Option<(&Self, u32)> {
         match self {
-            Self::Repeated { times, .. } => Some(*times),
+            Self::Repeated { each, times } => Some((each, *times)),
             Self::One
             | Self::Range(_)
             | Self::Items(_)

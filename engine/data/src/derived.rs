@@ -4,6 +4,7 @@
 use std::fs;
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use sunward_core::{Dataset, Digest, Hasher};
 use sunward_files::private;
 
@@ -30,9 +31,7 @@ impl Store {
 
     /// What a joined file or folder is made of, if that is noted.
     pub(crate) fn recipe(&self, name: &str) -> Option<Recipe> {
-        let key = recipe_key(name);
-        let text = fs::read(self.folder("derived").join(key.to_hex())).ok()?;
-        record::read(&key, &text).ok()
+        self.noted(&recipe_key(name))
     }
 
     /// Notes what a joined file or folder is made of.
@@ -42,13 +41,17 @@ impl Store {
 
     /// The digests of a table's slices, if they are noted.
     pub(crate) fn noted_slices(&self, key: &Digest) -> Option<SliceDigests> {
-        let text = fs::read(self.folder("derived").join(key.to_hex())).ok()?;
-        record::read(key, &text).ok()
+        self.noted(key)
     }
 
     /// Notes the digests of a table's slices.
     pub(crate) fn note_slices(&self, key: &Digest, digests: &SliceDigests) {
         self.note(key, digests);
+    }
+
+    fn noted<T: DeserializeOwned>(&self, key: &Digest) -> Option<T> {
+        let text = fs::read(self.folder("derived").join(key.to_hex())).ok()?;
+        record::read(key, &text).ok()
     }
 
     fn note(&self, key: &Digest, value: &impl Serialize) {

@@ -37,12 +37,7 @@ impl Store {
             )));
         }
         let table = self.table(dataset)?;
-        let names: Vec<String> = table
-            .schema()
-            .fields()
-            .iter()
-            .map(|field| field.name().clone())
-            .collect();
+        let names = table.column_names();
         let mut texts = TextRows::of(self, dataset, &names)?;
         let mut items = Vec::with_capacity(usize::try_from(table.rows()).unwrap_or(0));
         for batch in table.batches(None) {

@@ -82,6 +82,12 @@ impl TableReader {
         &self.inner.schema
     }
 
+    /// The names of its columns, in order.
+    pub(crate) fn column_names(&self) -> Vec<String> {
+        let fields = self.schema().fields().iter();
+        fields.map(|field| field.name().clone()).collect()
+    }
+
     /// The schema of the first part, with the time bounds of all parts that hold any of these rows.
     ///
     /// # Errors

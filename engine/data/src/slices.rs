@@ -40,13 +40,7 @@ impl Store {
             return Ok(known);
         }
         let table = self.table(dataset)?;
-        let names: Vec<String> = table
-            .schema()
-            .fields()
-            .iter()
-            .map(|field| field.name().clone())
-            .collect();
-        let mut texts = TextRows::of(self, dataset, &names)?;
+        let mut texts = TextRows::of(self, dataset, &table.column_names())?;
         let mut digests = Vec::with_capacity(count);
         let mut first = 0;
         while first < table.rows() {

@@ -7,7 +7,7 @@ use sunward_core::{Dataset, DatasetKind, FileGroups, FileRows, Grouping, RunSpec
 use sunward_data::DataError;
 use sunward_files::pattern::expand;
 use sunward_workflows::{
-    Input, NamePattern, NoSplit, ParamType, Reference, Scatter, Slicing, Value, is_pattern,
+    Input, NamePattern, ParamType, Reference, Scatter, Slicing, Value, is_pattern,
 };
 
 /// The paths of a source that names files, as written in the workflow; patterns are expanded.
@@ -122,16 +122,9 @@ fn split_columns(paths: &[String], input: &Input) -> Result<Vec<(String, Vec<Val
         .map(|column| (column.to_owned(), Vec::with_capacity(paths.len())))
         .collect();
     for path in paths {
-        let texts = pattern.split(path).map_err(|error| {
-            DataError::NoSuch(match error {
-                NoSplit::NoMatch => format!("`match: {source}` does not fit {path}"),
-                NoSplit::Ambiguous(one, other) => format!(
-                    "`match: {source}` splits {path} in two ways: {} or {}",
-                    one.join(" | "),
-                    other.join(" | ")
-                ),
-            })
-        })?;
+        let texts = pattern
+            .split(path)
+            .map_err(|why| DataError::NoSuch(why.told(&format!("match: {source}"), path)))?;
         for ((_, values), text) in columns.iter_mut().zip(texts) {
             values.push(Value::String(text));
         }

@@ -130,12 +130,8 @@ impl InputResolver for LocalResolver {
 
 /// The stage and the port that a source names.
 fn producer<'s>(spec: &'s RunSpec, source: &'s Reference) -> Option<(&'s Stage, &'s str)> {
-    match source {
-        Reference::Port { stage, port } => Some((spec.workflow.stages.get(stage)?, port)),
-        Reference::Param(_) | Reference::Path(_) | Reference::Pattern(_) | Reference::Url(_) => {
-            None
-        }
-    }
+    let (stage, port) = source.port()?;
+    Some((spec.workflow.stages.get(stage)?, port))
 }
 
 /// Whether a source is a parameter that lists paths.

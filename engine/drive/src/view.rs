@@ -5,7 +5,6 @@ use std::path::Path;
 use sunward_core::{Dataset, Fact, Input, PlannedStage, RunId, StageId, State, TaskKeys};
 use sunward_protocol::Job;
 use sunward_state::{Group, Reader, StateError};
-use sunward_workflows::Reference;
 use tracing::Span;
 
 use crate::resolver::ResolveRequest;
@@ -99,15 +98,9 @@ pub(crate) fn resolve_request(
     let run = state.run(run_id)?;
     let stage = run.stage(stage_id)?;
     let upstream = stage.planned.stage.inputs.values().map(|input| {
-        let sources = input.from.iter().map(|source| match source {
-            Reference::Port { stage, port } => {
-                let from = run.spec.plan.find(stage)?;
-                run.from_tasks(from, port)
-            }
-            Reference::Param(_)
-            | Reference::Path(_)
-            | Reference::Pattern(_)
-            | Reference::Url(_) => None,
+        let sources = input.from.iter().map(|source| {
+            let (stage, port) = source.port()?;
+            run.from_tasks(run.spec.plan.find(stage)?, port)
         });
         sources.collect()
     });

@@ -85,9 +85,3 @@ impl Environment {
             .map(|(n, v)| (n.as_os_str(), v.as_os_str()))
     }
 }
-
-/// The name of the variable for a port: `SUNWARD_INPUT_LIBRARY` for the direction `INPUT` and the
-/// port `library`.
-pub(crate) fn port_variable(direction: &str, port: &str) -> String {
-    format!("SUNWARD_{direction}_{}", port.to_uppercase())
-}

@@ -9,10 +9,10 @@ use sunward_data::Views;
 use sunward_files::private;
 use sunward_protocol::Job;
 use sunward_workflows::expr::{CompiledTemplate, Scope};
-use sunward_workflows::{Action, Command, Cuda, Gpus};
+use sunward_workflows::{Action, Command, Cuda, Gpus, input_variable, output_variable};
 
 use super::checkpoint::{self, Checkpoint};
-use super::environment::{Environment, port_variable};
+use super::environment::Environment;
 use super::spawn::Order;
 use crate::attempt::Attempt;
 use crate::context::WorkerContext;
@@ -213,10 +213,10 @@ impl PreparedCommand {
         let mut environment = self.environment.clone();
         environment.set("TMPDIR", task_folder.temporary());
         for (port, input) in &scope.inputs {
-            environment.set(port_variable("INPUT", port), &input.path);
+            environment.set(input_variable(port), &input.path);
         }
         for (port, path) in &scope.outputs {
-            environment.set(port_variable("OUTPUT", port), path);
+            environment.set(output_variable(port), path);
         }
         for (name, template) in &self.env {
             let value = template.render_text(scope).map_err(|e| failed("env", &e))?;

@@ -7,8 +7,8 @@ use super::draft::{Draft, DraftStage, Source};
 use super::location::item_columns;
 use crate::codes;
 use crate::diagnostic::Diagnostic;
-use crate::model::{FILE_COLUMNS, Form, OutputFormat, ParamType, Reference, Scatter, Slicing};
-use crate::name_pattern::{NamePattern, NoSplit};
+use crate::model::{FILE_COLUMNS, Form, Output, ParamType, Reference, Scatter, Slicing};
+use crate::name_pattern::NamePattern;
 use crate::names::one_of;
 use crate::source::Span;
 use crate::value::Value;
@@ -39,10 +39,7 @@ pub(super) fn gives_files(reference: &Reference, draft: &Draft<'_>) -> bool {
             .is_some_and(|param| param.kind == ParamType::Files),
         Reference::Port { stage, port } => draft.stages.get(stage).is_some_and(|producer| {
             let output = producer.stage.outputs.get(port);
-            let is_blob = output.is_some_and(|output| {
-                matches!(output.format, OutputFormat::File | OutputFormat::Dir)
-            });
-            is_blob && producer.stage.is_scattered()
+            output.is_some_and(Output::is_blob) && producer.stage.is_scattered()
         }),
         Reference::Path(_) | Reference::Url(_) => false,
     }
@@ -199,16 +196,10 @@ fn split_of(
 /// Reports the first file whose name `match:` does not split.
 fn splits(files: &[String], pattern: &NamePattern, span: Span, context: &mut Context<'_>) {
     for file in files {
-        let message = match pattern.split(file) {
-            Ok(_) => continue,
-            Err(NoSplit::NoMatch) => format!("`{}` does not fit {file}", pattern.source()),
-            Err(NoSplit::Ambiguous(one, other)) => format!(
-                "`{}` splits {file} in two ways: {} or {}",
-                pattern.source(),
-                one.join(" | "),
-                other.join(" | ")
-            ),
+        let Err(why) = pattern.split(file) else {
+            continue;
         };
+        let message = why.told(pattern.source(), file);
         context.report(
             Diagnostic::error(codes::BAD_MATCH, span, message)
                 .expecting("a pattern that splits every name in one way")
@@ -272,8 +263,7 @@ pub(super) fn out_of_place(stage: &DraftStage<'_>, draft: &Draft<'_>, context: &
             continue;
         };
         let found = stage.stage.outputs.get(&output.key);
-        let is_blob = found
-            .is_some_and(|output| matches!(output.format, OutputFormat::File | OutputFormat::Dir));
+        let is_blob = found.is_some_and(Output::is_blob);
         let wrong = match name.value.text() {
             _ if !is_blob => Some((
                 "`name` applies to files and folders".to_owned(),

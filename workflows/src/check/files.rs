@@ -9,9 +9,7 @@ use crate::bind::path;
 use crate::codes;
 use crate::diagnostic::Diagnostic;
 use crate::facts::FileFact;
-use crate::model::{
-    Action, Command, Form, Input, Output, OutputFormat, Param, ParamType, Reference,
-};
+use crate::model::{Action, Command, Form, Input, Output, Param, ParamType, Reference};
 use crate::source::Span;
 use crate::value::Value;
 use crate::yaml::Node;
@@ -36,7 +34,7 @@ pub(super) fn check(draft: &mut Draft<'_>, context: &mut Context<'_>) {
                         .stages
                         .get(producer)
                         .and_then(|p| p.stage.outputs.get(port));
-                    let blob = produced.is_some_and(is_blob);
+                    let blob = produced.is_some_and(Output::is_blob);
                     if blob && needs_table(stage, &source.port) {
                         let message = format!("`{producer}.{port}` is not a table");
                         context.report(
@@ -82,7 +80,7 @@ pub(super) fn settle_forms(draft: &mut Draft<'_>, context: &Context<'_>) {
         .iter()
         .flat_map(|(name, stage)| {
             let outputs = stage.stage.outputs.iter();
-            let blobs = outputs.filter(|(_, output)| is_blob(output));
+            let blobs = outputs.filter(|(_, output)| output.is_blob());
             blobs.map(move |(port, _)| (name.clone(), port.clone()))
         })
         .collect();
@@ -106,10 +104,6 @@ struct Reader<'a> {
     table: bool,
 }
 
-fn is_blob(output: &Output) -> bool {
-    matches!(output.format, OutputFormat::File | OutputFormat::Dir)
-}
-
 /// Sets the form of a command's input to `file` if it states no form and none of its sources is a
 /// table, and to `files` if one of them is a pattern. Such files are passed to the command unchanged.
 fn blobs_stay_blobs(
@@ -130,15 +124,14 @@ fn blobs_stay_blobs(
         let Some(input) = stage.stage.inputs.get_mut(&entry.key) else {
             continue;
         };
+        // Not asked about patterns and parameters of type files: they are `set`.
         let blob = |reference: &Reference| match reference {
             Reference::Port { stage, port } => blobs.contains(&(stage.clone(), port.clone())),
             Reference::Path(path) => matches!(
                 context.facts.of_input(path, input),
                 Some(FileFact::File | FileFact::Folder)
             ),
-            Reference::Pattern(_) => true,
-            Reference::Param(name) => sets.contains(name),
-            Reference::Url(_) => false,
+            Reference::Pattern(_) | Reference::Param(_) | Reference::Url(_) => false,
         };
         let set = |reference: &Reference| match reference {
             Reference::Pattern(_) => true,

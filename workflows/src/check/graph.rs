@@ -155,13 +155,7 @@ fn edges(stage: &DraftStage<'_>, draft: &Draft<'_>) -> Vec<(usize, Span)> {
     let sources = stage
         .sources
         .iter()
-        .filter_map(|source| match &source.reference {
-            Reference::Port { stage, .. } => Some((index(stage)?, source.span)),
-            Reference::Param(_)
-            | Reference::Path(_)
-            | Reference::Pattern(_)
-            | Reference::Url(_) => None,
-        });
+        .filter_map(|source| Some((index(source.reference.port()?.0)?, source.span)));
     let waits = stage.waits.iter();
     let waits = waits.filter_map(|(name, span)| Some((index(name)?, *span)));
     sources.chain(waits).collect()

@@ -9,7 +9,7 @@ use crate::codes;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::expr::{CompiledTemplate, has_expression};
 use crate::facts::FileFact;
-use crate::model::{Form, Input, OutputFormat, ParamType, Reference, Scatter, Slicing};
+use crate::model::{Form, Input, ParamType, Reference, Scatter, Slicing};
 use crate::source::Span;
 use crate::syntax::{SCATTER, misspells};
 use crate::value::Value;
@@ -311,7 +311,8 @@ fn no_table(
     match reference {
         Reference::Port { stage, port } => {
             let output = draft.stages.get(stage)?.stage.outputs.get(port)?;
-            matches!(output.format, OutputFormat::File | OutputFormat::Dir)
+            output
+                .is_blob()
                 .then(|| format!("`{stage}.{port}` is not a table"))
         }
         Reference::Path(path) => no_rows(path, input, context),

@@ -21,6 +21,14 @@ pub struct Output {
     pub span: Span,
 }
 
+impl Output {
+    /// Whether it is a file or a folder, and not a table.
+    #[must_use]
+    pub const fn is_blob(&self) -> bool {
+        matches!(self.format, OutputFormat::File | OutputFormat::Dir)
+    }
+}
+
 /// What a command writes to an output's path.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -21,3 +21,14 @@ pub enum Reference {
     /// A URL.
     Url(String),
 }
+
+impl Reference {
+    /// The stage and the port that it names, if it is an output of a stage.
+    #[must_use]
+    pub fn port(&self) -> Option<(&str, &str)> {
+        match self {
+            Self::Port { stage, port } => Some((stage, port)),
+            Self::Param(_) | Self::Path(_) | Self::Pattern(_) | Self::Url(_) => None,
+        }
+    }
+}

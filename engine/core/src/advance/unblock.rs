@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use sunward_workflows::{Reference, Scope, Value};
+use sunward_workflows::{Scope, Value};
 
 use crate::decide::left_out;
 use crate::fact::{Fact, SkipReason};
@@ -106,7 +106,7 @@ fn barred(run: &RunState, planned: &PlannedStage, asks: &BTreeSet<String>) -> Op
             Phase::Ended(StageEnd::Failed | StageEnd::Cancelled) => SkipReason::UpstreamFailed(id),
             Phase::Ended(StageEnd::Skipped(_)) => SkipReason::UpstreamSkipped(id),
         };
-        if asks.contains(&upstream.stage.name) && !reads(planned, &upstream.stage.name) {
+        if asks.contains(&upstream.stage.name) && !planned.stage.reads_from(&upstream.stage.name) {
             continue;
         }
         match reason {
@@ -120,22 +120,6 @@ fn barred(run: &RunState, planned: &PlannedStage, asks: &BTreeSet<String>) -> Op
         }
     }
     skipped
-}
-
-/// Whether a stage reads data from another.
-fn reads(planned: &PlannedStage, other: &str) -> bool {
-    planned
-        .stage
-        .inputs
-        .values()
-        .flat_map(|input| &input.from)
-        .any(|reference| match reference {
-            Reference::Port { stage, .. } => stage == other,
-            Reference::Param(_)
-            | Reference::Path(_)
-            | Reference::Pattern(_)
-            | Reference::Url(_) => false,
-        })
 }
 
 /// Whether the stage's condition holds. A stage without a condition always runs.

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use sunward_workflows::Reference;
-
 use crate::dataset::Dataset;
 use crate::digest::Digest;
 use crate::fact::{Fact, RunStatus, SkipReason};
@@ -112,13 +110,10 @@ const fn has_begun(stage: &StageState) -> bool {
 
 fn reads_from(run: &RunState, planned: &PlannedStage, stages: &BTreeSet<StageId>) -> bool {
     let mut sources = planned.stage.inputs.values().flat_map(|input| &input.from);
-    sources.any(|source| match source {
-        Reference::Port { stage, .. } => {
-            let id = run.spec.plan.find(stage);
-            id.is_some_and(|id| stages.contains(&id))
-        }
-        Reference::Param(_) | Reference::Path(_) | Reference::Pattern(_) | Reference::Url(_) => {
-            false
-        }
+    sources.any(|source| {
+        let id = source
+            .port()
+            .and_then(|(stage, _)| run.spec.plan.find(stage));
+        id.is_some_and(|id| stages.contains(&id))
     })
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use petgraph::Direction;
 use petgraph::graph::{DiGraph, NodeIndex};
-use sunward_workflows::{Cycles, Reference, Workflow, topological_order};
+use sunward_workflows::{Cycles, Workflow, topological_order};
 
 use super::PlanError;
 use crate::ids::index_of;
@@ -28,13 +28,7 @@ impl Graph {
         for (at, stage) in workflow.stages.values().enumerate() {
             let reads = stage.inputs.values().flat_map(|input| &input.from);
             let names: BTreeSet<&str> = reads
-                .filter_map(|reference| match reference {
-                    Reference::Port { stage, .. } => Some(stage.as_str()),
-                    Reference::Param(_)
-                    | Reference::Path(_)
-                    | Reference::Pattern(_)
-                    | Reference::Url(_) => None,
-                })
+                .filter_map(|reference| Some(reference.port()?.0))
                 .chain(stage.needs.iter().map(String::as_str))
                 .collect();
             for name in names {

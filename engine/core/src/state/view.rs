@@ -115,14 +115,9 @@ impl RunState {
             .workflow
             .outputs
             .iter()
-            .filter_map(|(name, reference)| match reference {
-                sunward_workflows::Reference::Port { stage, port } => {
-                    Some((name.as_str(), self.spec.plan.find(stage)?, port.as_str()))
-                }
-                sunward_workflows::Reference::Param(_)
-                | sunward_workflows::Reference::Path(_)
-                | sunward_workflows::Reference::Pattern(_)
-                | sunward_workflows::Reference::Url(_) => None,
+            .filter_map(|(name, reference)| {
+                let (stage, port) = reference.port()?;
+                Some((name.as_str(), self.spec.plan.find(stage)?, port))
             })
     }
 
