@@ -64,6 +64,8 @@ pub const LEAVES_FOLDER: Code = Code("SW0306");
 pub const NOT_A_DATA_PARAM: Code = Code("SW0307");
 /// There is no such limit.
 pub const UNKNOWN_LIMIT: Code = Code("SW0308");
+/// A source is never read.
+pub const NEVER_READ: Code = Code("SW0309");
 /// A default does not fit its parameter.
 pub const BAD_DEFAULT: Code = Code("SW0401");
 /// Bounds or choices contradict each other.
@@ -158,6 +160,7 @@ pub const PAGES: &[(Code, &str)] = &[
     (LEAVES_FOLDER, include_str!("../codes/SW0306.md")),
     (NOT_A_DATA_PARAM, include_str!("../codes/SW0307.md")),
     (UNKNOWN_LIMIT, include_str!("../codes/SW0308.md")),
+    (NEVER_READ, include_str!("../codes/SW0309.md")),
     (BAD_DEFAULT, include_str!("../codes/SW0401.md")),
     (BAD_BOUNDS, include_str!("../codes/SW0402.md")),
     (FILE_MISSING, include_str!("../codes/SW0501.md")),

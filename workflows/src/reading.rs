@@ -1,7 +1,7 @@
 //! What the command of a stage reads: its own part of the scatter, and inputs as a whole.
 
 use crate::expr::Uses;
-use crate::model::{Action, Command, CudaArg, Form, Scatter, Slicing, Stage};
+use crate::model::{Action, Command, CudaArg, Form, Input, Reference, Scatter, Slicing, Stage};
 
 impl Stage {
     /// What the templates of its command and its environment read.
@@ -35,6 +35,18 @@ impl Stage {
     pub fn reads_from(&self, other: &str) -> bool {
         let mut sources = self.inputs.values().flat_map(|input| &input.from);
         sources.any(|source| source.port().is_some_and(|(stage, _)| stage == other))
+    }
+
+    /// Whether it waits for what a stage gives, if these stages were skipped: it `needs` it, or reads
+    /// from it. An alternative of a `first` that is not read does not count, unless none is left.
+    #[must_use]
+    pub fn depends_on(&self, other: &str, is_skipped: impl Fn(&str) -> bool) -> bool {
+        let names = |source: &Reference| source.port().is_some_and(|(stage, _)| stage == other);
+        let reads = |input: &Input| match input.sources(&is_skipped) {
+            [] => input.from.iter().any(names),
+            sources => sources.iter().any(names),
+        };
+        self.needs.iter().any(|stage| stage == other) || self.inputs.values().any(reads)
     }
 
     /// The input that only gives a row to each task: it is scattered by row, and the command does

@@ -1,6 +1,7 @@
 //! Finds what has changed since a run: its workflow, the files that the workflow names, and its
 //! data.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -26,6 +27,8 @@ pub(crate) fn changed_inputs(
 ) -> anyhow::Result<Vec<String>> {
     let mut foresight = Foresight::of_run(home, run.id, Arc::clone(now), resolver)?;
     let mut lines = Vec::new();
+    let names = run.stages().map(|stage| stage.name().to_owned());
+    let skipped: BTreeSet<String> = names.filter(|name| run.was_skipped(name)).collect();
     for stage in run.stages() {
         let reads_files = sources(stage.planned).any(|source| {
             matches!(
@@ -36,13 +39,15 @@ pub(crate) fn changed_inputs(
         if !reads_files || stage.inputs().is_empty() || now.plan.find(stage.name()).is_none() {
             continue;
         }
-        let gathered: Gathered = sources(stage.planned)
+        let written = sources(stage.planned)
             .filter_map(|source| {
                 let (stage, port) = source.port()?;
                 let written = run.from_tasks(run.spec.plan.find(stage)?, port)?;
                 Some(((stage.to_owned(), port.to_owned()), written))
             })
             .collect();
+        let skipped = skipped.clone();
+        let gathered = Gathered { written, skipped };
         let Some((inputs, tasks)) = foresight.inputs(stage.planned, &gathered) else {
             foresight.check()?;
             continue;

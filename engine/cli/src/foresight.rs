@@ -8,7 +8,7 @@ use sunward_core::{
     Times,
 };
 use sunward_data::Store;
-use sunward_drive::{InputResolver, LocalResolver, ResolveRequest, earlier_times};
+use sunward_drive::{InputResolver, LocalResolver, ResolveRequest, Source, earlier_times};
 use sunward_state::{Reader, Sqlite, SqliteReader, sqlite::DATABASE};
 
 use crate::exit::wrong_input;
@@ -115,15 +115,19 @@ impl Foresight {
         let mut sources = Vec::new();
         for input in stage.stage.inputs.values() {
             let mut given = Vec::new();
-            for source in &input.from {
-                let Some((stage, port)) = source.port() else {
-                    given.push(None);
-                    continue;
+            for reference in input.sources(|stage| upstream.skipped.contains(stage)) {
+                let written = match reference.port() {
+                    None => None,
+                    Some((stage, port)) => {
+                        let port = (stage.to_owned(), port.to_owned());
+                        let Some(known) = upstream.written.get(&port) else {
+                            return Ok(None);
+                        };
+                        Some(known.clone())
+                    }
                 };
-                let Some(known) = upstream.get(&(stage.to_owned(), port.to_owned())) else {
-                    return Ok(None);
-                };
-                given.push(Some(known.clone()));
+                let reference = reference.clone();
+                given.push(Source { reference, written });
             }
             sources.push(given);
         }
@@ -131,7 +135,7 @@ impl Foresight {
             run: self.run,
             stage: id,
             spec: Arc::clone(&self.spec),
-            upstream: sources,
+            sources,
         };
         let resolution = self.resolver.resolve(&request, &self.reader)?;
         resolution.answer.map(Some).map_err(|failure| {

@@ -317,8 +317,8 @@ pub(crate) fn inputs(
 ) -> Vec<(PoolId, u64)> {
     let mut bytes: BTreeMap<PoolId, u64> = BTreeMap::new();
     for (input, dataset) in planned.stage.inputs.values().zip(&stage.inputs) {
-        let from = input
-            .from
+        let from = run
+            .sources(input)
             .iter()
             .find_map(|source| run.spec.plan.find(source.port()?.0));
         let rests = from

@@ -2,7 +2,7 @@
 //!
 //! This is pure. The caller reads files and looks up results, through [`Known`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::dataset::{Dataset, DatasetKind, TaskResult};
 use crate::digest::Digest;
 use crate::explain::{WhyRan, latest, why_ran};
 use crate::from_tasks::{FromTasks, carried_item};
-use crate::ids::{StageId, index_of};
+use crate::ids::index_of;
 use crate::ingredient::{Ingredient, diff_ingredients};
 use crate::key::TaskKeys;
 use crate::key::ingredients;
@@ -24,8 +24,14 @@ use crate::state::stage::looks_up;
 /// The number of keys that are looked up at once.
 const CHUNK: u32 = 4096;
 
-/// The expected outputs of upstream stages, by stage and port, in task order.
-pub type Gathered = BTreeMap<(String, String), FromTasks>;
+/// What is expected of upstream stages.
+#[derive(Debug, Default)]
+pub struct Gathered {
+    /// Their outputs, by stage and port, in task order.
+    pub written: BTreeMap<(String, String), FromTasks>,
+    /// Stages that will be skipped.
+    pub skipped: BTreeSet<String>,
+}
 
 /// The lookups that the caller provides.
 pub trait Known {
@@ -101,7 +107,7 @@ pub fn preview(
     known: &mut dyn Known,
     history: Option<&State>,
 ) -> Vec<StagePreview> {
-    let mut gathered = Gathered::new();
+    let mut gathered = Gathered::default();
     let mut previews: Vec<StagePreview> = Vec::with_capacity(spec.plan.stages.len());
     for planned in &spec.plan.stages {
         let mut one = StagePreview {
@@ -112,8 +118,13 @@ pub fn preview(
             ingredients: ingredients(planned, &[], None, None),
             changes: Vec::new(),
         };
-        match early(spec, planned, &previews) {
-            Some(outlook) => one.outlook = outlook,
+        match early(spec, planned, &previews, &gathered.skipped) {
+            Some(outlook) => {
+                if let Outlook::ConditionFalse | Outlook::UpstreamSkipped(_) = outlook {
+                    gathered.skipped.insert(one.stage.clone());
+                }
+                one.outlook = outlook;
+            }
             None => look(planned, known, &mut gathered, &mut one),
         }
         let before = history.and_then(|state| latest(state, &spec.path, &one.stage, None));
@@ -134,12 +145,20 @@ pub fn preview(
 }
 
 /// The outlook of a stage, if its upstream, its condition and the selection determine it.
-fn early(spec: &RunSpec, planned: &PlannedStage, done: &[StagePreview]) -> Option<Outlook> {
+fn early(
+    spec: &RunSpec,
+    planned: &PlannedStage,
+    done: &[StagePreview],
+    skipped: &BTreeSet<String>,
+) -> Option<Outlook> {
     if !planned.selected {
         return Some(Outlook::LeftOut);
     }
-    let upstream = |id: &StageId| done.get(id.place());
-    for before in planned.upstream.iter().filter_map(upstream) {
+    let is_skipped = |stage: &str| skipped.contains(stage);
+    let depends = |before: &&StagePreview| planned.stage.depends_on(&before.stage, is_skipped);
+    let upstream = planned.upstream.iter();
+    let upstream = upstream.filter_map(|id| done.get(id.place()));
+    for before in upstream.clone().filter(depends) {
         match before.outlook {
             Outlook::ConditionFalse | Outlook::UpstreamSkipped(_) => {
                 return Some(Outlook::UpstreamSkipped(before.stage.clone()));
@@ -162,10 +181,8 @@ fn early(spec: &RunSpec, planned: &PlannedStage, done: &[StagePreview]) -> Optio
             return Some(Outlook::ConditionFalse);
         }
     }
-    planned
-        .upstream
-        .iter()
-        .filter_map(upstream)
+    upstream
+        .filter(depends)
         .find(|before| before.outlook != Outlook::Cached && planned.stage.reads_from(&before.stage))
         .map(|before| Outlook::After(before.stage.clone()))
 }
@@ -221,6 +238,8 @@ fn look(
             false => Vec::new(),
         };
         let from_tasks = FromTasks { datasets, items };
-        gathered.insert((one.stage.clone(), name.clone()), from_tasks);
+        gathered
+            .written
+            .insert((one.stage.clone(), name.clone()), from_tasks);
     }
 }

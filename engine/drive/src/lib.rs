@@ -60,6 +60,6 @@ pub use inbox::{Control, Inbox, Line, inbox};
 pub use local::LocalResolver;
 pub use observer::Observer;
 pub use recall::FileRecall;
-pub use resolver::{InputResolver, Resolution, ResolveRequest};
+pub use resolver::{InputResolver, Resolution, ResolveRequest, Source};
 pub use setup::{Ended, Limits, Setup, Start};
 pub use transport::Transport;

@@ -15,7 +15,7 @@ use sunward_workflows::{Action, Form, Input, Reference, Scatter, Slicing, Stage,
 
 use crate::file_sets;
 use crate::recall::FileRecall;
-use crate::resolver::{InputResolver, Resolution, ResolveRequest};
+use crate::resolver::{InputResolver, Resolution, ResolveRequest, Source};
 use crate::versions::Versions;
 use crate::view::folder;
 
@@ -159,15 +159,16 @@ fn of_list(files: Vec<Dataset>) -> Vec<Dataset> {
 fn plain(request: &ResolveRequest) -> Option<(Vec<Dataset>, Tasks)> {
     let planned = request.spec.plan.stage(request.stage)?;
     let mut inputs = Vec::with_capacity(planned.stage.inputs.len());
-    for (input, sources) in planned.stage.inputs.values().zip(&request.upstream) {
-        let ([source], [Some(datasets)]) = (input.from.as_slice(), sources.as_slice()) else {
+    for (input, sources) in planned.stage.inputs.values().zip(&request.sources) {
+        let [source] = sources.as_slice() else {
             return None;
         };
-        let [dataset] = datasets.datasets.as_slice() else {
+        let [dataset] = source.written.as_ref()?.datasets.as_slice() else {
             return None;
         };
         let is_gathered = dataset.kind != DatasetKind::Table
-            && producer(&request.spec, source).is_none_or(|(stage, _)| stage.is_scattered());
+            && producer(&request.spec, &source.reference)
+                .is_none_or(|(stage, _)| stage.is_scattered());
         if is_gathered || !input.columns.is_empty() {
             return None;
         }
@@ -215,12 +216,12 @@ impl LocalResolver {
             return Err(refusal("the stage is not in the run's plan".to_owned()));
         };
         let mut inputs = Vec::with_capacity(planned.stage.inputs.len());
-        for ((port, input), upstream) in planned.stage.inputs.iter().zip(&request.upstream) {
+        for ((port, input), sources) in planned.stage.inputs.iter().zip(&request.sources) {
             let dataset = self
                 .input(
                     (request.run, &request.spec),
                     &reading(planned, port, input),
-                    (input, upstream),
+                    (input, sources),
                     memory,
                 )
                 .map_err(|error| failure(&format!("input '{port}'"), &error))?;
@@ -239,11 +240,11 @@ impl LocalResolver {
         &self,
         (run, spec): (RunId, &RunSpec),
         options: &SourceOptions,
-        (input, upstream): (&Input, &[Option<FromTasks>]),
+        (input, sources): (&Input, &[Source]),
         memory: &Recall<'_>,
     ) -> Result<Dataset, DataError> {
         // Columns of a file are selected while it is read; those of a dataset afterwards.
-        let all_files = upstream.iter().all(Option::is_none);
+        let all_files = sources.iter().all(|source| source.written.is_none());
         let options = SourceOptions {
             columns: if all_files {
                 input.columns.clone()
@@ -253,10 +254,11 @@ impl LocalResolver {
             ..options.clone()
         };
         let mut datasets = Vec::new();
-        for (source, upstream) in input.from.iter().zip(upstream) {
-            datasets.extend(match upstream {
-                Some(written) => self.of_port(spec, source, written)?,
-                None => self.of_paths((run, spec), source, (input, &options), memory)?,
+        for source in sources {
+            let reference = &source.reference;
+            datasets.extend(match &source.written {
+                Some(written) => self.of_port(spec, reference, written)?,
+                None => self.of_paths((run, spec), reference, (input, &options), memory)?,
             });
         }
         let joined = self.store.concat(&datasets)?;

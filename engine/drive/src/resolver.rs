@@ -6,6 +6,7 @@ use sunward_core::{
     Dataset, Digest, Failure, FromTasks, RunId, RunSpec, StageId, TaskResult, Tasks,
 };
 use sunward_state::{FileRecord, Reader, StateError};
+use sunward_workflows::Reference;
 
 /// The question about one stage.
 #[derive(Clone, Debug)]
@@ -16,9 +17,18 @@ pub struct ResolveRequest {
     pub stage: StageId,
     /// The run's spec.
     pub spec: Arc<RunSpec>,
-    /// For each input port in the stage's order and each of its sources: what the tasks of a stage
-    /// wrote to an upstream port, or `None` for a source outside the run.
-    pub upstream: Vec<Vec<Option<FromTasks>>>,
+    /// For each input port in the stage's order, the sources that it reads: of a `first`, the chosen
+    /// one.
+    pub sources: Vec<Vec<Source>>,
+}
+
+/// One source of an input.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// The source, as the workflow names it.
+    pub reference: Reference,
+    /// What the tasks of a stage wrote to an upstream port, or `None` for a source outside the run.
+    pub written: Option<FromTasks>,
 }
 
 /// The answer, and what is worth remembering.

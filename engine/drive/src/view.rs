@@ -5,9 +5,10 @@ use std::path::Path;
 use sunward_core::{Dataset, Fact, Input, PlannedStage, RunId, StageId, State, TaskKeys};
 use sunward_protocol::Job;
 use sunward_state::{Group, Reader, StateError};
+use sunward_workflows::Reference;
 use tracing::Span;
 
-use crate::resolver::ResolveRequest;
+use crate::resolver::{ResolveRequest, Source};
 use crate::setup::Start;
 
 /// The run that is driven, its initial state, and the first input for the core. Other runs are not
@@ -97,17 +98,20 @@ pub(crate) fn resolve_request(
 ) -> Option<ResolveRequest> {
     let run = state.run(run_id)?;
     let stage = run.stage(stage_id)?;
-    let upstream = stage.planned.stage.inputs.values().map(|input| {
-        let sources = input.from.iter().map(|source| {
-            let (stage, port) = source.port()?;
-            run.from_tasks(run.spec.plan.find(stage)?, port)
-        });
-        sources.collect()
-    });
+    let written = |reference: &Reference| {
+        let (stage, port) = reference.port()?;
+        run.from_tasks(run.spec.plan.find(stage)?, port)
+    };
+    let source = |reference: &Reference| Source {
+        reference: reference.clone(),
+        written: written(reference),
+    };
+    let inputs = stage.planned.stage.inputs.values();
+    let sources = inputs.map(|input| run.sources(input).iter().map(source).collect());
     Some(ResolveRequest {
         run: run_id,
         stage: stage_id,
-        upstream: upstream.collect(),
+        sources: sources.collect(),
         spec: std::sync::Arc::clone(&run.spec),
     })
 }
@@ -118,8 +122,9 @@ pub(crate) fn read_by(state: &State, run: RunId, stage: StageId) -> Vec<Dataset>
     let bound = state.run(run).and_then(|run| run.stage(stage));
     let mut datasets: Vec<Dataset> = bound.map_or_else(Vec::new, |view| view.inputs().to_vec());
     let request = resolve_request(state, run, stage);
-    let upstream = request.into_iter().flat_map(|request| request.upstream);
-    datasets.extend(upstream.flatten().flatten().flat_map(|one| one.datasets));
+    let sources = request.into_iter().flat_map(|request| request.sources);
+    let written = sources.flatten().filter_map(|source| source.written);
+    datasets.extend(written.flat_map(|one| one.datasets));
     datasets
 }
 

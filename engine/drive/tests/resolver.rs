@@ -16,14 +16,25 @@ mod world;
 use std::sync::Arc;
 
 use sunward_core::{
-    Dataset, DatasetKind, Failure, FailureKind, FromTasks, RunId, StageId, Tasks, Timestamp,
+    Dataset, DatasetKind, Failure, FailureKind, FromTasks, RunId, Tasks, Timestamp,
 };
 use sunward_data::{FileMemory, SourceOptions, Store};
-use sunward_drive::{InputResolver, LocalResolver, Resolution, ResolveRequest};
+use sunward_drive::{InputResolver, LocalResolver, Resolution, ResolveRequest, Source};
 use sunward_state::{FileRecord, FileStamp, Group, Journal, Sqlite};
 use sunward_workflows::{ColumnSpec, ColumnType, Form, Reference, Scatter, Slicing, Stage, Value};
 use tempfile::TempDir;
 use world::{StageExt, spec, stage};
+
+/// The sources of a stage, with what was written to each.
+fn sources(stage: &Stage, written: Vec<Vec<Option<FromTasks>>>) -> Vec<Vec<Source>> {
+    let inputs = stage.inputs.values().zip(written);
+    let of_input = inputs.map(|(input, written)| {
+        let sources = input.from.iter().cloned().zip(written);
+        let source = |(reference, written)| Source { reference, written };
+        sources.map(source).collect()
+    });
+    of_input.collect()
+}
 
 struct Bench {
     home: TempDir,
@@ -60,10 +71,11 @@ impl Bench {
         let mut spec = spec(vec![before, last]);
         Arc::make_mut(&mut spec).path =
             self.home.path().join("workflow.yaml").display().to_string();
+        let stage = spec.plan.find("it").unwrap();
         let request = ResolveRequest {
             run: RunId(1),
-            stage: spec.plan.find("it").unwrap(),
-            upstream,
+            stage,
+            sources: sources(&spec.plan.stage(stage).unwrap().stage, upstream),
             spec,
         };
         match self.resolver.glance(&request, &self.journal).unwrap() {
@@ -249,15 +261,8 @@ fn an_empty_scatter_gives_no_rows_of_the_declared_columns() {
         column_type: ColumnType("int64".to_owned()),
         doc: String::new(),
     }]);
-    let mut spec = spec(vec![before, stage("it").reads("x", "before")]);
-    Arc::make_mut(&mut spec).path = bench.home.path().join("w.yaml").display().to_string();
-    let request = ResolveRequest {
-        run: RunId(1),
-        stage: StageId(1),
-        upstream: vec![vec![Some(FromTasks::default())]],
-        spec,
-    };
-    let resolution = bench.resolver.resolve(&request, &bench.journal).unwrap();
+    let nothing = vec![vec![Some(FromTasks::default())]];
+    let resolution = bench.resolve_after(before, stage("it").reads("x", "before"), nothing);
     let (inputs, _) = resolution.answer.unwrap();
     assert_eq!((inputs[0].rows, inputs[0].parts.len()), (0, 1));
     let undeclared = bench.refused(

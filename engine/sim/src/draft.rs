@@ -240,6 +240,7 @@ fn watts(milliwatts: u64) -> f64 {
 
 fn input(from: Reference) -> Input {
     Input {
+        first: false,
         from: vec![from],
         form: Form::Arrow,
         split: None,

@@ -4,6 +4,7 @@
 //! (`lower`, from `stage` and the files of its keys); then the draft's references, expressions,
 //! kernels, files and schemas. Read `draft` first. The steps report to one `context`.
 
+mod alternatives;
 mod calls;
 mod class;
 mod columns;
@@ -142,6 +143,7 @@ fn build(root: &yaml::Node, context: &mut Context<'_>) -> Option<Workflow> {
     files::check(&mut draft, context);
     if let Some(order) = order {
         schemas::check(&draft, &order, context);
+        alternatives::check(&draft, &order, context);
     }
     let stages: IndexMap<_, _> = draft
         .stages

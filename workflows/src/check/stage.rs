@@ -277,6 +277,7 @@ fn inputs(node: &Node, context: &mut Context<'_>) -> (IndexMap<String, Input>, V
         }
         let input = Input {
             from: references,
+            first: is_first(&entry.value),
             ..input_options(entry)
         };
         inputs.insert(entry.key.clone(), input);
@@ -284,12 +285,22 @@ fn inputs(node: &Node, context: &mut Context<'_>) -> (IndexMap<String, Input>, V
     (inputs, sources)
 }
 
-/// The node of an input's sources: the value of `from`, or else the input itself.
+/// The node of an input's sources: the value of `from`, or of its `first`, or else the input itself.
 pub(crate) fn input_sources(input: &Node) -> Option<&Node> {
     match input.data {
-        Data::Map(_) => input.get("from"),
+        Data::Map(_) => {
+            let from = input.get("from")?;
+            from.get("first").or(Some(from))
+        }
         Data::Scalar(_) | Data::List(_) => Some(input),
     }
+}
+
+/// Whether an input reads the first of its sources that is there.
+fn is_first(input: &Node) -> bool {
+    input
+        .get("from")
+        .is_some_and(|from| from.get("first").is_some())
 }
 
 /// An input's options, without its sources.
@@ -297,6 +308,7 @@ pub(crate) fn input_options(entry: &Entry) -> Input {
     let word = |key: &str| entry.value.get(key).and_then(Node::text);
     Input {
         from: Vec::new(),
+        first: false,
         form: match word("as") {
             Some("parquet") => Form::Parquet,
             Some("csv") => Form::Csv,

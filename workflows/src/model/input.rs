@@ -12,8 +12,10 @@ pub const FILE_COLUMNS: [&str; 6] = ["name", "stem", "suffix", "folder", "bytes"
 /// One input port.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Input {
-    /// The sources of the data; several are concatenated.
+    /// The sources of the data; several are concatenated, unless `first`.
     pub from: Vec<Reference>,
+    /// Whether only the first source is read whose stage was not skipped.
+    pub first: bool,
     /// The form in which the command gets it.
     pub form: Form,
     /// The pattern of `match:`, which splits the names of files into columns.
@@ -35,6 +37,20 @@ pub struct Input {
 }
 
 impl Input {
+    /// The sources that it reads, if these stages were skipped. None are left if all alternatives
+    /// of a `first` were skipped.
+    #[must_use]
+    pub fn sources(&self, is_skipped: impl Fn(&str) -> bool) -> &[Reference] {
+        if !self.first {
+            return &self.from;
+        }
+        let there = |source: &Reference| source.port().is_none_or(|(stage, _)| !is_skipped(stage));
+        match self.from.iter().position(there) {
+            Some(at) => self.from.get(at..=at).unwrap_or_default(),
+            None => &[],
+        }
+    }
+
     /// A key that distinguishes readings of one file: all options of the input except its sources
     /// and selected columns. A file that is passed on unchanged has one reading.
     #[must_use]
@@ -44,6 +60,7 @@ impl Input {
         }
         let options = Self {
             from: Vec::new(),
+            first: false,
             form: Form::Arrow,
             columns: Vec::new(),
             split: None,

@@ -30,7 +30,7 @@ pub struct Stage {
     pub with: IndexMap<String, Value>,
     /// Stages that must end first, in addition to those that it reads from.
     pub needs: Vec<String>,
-    /// `if:`. If it is false, the stage and its dependents are skipped.
+    /// `if:`. If it is false, the stage is skipped, and what reads from it.
     pub condition: Option<Template>,
     /// The command's environment.
     pub env: IndexMap<String, Template>,

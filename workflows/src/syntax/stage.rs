@@ -76,7 +76,7 @@ pub(crate) static STAGE: Shape = Shape {
             Key::new(
                 "if",
                 Kind::OneOf(&[Kind::Bool, Kind::Text]),
-                "`${{ … }}`; if it is false, the stage and its dependents are skipped.",
+                "`${{ … }}`; if it is false, the stage is skipped, and what reads from it.",
             ).default_is("true").example("\"${{ params.plot }}\""),
             Key::new(
                 "env",
@@ -192,14 +192,26 @@ static RANGE: Shape = Shape::new(
     .required()],
 );
 
+static FIRST: Shape = Shape::new(
+    "First",
+    "Alternative sources of an input.",
+    &[Key::new(
+        "first",
+        Kind::List(&Kind::Text),
+        "The first of these whose stage was not skipped is read. A stage that failed was not skipped.",
+    )
+    .example("[trimmed.reads, raw.reads]")
+    .required()],
+);
+
 static INPUT: Shape = Shape::new(
     "Input",
     "One input port.",
     &[
         Key::new(
             "from",
-            Kind::OneOrMany(&Kind::Text),
-            "Where the data comes from.",
+            Kind::OneOf(&[Kind::Text, Kind::List(&Kind::Text), Kind::Node(&FIRST)]),
+            "Where the data comes from: one source, a list to concatenate, or `first` of a list.",
         )
         .example("merge.hits")
         .required(),

@@ -105,12 +105,13 @@ fn rejects(stage: &Stage<'_>) -> Vec<RejectsView> {
     .collect()
 }
 
-/// Warnings about stages that succeeded although their kernel rejected every row of an input.
+/// Warnings about a run that succeeded: stages whose kernel rejected every row of an input, and no
+/// output at all.
 pub(crate) fn warnings(run: &RunState) -> Vec<String> {
     let succeeded = run
         .stages()
         .filter(|stage| stage.end() == Some(&StageEnd::Succeeded));
-    succeeded
+    let rejects = succeeded
         .flat_map(|stage| {
             let all = stage.rejects().iter().filter(|rejects| rejects.is_all());
             all.map(move |rejects| {
@@ -120,8 +121,30 @@ pub(crate) fn warnings(run: &RunState) -> Vec<String> {
                     rejects.port
                 )
             })
-        })
-        .collect()
+        });
+    rejects.chain(none_written(run)).collect()
+}
+
+/// The warning that conditions left a run without any output, although nothing failed.
+fn none_written(run: &RunState) -> Option<String> {
+    let mut stages: Vec<&str> = Vec::new();
+    for (_, stage, _) in run.outputs() {
+        let stage = run.stage(stage)?.name();
+        if !run.was_skipped(stage) {
+            return None;
+        }
+        if !stages.contains(&stage) {
+            stages.push(stage);
+        }
+    }
+    let (verb, names) = match stages.as_slice() {
+        [] => return None,
+        [one] => ("was", (*one).to_owned()),
+        all => ("were", all.join(", ")),
+    };
+    Some(format!(
+        "no output was written, because {names} {verb} skipped; `sunward explain` shows why"
+    ))
 }
 
 /// The view of the ledger.

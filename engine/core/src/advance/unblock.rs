@@ -94,7 +94,8 @@ fn condition_reads(planned: &PlannedStage) -> BTreeSet<String> {
 }
 
 /// The reason to skip a stage because of an upstream stage. An upstream stage that it only `needs`,
-/// and whose status its condition reads, is no reason: the condition decides.
+/// and whose status its condition reads, is no reason: the condition decides. Neither is one that
+/// another source of a `first` replaces.
 fn barred(run: &RunState, planned: &PlannedStage, asks: &BTreeSet<String>) -> Option<SkipReason> {
     let mut skipped = None;
     for &id in &planned.upstream {
@@ -106,7 +107,14 @@ fn barred(run: &RunState, planned: &PlannedStage, asks: &BTreeSet<String>) -> Op
             Phase::Ended(StageEnd::Failed | StageEnd::Cancelled) => SkipReason::UpstreamFailed(id),
             Phase::Ended(StageEnd::Skipped(_)) => SkipReason::UpstreamSkipped(id),
         };
-        if asks.contains(&upstream.stage.name) && !planned.stage.reads_from(&upstream.stage.name) {
+        let name = &upstream.stage.name;
+        if !planned
+            .stage
+            .depends_on(name, |stage| run.was_skipped(stage))
+        {
+            continue;
+        }
+        if asks.contains(name) && !planned.stage.reads_from(name) {
             continue;
         }
         match reason {

@@ -109,7 +109,8 @@ const fn has_begun(stage: &StageState) -> bool {
 }
 
 fn reads_from(run: &RunState, planned: &PlannedStage, stages: &BTreeSet<StageId>) -> bool {
-    let mut sources = planned.stage.inputs.values().flat_map(|input| &input.from);
+    let inputs = planned.stage.inputs.values();
+    let mut sources = inputs.flat_map(|input| run.sources(input));
     sources.any(|source| {
         let id = source
             .port()

@@ -12,6 +12,7 @@ pub(crate) mod placed;
 pub(crate) mod run;
 pub(crate) mod shared;
 pub(crate) mod sharing;
+mod sources;
 pub(crate) mod stage;
 mod view;
 

@@ -122,6 +122,7 @@ impl Known for Cache<'_> {
         let mut inputs = Vec::new();
         for _ in stage.stage.inputs.values() {
             let parts: Vec<_> = upstream
+                .written
                 .get(&("map".to_owned(), "out".to_owned()))?
                 .datasets
                 .iter()

@@ -146,12 +146,12 @@ impl Counting {
     fn answer(request: &ResolveRequest) -> Resolution {
         let planned = request.spec.plan.stage(request.stage).unwrap();
         let inputs: Vec<Dataset> = request
-            .upstream
+            .sources
             .iter()
             .map(|sources| {
                 let mut hasher = Hasher::new("gather");
                 let mut gathered = Dataset::default();
-                let written = sources.iter().flatten();
+                let written = sources.iter().filter_map(|source| source.written.as_ref());
                 for dataset in written.flat_map(|one| &one.datasets) {
                     hasher.field("content", &dataset.content.0);
                     gathered.rows += dataset.rows;

@@ -132,7 +132,7 @@ impl World {
         for (at, (port, input)) in planned.stage.inputs.iter().enumerate() {
             let mut whole = Dataset::default();
             let mut outside = false;
-            for reference in &input.from {
+            for reference in state.sources(input) {
                 match reference {
                     Reference::Port { stage, port } => {
                         let upstream = state.spec.plan.find(stage)?;
