@@ -230,6 +230,23 @@ fn a_table_is_shown_with_its_schema_and_first_rows() {
 }
 
 #[test]
+fn the_files_of_a_result_are_listed_one_a_line() {
+    let scene = ran();
+    for (what, start) in [("square.rows", "ARROW1"), ("note.text", "4")] {
+        let lines = scene.sunward(&["show", what, "--path"]).expect(0).out;
+        let told = scene.sunward(&["show", what, "--json"]).expect(0).json();
+        let files = told["files"].as_array().unwrap();
+        assert!(!files.is_empty(), "{told}");
+        let paths = files.iter().map(|file| file["path"].as_str().unwrap());
+        assert_eq!(lines.lines().collect::<Vec<_>>(), paths.collect::<Vec<_>>());
+        for path in lines.lines() {
+            let bytes = std::fs::read(path).unwrap();
+            assert!(bytes.starts_with(start.as_bytes()), "{path}");
+        }
+    }
+}
+
+#[test]
 fn a_file_is_shown_by_path_and_size() {
     let scene = ran();
     let data = scene

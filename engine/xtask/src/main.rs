@@ -7,6 +7,7 @@ mod bench;
 mod bucket;
 mod floors;
 mod fuzz;
+mod notebook;
 mod nvrtc;
 mod rust_files;
 mod shell;

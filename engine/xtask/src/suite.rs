@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::bucket::Bucket;
 use crate::shell::{has, run, say};
-use crate::{fuzz, nvrtc, tidy};
+use crate::{fuzz, notebook, nvrtc, tidy};
 
 /// Runs every check, the quickest first, and stops at the first failure. The tests and the README's
 /// command share the release profile, so that one build serves both.
@@ -35,6 +35,10 @@ pub(crate) fn test(quick: bool) -> Result<()> {
     run("cargo", &["build", "--release"], &[])?;
     if !quick {
         fuzz::briefly()?;
+        match notebook::installed() {
+            Ok(python) => notebook::tests(&python)?,
+            Err(error) => say(&format!("NOT RUN: tests of the Python package: {error:#}")),
+        }
     }
     tests()
 }

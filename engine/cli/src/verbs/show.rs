@@ -24,7 +24,7 @@ const CELL_CHARS: usize = 40;
 /// Show an output of a stage: schema and first rows, or its files
 #[derive(Args)]
 #[command(
-    after_help = "Example:\n  sunward show sum.pi\n  sunward show r1 integrate.areas --head 3 --json"
+    after_help = "Example:\n  sunward show sum.pi\n  sunward show r1 integrate.areas --head 3 --json\n  sunward show sum.pi --path"
 )]
 pub(crate) struct Show {
     // The text is in `help`, because rustdoc would take its brackets for links.
@@ -33,6 +33,9 @@ pub(crate) struct Show {
     /// Number of rows
     #[arg(long, value_name = "N", default_value_t = 20)]
     head: u64,
+    /// Print only the paths of its files, one a line; a table is one or several Arrow IPC files
+    #[arg(long, conflicts_with = "json")]
+    path: bool,
 }
 
 /// The answer.
@@ -64,7 +67,7 @@ struct Column {
     r#type: String,
 }
 
-/// One file of a result that is not a table.
+/// One file of a result. Those of a table are Arrow IPC files with its rows, in this order.
 #[derive(Serialize)]
 struct ShownFile {
     path: String,
@@ -110,7 +113,8 @@ impl View for Shown {
             }
         }
         let mut files = Table::new(&["", ">"]).indented(2);
-        for file in &self.files {
+        let shown = self.files.iter().filter(|_| self.kind != "table");
+        for file in shown {
             files.row([file.path.clone(), bytes(file.bytes)]);
         }
         page.table(&files);
@@ -175,7 +179,10 @@ impl Show {
                     view.status_word()
                 )));
             }
-            Some(DatasetKind::Table) => self.table(&store, &parts, &mut shown)?,
+            Some(DatasetKind::Table) => {
+                self.table(&store, &parts, &mut shown)?;
+                files(&store, &parts, None, &mut shown)?;
+            }
             Some(kind) => {
                 shown.kind = if kind == DatasetKind::Dir {
                     "folder"
@@ -186,7 +193,12 @@ impl Show {
                 files(&store, &parts, ext.as_deref(), &mut shown)?;
             }
         }
-        render::answer(context, &shown)?;
+        if self.path {
+            let lines = shown.files.iter().map(|file| format!("{}\n", file.path));
+            render::raw(lines.collect::<String>().as_bytes())?;
+        } else {
+            render::answer(context, &shown)?;
+        }
         Ok(Exit::Done)
     }
 
