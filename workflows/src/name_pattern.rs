@@ -32,7 +32,9 @@ impl NoSplit {
     #[must_use]
     pub fn told(&self, pattern: &str, path: &str) -> String {
         match self {
-            Self::NoMatch => format!("`{pattern}` does not fit {path}"),
+            Self::NoMatch => {
+                format!("`{pattern}` does not fit {path}; every column is at least one character")
+            }
             Self::Ambiguous(one, other) => format!(
                 "`{pattern}` splits {path} in two ways: {} or {}",
                 one.join(" | "),

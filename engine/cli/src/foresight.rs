@@ -44,7 +44,7 @@ impl Foresight {
         let home = scratch.as_ref().map_or(home, tempfile::TempDir::path);
         which::end_leftovers(home);
         let reader = SqliteReader::open(home)?;
-        let store = Store::open(home, None)?;
+        let store = Store::open(home, None)?.for_preview();
         Ok(Self {
             run: RunId(0),
             spec,

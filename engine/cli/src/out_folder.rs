@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use sunward_core::{RunSpec, path_texts};
-use sunward_data::{is_a_folder_of_others, local_path, table_suffix};
+use sunward_data::{local_path, of_others, table_suffix};
 use sunward_files::pattern::expand;
 use sunward_state::sqlite::DATABASE;
 use sunward_worker::python::lock_path;
@@ -80,7 +80,14 @@ fn clash(path: &Path, sources: &[(String, PathBuf)], home: &Path) -> Option<Stri
     }
     let lost = sources.iter().find(|(_, path)| path.starts_with(&target));
     lost.map(|(shown, _)| shown.clone()).or_else(|| {
-        is_a_folder_of_others(path).then(|| "a folder that Sunward did not write".to_owned())
+        let other = of_others(path)?;
+        Some(match other == path {
+            true => "a folder that Sunward did not write".to_owned(),
+            false => format!(
+                "its folder with {}, which Sunward did not write; move that away",
+                sunward_files::shown(&other)
+            ),
+        })
     })
 }
 

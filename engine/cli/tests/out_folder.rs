@@ -225,5 +225,9 @@ outputs: {{ mine: s.o }}
         let first = names();
         scene.run(&["--out", "r", "-p", "v=b"]).expect(0);
         assert_eq!(names(), first, "the folder of the last run is replaced");
+        scene.file("r/mine/figures/notes.txt", "an afternoon");
+        let refused = scene.run(&["--out", "r", "-p", "v=c"]).expect(2);
+        refused.says(&["figures", "which Sunward did not write", "move that away"]);
+        assert_eq!(scene.text("r/mine/figures/notes.txt"), "an afternoon");
     }
 }

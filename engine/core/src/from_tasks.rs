@@ -1,6 +1,6 @@
 //! What the tasks of a stage hand on: their datasets, and the items that these came from.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sunward_workflows::{FILE_COLUMNS, Value};
 
@@ -16,6 +16,8 @@ pub struct FromTasks {
     /// The item of each task: its row, its file, its cell of a matrix. Empty if the tasks have none,
     /// or what they wrote is not a dataset of files, which carries them on.
     pub items: Vec<Value>,
+    /// How many tasks failed, if the stage tolerates that. They have no dataset.
+    pub failed: u32,
 }
 
 impl From<Vec<Dataset>> for FromTasks {
@@ -23,6 +25,7 @@ impl From<Vec<Dataset>> for FromTasks {
         Self {
             datasets,
             items: Vec::new(),
+            failed: 0,
         }
     }
 }
@@ -46,12 +49,12 @@ pub(crate) fn carried_item(
 
 /// The columns that files carry from the items of the tasks that wrote them, with a value for each
 /// item. What is known of the file that a task read (its name, its size) does not belong to the file
-/// that it wrote.
+/// that it wrote. Neither does a column in which paired files differ.
 #[must_use]
 pub fn carried_columns(items: &[Value]) -> Vec<(String, Vec<Value>)> {
     let rows: Vec<Vec<(String, Value)>> = items.iter().map(plain_columns).collect();
+    let mut seen: BTreeSet<&String> = rows.iter().flat_map(|row| ambiguous(row)).collect();
     let mut names: Vec<&String> = Vec::new();
-    let mut seen = BTreeSet::new();
     for (name, _) in rows.iter().flatten() {
         if seen.insert(name) {
             names.push(name);
@@ -68,6 +71,16 @@ pub fn carried_columns(items: &[Value]) -> Vec<(String, Vec<Value>)> {
             (name.clone(), values.collect())
         })
         .collect()
+}
+
+/// The columns that a row has several times, with several values.
+fn ambiguous(row: &[(String, Value)]) -> impl Iterator<Item = &String> {
+    let mut first: BTreeMap<&String, &Value> = BTreeMap::new();
+    let differs = row.iter().filter(move |(name, value)| {
+        let known = *first.entry(name).or_insert(value);
+        known != value
+    });
+    differs.map(|(name, _)| name)
 }
 
 /// The columns of one item. The rows of paired files count as one row.
@@ -117,6 +130,17 @@ mod tests {
         let pair = map(&[("r", file("2007")), ("q", file("2007")), ("s", text("A"))]);
         let names: Vec<String> = of(&[pair]).into_iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["year", "s"]);
+        let lanes = map(&[("r", file("L1")), ("q", file("L2")), ("s", text("A"))]);
+        let same = map(&[("r", file("L1")), ("q", file("L1")), ("s", text("B"))]);
+        let names: Vec<String> = of(&[same, lanes])
+            .into_iter()
+            .map(|(name, _)| name)
+            .collect();
+        assert_eq!(
+            names,
+            ["s"],
+            "a column in which the partners of one pair differ"
+        );
         assert_eq!(of(&[text("alone")]), []);
     }
 }

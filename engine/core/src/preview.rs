@@ -237,7 +237,11 @@ fn look(
             true => items.clone(),
             false => Vec::new(),
         };
-        let from_tasks = FromTasks { datasets, items };
+        let from_tasks = FromTasks {
+            datasets,
+            items,
+            failed: 0,
+        };
         gathered
             .written
             .insert((one.stage.clone(), name.clone()), from_tasks);

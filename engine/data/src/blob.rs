@@ -32,6 +32,15 @@ impl Store {
         Ok(file_dataset(self.copy_in(path, Durable::Now)?))
     }
 
+    /// What [`Self::blob`] would return, without the copy.
+    pub(crate) fn digested_blob(&self, path: &Path) -> Result<Dataset, DataError> {
+        let found = fs::metadata(path).map_err(DataError::io("read", path))?;
+        if !found.is_file() {
+            return Err(no_file(path));
+        }
+        self.part_at(path).map(file_dataset)
+    }
+
     /// Moves a file that a command wrote into the store.
     pub(crate) fn adopt_file(&self, path: &Path) -> Result<Dataset, DataError> {
         let found = fs::symlink_metadata(path).map_err(DataError::io("read", path))?;

@@ -12,7 +12,7 @@ use crate::error::DataError;
 use crate::folder;
 use crate::incoming::sync_folder;
 use crate::leftover;
-use crate::mark::{is_a_folder_of_others, mark};
+use crate::mark::{mark, of_others};
 use crate::materialise::{create_parents, only_part};
 use crate::store::Store;
 
@@ -120,10 +120,11 @@ fn replace_folder(
     folder: &Path,
     fill: impl FnOnce(&Path) -> Result<(), DataError>,
 ) -> Result<(), DataError> {
-    if is_a_folder_of_others(path) {
+    if let Some(other) = of_others(path) {
         return Err(DataError::Unsupported(format!(
-            "{} is a folder that Sunward did not write; move it away, or choose another folder",
-            sunward_files::shown(path)
+            "Sunward did not write {}, and would delete it with the folder that it replaces; move it away, or \
+             choose another folder",
+            sunward_files::shown(&other)
         )));
     }
     let unfinished = leftover::create_folder(folder)?;

@@ -61,7 +61,7 @@ pub use error::{DataError, io_blame, io_remedy};
 pub use folder::path_digest;
 pub use items::value_at;
 pub use maintain::{DamagedPart, PruneOptions, Pruned, StoredPart, Usage};
-pub use mark::is_a_folder_of_others;
+pub use mark::of_others;
 pub use materialise::Wanted;
 pub use memory::{FileMemory, FileStamp, NoMemory};
 pub use mend::MendedView;

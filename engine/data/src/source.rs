@@ -196,7 +196,10 @@ impl Store {
             return self.folder_blob(&path);
         }
         let reading = Hasher::new("blob").finish();
-        self.remembered(&path, reading, memory, || self.blob(&path))
+        self.remembered(&path, reading, memory, || match self.only_digests() {
+            true => self.digested_blob(&path),
+            false => self.blob(&path),
+        })
     }
 
     fn remembered(

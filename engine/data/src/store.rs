@@ -51,6 +51,8 @@ pub struct Store {
     part_bytes: usize,
     /// Whether the remote is ignored: parts are neither uploaded nor fetched.
     stays_here: bool,
+    /// Whether users' files are only digested, and not copied here.
+    only_digests: bool,
     halt: Halt,
 }
 
@@ -148,6 +150,7 @@ impl Store {
             }),
             part_bytes: PART_BYTES,
             stays_here: false,
+            only_digests: false,
             halt: Halt::default(),
         }
     }
@@ -241,6 +244,21 @@ impl Store {
             stays_here: true,
             ..self.clone()
         }
+    }
+
+    /// The same store, for a preview of a run: users' files are digested where they are and not copied
+    /// here. Tables are still converted, since their rows count.
+    #[must_use]
+    pub fn for_preview(self) -> Self {
+        Self {
+            only_digests: true,
+            ..self
+        }
+    }
+
+    /// Whether users' files are only digested, and not copied here.
+    pub(crate) const fn only_digests(&self) -> bool {
+        self.only_digests
     }
 
     /// The parts that tasks see through links.

@@ -1,13 +1,11 @@
 //! Datasets of files: what patterns match, and which task gets which file.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
-use sunward_core::{Dataset, DatasetKind, FileGroups, FileRows, Grouping, RunSpec};
+use sunward_core::{Dataset, DatasetKind, FileGroups, FileRows, Grouping, RunSpec, Tasks};
 use sunward_data::DataError;
-use sunward_files::pattern::expand;
 use sunward_workflows::{
-    Input, NamePattern, ParamType, Reference, Scatter, Slicing, Value, is_pattern,
+    Input, NamePattern, ParamType, Reference, Scatter, Slicing, Stage, Value, is_pattern,
 };
 
 /// The paths of a source that names files, as written in the workflow; patterns are expanded.
@@ -16,9 +14,9 @@ use sunward_workflows::{
 /// Fails if a pattern cannot be expanded, or nothing matches and the input is not optional.
 pub(crate) fn named_files(
     spec: &RunSpec,
-    folder: &Path,
     source: &Reference,
     input: &Input,
+    expand: &dyn Fn(&str) -> Result<Vec<String>, DataError>,
 ) -> Result<Vec<String>, DataError> {
     let texts = match source {
         Reference::Pattern(pattern) => vec![pattern.clone()],
@@ -34,11 +32,11 @@ pub(crate) fn named_files(
     for text in &texts {
         let patterns = is_set(spec, source) && is_pattern(text);
         if patterns {
-            let found = expand(folder, text)
-                .map_err(|error| DataError::NoSuch(format!("{text}: {error}")))?;
-            paths.extend(found);
+            paths.extend(expand(text)?);
         } else {
-            paths.push(text.clone());
+            // Only a pattern says with a slash that it means folders.
+            let path = text.trim_end_matches('/');
+            paths.push(if path.is_empty() { text } else { path }.to_owned());
         }
     }
     if paths.is_empty() && is_set(spec, source) && !input.optional {
@@ -275,6 +273,36 @@ fn by_value(inputs: &[(&str, &Dataset)], column: &str) -> Result<FileGroups, Str
         )),
         zipped: true,
     })
+}
+
+/// Whether every task can have its files under their names: no two of them have the same path.
+///
+/// # Errors
+/// Returns which path two files of a task would have.
+pub(crate) fn no_collisions(
+    stage: &Stage,
+    inputs: &[Dataset],
+    tasks: &Tasks,
+) -> Result<(), String> {
+    let twice = |dataset: &Dataset| dataset.files.as_ref().and_then(FileRows::collision);
+    for (port, dataset) in stage.inputs.keys().zip(inputs) {
+        let Some(path) = twice(dataset) else { continue };
+        let path = match tasks.each() {
+            Tasks::Files(groups) if groups.divides(port) => {
+                let mut all = (0..groups.count).filter_map(|at| groups.of_task(at, port, dataset));
+                let Some(path) = all.find_map(|files| twice(&files)) else {
+                    continue;
+                };
+                path
+            }
+            _ => path,
+        };
+        return Err(format!(
+            "input '{port}': two files would be {path} in the folder of a task; name each file once, \
+             and give those of one name to separate inputs"
+        ));
+    }
+    Ok(())
 }
 
 /// The values of a column, one for each file.

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use sunward_core::{
-    Dataset, DatasetKind, Digest, Failure, FailureKind, FileRows, FromTasks, PlannedStage, RunId,
-    RunSpec, TaskResult, Tasks, staged::row_file,
+    Dataset, DatasetKind, Digest, Failure, FailureKind, FromTasks, PlannedStage, RunId, RunSpec,
+    TaskResult, Tasks, staged::row_file,
 };
 use sunward_data::{DataError, NamedFile, ResultIndex, SourceOptions, Store};
-use sunward_files::pattern::{escaped, expand};
+use sunward_files::pattern::escaped;
 use sunward_state::{Reader, StateError};
 use sunward_workflows::{Action, Form, Input, Reference, Scatter, Slicing, Stage, Value, is_path};
 
@@ -228,6 +228,7 @@ impl LocalResolver {
             inputs.push(dataset);
         }
         let tasks = self.tasks(request, planned, &inputs, memory)?;
+        file_sets::no_collisions(&planned.stage, &inputs, &tasks).map_err(refusal)?;
         let paths = memory.paths.borrow();
         self.versions
             .stand(request.run, &request.spec, &paths)
@@ -262,12 +263,6 @@ impl LocalResolver {
             });
         }
         let joined = self.store.concat(&datasets)?;
-        if let Some(path) = joined.files.as_ref().and_then(FileRows::collision) {
-            return Err(DataError::NoSuch(format!(
-                "two files would be {path} in its folder; name each file once, and give those of one name \
-                 to separate inputs"
-            )));
-        }
         if input.columns.is_empty() || all_files || joined.kind != DatasetKind::Table {
             return Ok(joined);
         }
@@ -304,9 +299,10 @@ impl LocalResolver {
         );
         let folder = folder(&spec.path);
         let folder = Path::new(&folder);
-        let mut named = file_sets::named_files(spec, folder, source, input)?;
+        let listed = |pattern: &str| self.versions.listed(run, folder, pattern);
+        let mut named = file_sets::named_files(spec, source, input, &listed)?;
         if input.form == Form::Files {
-            named = with_contents(folder, named)?;
+            named = with_contents(folder, named, &listed)?;
         }
         let mut files = Vec::new();
         for path in &named {
@@ -398,6 +394,9 @@ impl LocalResolver {
             return Ok(tasks);
         }
         let of_port = |port: &str| inputs.get(planned.stage.inputs.get_index_of(port)?);
+        if let Scatter::Zip { ports, by: None } = &planned.stage.scatter {
+            has_all_rows(planned, ports, &request.sources).map_err(refusal)?;
+        }
         if let Some(groups) = file_sets::groups(&planned.stage.scatter, of_port) {
             return groups.map(Tasks::Files).map_err(refusal);
         }
@@ -443,6 +442,27 @@ impl LocalResolver {
     }
 }
 
+/// Whether files can be paired by position: each task of the stages before has written one. A failed
+/// task that its stage tolerates leaves a gap, after which the others would pair wrongly.
+fn has_all_rows(
+    planned: &PlannedStage,
+    ports: &[String],
+    sources: &[Vec<Source>],
+) -> Result<(), String> {
+    for (port, sources) in planned.stage.inputs.keys().zip(sources) {
+        let written = sources.iter().filter_map(|source| source.written.as_ref());
+        let failed: u32 = written.map(|written| written.failed).sum();
+        if failed > 0 && ports.contains(port) {
+            return Err(format!(
+                "`zip` pairs files by position, and {failed} of the tasks that write '{port}' failed, which \
+                 leaves gaps; pair them by a column instead, with `by:`, or run the failed tasks again with \
+                 `sunward retry`"
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// How the files of a stage's input are read. If each task gets one row, the original text of its
 /// cells is kept.
 fn reading(planned: &PlannedStage, port: &str, input: &Input) -> SourceOptions {
@@ -467,16 +487,18 @@ fn absolute(folder: &Path, path: &str) -> String {
 
 /// The same paths, with the files in a folder in place of the folder. A path that ends with a slash
 /// stays a folder.
-fn with_contents(folder: &Path, paths: Vec<String>) -> Result<Vec<String>, DataError> {
+fn with_contents(
+    folder: &Path,
+    paths: Vec<String>,
+    listed: &dyn Fn(&str) -> Result<Vec<String>, DataError>,
+) -> Result<Vec<String>, DataError> {
     let mut all = Vec::with_capacity(paths.len());
     for path in paths {
         if path.ends_with('/') || !folder.join(&path).is_dir() {
             all.push(path);
             continue;
         }
-        let pattern = format!("{}/*", escaped(&path));
-        let found = expand(folder, &pattern);
-        all.extend(found.map_err(|error| DataError::NoSuch(format!("{path}: {error}")))?);
+        all.extend(listed(&format!("{}/*", escaped(&path)))?);
     }
     Ok(all)
 }

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sunward_core::{Dataset, DatasetKind, Digest, RunId, RunSpec};
 use sunward_data::{DataError, FileStamp, NamedFile, Store, path_digest, staged_digest};
+use sunward_files::pattern::expand;
 
 use crate::view::folder;
 
@@ -19,6 +20,8 @@ pub(crate) struct Versions {
     /// By run and path. Each file has its own lock, so that a second reader waits for the first
     /// one's result.
     read: Mutex<BTreeMap<Place, Arc<Mutex<Readings>>>>,
+    /// What patterns matched, by run, folder and pattern.
+    listed: Mutex<BTreeMap<RunId, BTreeMap<(PathBuf, String), Vec<String>>>>,
     /// Files that cells of tables name.
     named: Mutex<BTreeMap<RunId, BTreeMap<PathBuf, NamedFile>>>,
     /// The state of each path when it was read or planned, whichever way it was named. A path has
@@ -90,6 +93,26 @@ impl Versions {
         }
         readings.insert(reading.to_owned(), dataset.clone());
         Ok(dataset)
+    }
+
+    /// The paths that match a pattern, relative to `folder`: what the run found first, or else what is
+    /// there now. So all stages of a run read the same files, whatever is added or removed meanwhile.
+    pub(crate) fn listed(
+        &self,
+        run: RunId,
+        folder: &Path,
+        pattern: &str,
+    ) -> Result<Vec<String>, DataError> {
+        let mut all = lock(&self.listed);
+        let of_run = all.entry(run).or_default();
+        let place = (folder.to_owned(), pattern.to_owned());
+        if let Some(known) = of_run.get(&place) {
+            return Ok(known.clone());
+        }
+        let found = expand(folder, pattern)
+            .map_err(|error| DataError::NoSuch(format!("{pattern}: {error}")))?;
+        of_run.insert(place, found.clone());
+        Ok(found)
     }
 
     /// The file that a cell of a table names: what the run found first, or else what `look` finds

@@ -1,9 +1,10 @@
 //! Files that match a pattern, such as `./data/**/*.nc`.
 //!
-//! `*` and `?` match within one name, `[ab]` one of these characters, `{nc,nc4}` one of these texts,
-//! and `**` any number of folders. `[*]` matches the character itself. Names that begin with a dot
-//! match only a part of the pattern that does. A pattern that ends with a slash matches folders, any
-//! other one regular files; links count as what they lead to. Paths of folders end with a slash, too.
+//! `*` and `?` match within one name, `[ab]` one of these characters, `[^ab]` any other,
+//! `{nc,nc4}` one of these texts, and `**` any number of folders. `[*]` matches the character itself.
+//! Names that begin with a dot match only a part of the pattern that does. A pattern that ends with a
+//! slash matches folders, any other one regular files; links count as what they lead to. Paths of
+//! folders end with a slash, too. A match that is neither is an error: leaving it out would lose data.
 
 use std::fs::{self, DirEntry};
 use std::io;
@@ -28,6 +29,8 @@ pub enum PatternError {
     Unreadable(PathBuf, io::Error),
     /// A matching name is not UTF-8, so that no workflow can hold it.
     NotText(PathBuf),
+    /// What matches is neither a file nor a folder, but this.
+    NoFile(PathBuf, &'static str),
     /// It matches too many files.
     TooMany,
 }
@@ -40,6 +43,11 @@ impl std::fmt::Display for PatternError {
             Self::NotText(path) => {
                 write!(f, "the name {} is not UTF-8; rename it", shown(path))
             }
+            Self::NoFile(path, what) => write!(
+                f,
+                "{} matches and is {what}; remove it, or correct the pattern",
+                shown(path)
+            ),
             Self::TooMany => write!(f, "it matches more than {MOST_FILES} files"),
         }
     }
@@ -174,11 +182,37 @@ impl Step {
         if !text.contains(['*', '?', '[']) {
             return Ok(Self::Name(text.to_owned()));
         }
-        let pattern = Pattern::new(text).map_err(|error| {
+        let pattern = Pattern::new(&negated_as_in_glob(text)).map_err(|error| {
             PatternError::Malformed(format!("`{text}` is not a pattern: {}", error.msg))
         })?;
         Ok(Self::Names(pattern))
     }
+}
+
+/// A pattern of names with `[^…]`, which shells understand, as `[!…]`.
+fn negated_as_in_glob(text: &str) -> String {
+    let mut in_brackets = false;
+    let mut letters = text.chars().peekable();
+    let mut written = String::with_capacity(text.len());
+    while let Some(letter) = letters.next() {
+        written.push(letter);
+        match letter {
+            '[' if !in_brackets => {
+                in_brackets = true;
+                if letters.next_if_eq(&'^').is_some() {
+                    written.push('!');
+                }
+                // The first character is no closing bracket.
+                if !written.ends_with('!') && letters.peek() == Some(&'!') {
+                    written.extend(letters.next());
+                }
+                written.extend(letters.next());
+            }
+            ']' => in_brackets = false,
+            _ => {}
+        }
+    }
+    written
 }
 
 struct Walk<'w> {
@@ -269,11 +303,20 @@ impl Walk<'_> {
         }
     }
 
-    /// Keeps a path that leads to what the pattern wants.
+    /// Keeps a path that leads to what the pattern wants, if there is anything.
     fn keep(&mut self, path: String) -> Result<(), PatternError> {
-        match fs::metadata(self.folder.join(&path)) {
-            Ok(found) if found.is_file() || found.is_dir() => self.add(path, found.is_dir()),
-            _ => Ok(()),
+        let full = self.folder.join(&path);
+        let what = match fs::metadata(&full) {
+            Ok(found) if found.is_file() || found.is_dir() => {
+                return self.add(path, found.is_dir());
+            }
+            Ok(_) => "neither a file nor a folder",
+            Err(_) if fs::symlink_metadata(&full).is_ok() => "a link that leads to nothing",
+            Err(_) => return Ok(()),
+        };
+        match self.wants_folders {
+            true => Ok(()),
+            false => Err(PatternError::NoFile(full, what)),
         }
     }
 
@@ -328,7 +371,7 @@ mod tests {
             fs::write(path, file).unwrap();
         }
         symlink(root.join("a.nc"), root.join("link.nc")).unwrap();
-        symlink("nowhere", root.join("dangling.nc")).unwrap();
+        symlink("nowhere", root.join("dangling.cdf")).unwrap();
         symlink(root, root.join("sub/back")).unwrap();
         let of = |pattern: &str| expand(root, pattern).unwrap();
         let names = [
@@ -347,6 +390,9 @@ mod tests {
             ["./b.nc", "./b.nc4", "./sub/a.nc"]
         );
         assert_eq!(of("./[ab].nc"), ["./a.nc", "./b.nc"]);
+        assert_eq!(of("./[!ab].nc"), of("./[^ab].nc"));
+        assert_eq!(of("./[^ab].nc"), ["./é.nc"]);
+        assert_eq!(of("./x[^]]1].nc"), ["./x[1].nc"]);
         assert_eq!(of("./?.nc"), ["./a.nc", "./b.nc", "./é.nc"]);
         assert_eq!(of("./x[[]1].nc"), ["./x[1].nc"]);
         assert_eq!(of(&escaped("./x[1].nc")), ["./x[1].nc"]);
@@ -359,6 +405,12 @@ mod tests {
         assert_eq!(of("./a.nc/*.nc"), Vec::<String>::new());
         let absolute = format!("{}/*.nc4", root.display());
         assert_eq!(of(&absolute), [format!("{}/b.nc4", root.display())]);
+        let told = expand(root, "./*.cdf").unwrap_err().to_string();
+        assert!(
+            told.contains("dangling.cdf matches and is a link"),
+            "{told}"
+        );
+        assert_eq!(of("./*.cdf/"), Vec::<String>::new());
         let below = root.join("sub");
         assert_eq!(
             expand(&below, "../[ab].nc").unwrap(),

@@ -82,13 +82,17 @@ pub(super) fn ingredients(
             staged.keyed(value).to_key(),
         ));
     }
-    let by_row = matches!(
-        stage.scatter,
+    let by_row = match &stage.scatter {
         Scatter::Input {
+            port,
             slicing: Slicing::Row,
-            ..
+        } => {
+            let form = stage.inputs.get(port).map(|input| input.form);
+            // A file counts by itself.
+            !matches!(form, Some(Form::File | Form::Files))
         }
-    );
+        _ => false,
+    };
     let reads = Reads {
         // Without a template that reads it, the row is all that could make a task differ.
         item: match uses.item {

@@ -103,9 +103,11 @@ impl RunState {
         let items = (0..state.count())
             .filter(|index| state.status_of(*index).is_some_and(TaskStatus::has_result))
             .map_while(|index| carried_item(planned, &state.inputs, tasks, index));
+        let failed = state.count() - index_of(datasets.len());
         Some(FromTasks {
             items: items.collect(),
             datasets,
+            failed,
         })
     }
 
