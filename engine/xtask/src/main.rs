@@ -8,6 +8,7 @@ mod bucket;
 mod floors;
 mod fuzz;
 mod nvrtc;
+mod quotes;
 mod rust_files;
 mod shell;
 mod suite;

@@ -12,6 +12,7 @@ use arrow_schema::{DataType, Field, IntervalUnit};
 
 use super::schema::logical;
 use crate::error::DataError;
+use sunward_workflows::quoted;
 
 /// The hasher of one column within one chunk.
 #[derive(Debug)]
@@ -210,8 +211,8 @@ impl Column {
 
 fn unsupported(field: &Field) -> DataError {
     DataError::Unsupported(format!(
-        "column '{}' has type {}, which cannot be handed between stages; write it as a struct or as several columns",
-        field.name(),
+        "column {} has type {}, which cannot be handed between stages; write it as a struct or as several columns",
+        quoted(field.name()),
         field.data_type()
     ))
 }

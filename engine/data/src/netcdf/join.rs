@@ -14,6 +14,7 @@ use arrow_schema::{DataType, Field, Schema};
 use super::calendar::TimeUnits;
 use super::columns::CELL;
 use super::grid::{GRID_KEY, Grid, TimeAxis, VALUE};
+use sunward_workflows::quoted;
 
 /// Coordinates are equal if they differ by less than this, relative to their size or absolutely.
 /// Some files store them in single precision.
@@ -67,8 +68,8 @@ fn unit_difference(found: &Field, expected: &Field) -> Option<Difference> {
         return None;
     }
     let unit = |field: &Field| match said(field, "calendar") {
-        "" => format!("in '{}'", said(field, "units")),
-        calendar => format!("in '{}' (calendar {calendar})", said(field, "units")),
+        "" => format!("in {}", quoted(said(field, "units"))),
+        calendar => format!("in {} (calendar {calendar})", quoted(said(field, "units"))),
     };
     Some((
         expected.name().clone(),
@@ -85,8 +86,8 @@ fn grid_difference(found: &Grid, expected: &Grid, rows_are_cells: bool) -> Optio
     if let (Some(found), Some(expected)) = (&found.units, &expected.units)
         && found.trim() != expected.trim()
     {
-        let found = format!("is in '{found}'");
-        return Some((VALUE.to_owned(), found, format!("in '{expected}'")));
+        let found = format!("is in {}", quoted(found));
+        return Some((VALUE.to_owned(), found, format!("in {}", quoted(expected))));
     }
     let other = |axis: &str| {
         Some((

@@ -2,6 +2,7 @@
 
 use super::lines::Lines;
 use crate::error::DataError;
+use sunward_workflows::quoted;
 
 /// Reads the items of a record and the line that ends it, which a file's last record may lack.
 /// Lines of a value are joined unchanged. The format ends a value at a blank line, but many
@@ -50,7 +51,7 @@ fn read_value(lines: &mut Lines) -> Result<(String, bool), DataError> {
         if had_blank && lines.text().starts_with("M  END") {
             return Err(lines.broken(
                 "a data item contains another molecule",
-                "'$$$$' on a line of its own before each molecule but the first",
+                "`$$$$` on a line of its own before each molecule but the first",
             ));
         }
         if !is_first {
@@ -68,8 +69,8 @@ fn read_value(lines: &mut Lines) -> Result<(String, bool), DataError> {
 fn name(lines: &Lines) -> Result<String, DataError> {
     let Some(rest) = lines.text().strip_prefix('>') else {
         return Err(lines.broken(
-            &format!("'{}' belongs to no data item", lines.text()),
-            "'> <NAME>', its text, and a blank line",
+            &format!("{} belongs to no data item", quoted(lines.text())),
+            "`> <NAME>`, its text, and a blank line",
         ));
     };
     let within = rest
@@ -77,7 +78,7 @@ fn name(lines: &Lines) -> Result<String, DataError> {
         .and_then(|from| rest.get(from + 1..rest.rfind('>')?));
     let name = within.unwrap_or(rest).trim();
     if name.is_empty() {
-        return Err(lines.broken("a data item without a name", "'> <NAME>'"));
+        return Err(lines.broken("a data item without a name", "`> <NAME>`"));
     }
     Ok(name.to_owned())
 }

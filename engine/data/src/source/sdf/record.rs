@@ -4,6 +4,7 @@ use super::atoms::Atoms;
 use super::lines::Lines;
 use super::{items, v2000, v3000};
 use crate::error::DataError;
+use sunward_workflows::quoted;
 
 /// A record.
 #[derive(Debug)]
@@ -26,7 +27,7 @@ impl Record {
             "V3000" => v3000::read(lines)?,
             other => {
                 return Err(lines.broken(
-                    &format!("a connection table of version '{other}'"),
+                    &format!("a connection table of version {}", quoted(other)),
                     "V2000 or V3000 in columns 35 to 39 of a record's fourth line",
                 ));
             }
