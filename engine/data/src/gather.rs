@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use arrow_schema::{Schema, SchemaRef};
 use sunward_core::{Dataset, DatasetKind, Digest, FileRows, Hasher, Written, carried_columns};
-use sunward_workflows::quoted;
-use sunward_workflows::{Form, Output, OutputFormat, Stage, Value, from_arrow, to_arrow_field};
+use sunward_workflows::{
+    Form, Output, OutputFormat, Stage, Value, from_arrow, quoted, to_arrow_field,
+};
 
 use crate::content::content_digest;
 use crate::content::schema::difference;

@@ -10,10 +10,10 @@ use arrow::array::{
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::Date64Type;
 use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
+use sunward_workflows::quoted;
 
 use crate::error::DataError;
 use crate::instants::{DAY_MS, with_known_zone};
-use sunward_workflows::quoted;
 
 /// Replaces every type in a schema by the nearest one.
 pub(crate) fn schema(schema: &Schema) -> Schema {

@@ -9,8 +9,7 @@ use std::path::{Path, PathBuf};
 
 use csv::{ByteRecord, Reader, ReaderBuilder, Writer};
 use sunward_core::{Dataset, Hasher, PartRef, Written};
-use sunward_workflows::Form;
-use sunward_workflows::quoted;
+use sunward_workflows::{Form, quoted};
 
 use crate::behind::WriteBehind;
 use crate::encode;

@@ -11,8 +11,7 @@
 
 use sunward_core::{Fleet, PoolId, Timestamp};
 use sunward_workflows::fields::{Fields, unfit};
-use sunward_workflows::quoted;
-use sunward_workflows::{Value, read_params, units};
+use sunward_workflows::{Value, quoted, read_params, units};
 
 /// The faults of a world.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

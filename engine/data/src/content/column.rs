@@ -9,10 +9,10 @@ use arrow::buffer::NullBuffer;
 use arrow::compute::cast;
 use arrow::datatypes::ByteArrayType;
 use arrow_schema::{DataType, Field, IntervalUnit};
+use sunward_workflows::quoted;
 
 use super::schema::logical;
 use crate::error::DataError;
-use sunward_workflows::quoted;
 
 /// The hasher of one column within one chunk.
 #[derive(Debug)]

@@ -10,11 +10,11 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray as _, Float64Array, Int32Array};
 use arrow::datatypes::{Float64Type, Int32Type};
 use arrow_schema::{DataType, Field, Schema};
+use sunward_workflows::quoted;
 
 use super::calendar::TimeUnits;
 use super::columns::CELL;
 use super::grid::{GRID_KEY, Grid, TimeAxis, VALUE};
-use sunward_workflows::quoted;
 
 /// Coordinates are equal if they differ by less than this, relative to their size or absolutely.
 /// Some files store them in single precision.

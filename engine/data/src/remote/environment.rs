@@ -5,9 +5,9 @@ use std::ffi::{OsStr, OsString};
 
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey as Key};
 use object_store::{ClientConfigKey, Error as StoreError};
+use sunward_workflows::quoted;
 
 use crate::error::DataError;
-use sunward_workflows::quoted;
 
 const ADDRESS: &str = "expected an address such as http://localhost:9000";
 

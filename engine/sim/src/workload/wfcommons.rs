@@ -11,8 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use petgraph::graph::{DiGraph, NodeIndex};
 use serde_json::Value;
 use sunward_grid::whole;
-use sunward_workflows::quoted;
-use sunward_workflows::{Cycles, topological_order};
+use sunward_workflows::{Cycles, quoted, topological_order};
 
 use super::Mistakes;
 use crate::draft::{RunDraft, StageDraft};

@@ -8,10 +8,10 @@ use arrow::array::{Array as _, ArrayRef, RecordBatch, StringArray, StringBuilder
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow_schema::{DataType, Field, SchemaRef};
 use csv::ByteRecord;
+use sunward_workflows::quoted;
 
 use super::{Layout, utf8};
 use crate::error::DataError;
-use sunward_workflows::quoted;
 
 /// The columns of a file, with their types.
 pub(super) struct Columns {

@@ -1,9 +1,10 @@
 //! One atom of a PDBQT file.
 
+use sunward_workflows::quoted;
+
 use super::Lines;
 use super::element::{self, Kind};
 use crate::error::DataError;
-use sunward_workflows::quoted;
 
 /// An ATOM or HETATM record.
 #[derive(Debug)]

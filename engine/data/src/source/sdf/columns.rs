@@ -7,11 +7,11 @@ use arrow::array::{
     ArrayRef, Float64Builder, Int32Builder, ListBuilder, RecordBatch, StringBuilder,
 };
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use sunward_workflows::quoted;
 
 use super::lines::Lines;
 use super::record::Record;
 use crate::error::DataError;
-use sunward_workflows::quoted;
 
 /// The most names of data items. A file with more probably has values in place of names.
 const MOST_NAMES: usize = 1000;

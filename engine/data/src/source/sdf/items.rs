@@ -1,8 +1,9 @@
 //! Reads the data items of a record, which follow its atoms and bonds. Each has a name and a text.
 
+use sunward_workflows::quoted;
+
 use super::lines::Lines;
 use crate::error::DataError;
-use sunward_workflows::quoted;
 
 /// Reads the items of a record and the line that ends it, which a file's last record may lack.
 /// Lines of a value are joined unchanged. The format ends a value at a blank line, but many

@@ -1,10 +1,11 @@
 //! One record: its name, its atoms and its data items.
 
+use sunward_workflows::quoted;
+
 use super::atoms::Atoms;
 use super::lines::Lines;
 use super::{items, v2000, v3000};
 use crate::error::DataError;
-use sunward_workflows::quoted;
 
 /// A record.
 #[derive(Debug)]

@@ -1,9 +1,10 @@
 //! Atoms of a V2000 connection table, whose fields have fixed columns.
 
+use sunward_workflows::quoted;
+
 use super::atoms::Atoms;
 use super::lines::Lines;
 use crate::error::DataError;
-use sunward_workflows::quoted;
 
 /// Reads from the counts line, which is the current line, to `M END`.
 pub(super) fn read(lines: &mut Lines) -> Result<Atoms, DataError> {

@@ -1,9 +1,10 @@
 //! Atoms of a V3000 connection table, whose lines are words.
 
+use sunward_workflows::quoted;
+
 use super::atoms::Atoms;
 use super::lines::Lines;
 use crate::error::DataError;
-use sunward_workflows::quoted;
 
 /// The prefix of every line of the table.
 const MARK: &str = "M  V30 ";
