@@ -475,7 +475,7 @@ fn what_cannot_be_scored_at_all_is_refused_before_any_work() {
     refused(
         &molecule(&[[0.0; 3]], &["Xx"], None),
         &ligand,
-        "atom 0 (from 0) has the unknown type 'Xx'; expected XS types",
+        "atom 0 (from 0) has the unknown type `Xx`; expected XS types",
     );
     refused(
         &molecule(&[[f64::NAN; 3]], &["C_H"], None),
@@ -506,7 +506,7 @@ fn what_cannot_be_scored_at_all_is_refused_before_any_work() {
     refused(
         &receptor,
         &molecule(&[[0.0; 3]], &["ZZ"], Some(1.0)),
-        "has the unknown type 'ZZ'; expected XS types",
+        "has the unknown type `ZZ`; expected XS types",
     );
     refused(
         &receptor,

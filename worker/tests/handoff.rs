@@ -216,7 +216,7 @@ fn garbage_half_a_file_and_another_schema_are_refused_and_not_kept() {
     let failure = scene.failure(other);
     assert_eq!(failure.kind, FailureKind::Output);
     assert!(
-        failure.message.contains("'n'") && failure.message.contains("utf8"),
+        failure.message.contains("`n`") && failure.message.contains("utf8"),
         "{}",
         failure.message
     );

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::model::{Param, ParamType, Workflow};
 use crate::names::{nearest, one_of};
+use crate::quoted::quoted;
 use crate::value::{Value, widen};
 use crate::written::Meaning;
 use crate::yaml::scalar::{self, is_padded};
@@ -429,9 +430,9 @@ pub(crate) fn shown(value: &Value) -> String {
     match value {
         Value::Null => "nothing".to_owned(),
         Value::List(_) | Value::Map(_) => value.kind_name().to_owned(),
-        Value::String(_) => format!("the text `{}`", value.to_text()),
+        Value::String(_) => format!("the text {}", quoted(value.to_text())),
         Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Written(_) => {
-            format!("`{}`", value.to_text())
+            quoted(value.to_text()).to_string()
         }
     }
 }

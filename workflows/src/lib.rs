@@ -38,6 +38,7 @@ pub mod model;
 pub mod name_pattern;
 pub mod names;
 pub mod order;
+mod quoted;
 mod reading;
 pub mod render;
 mod script;
@@ -71,6 +72,7 @@ pub use model::{
 };
 pub use name_pattern::{NamePattern, NoSplit};
 pub use order::{Cycles, topological_order};
+pub use quoted::{Quoted, quoted};
 pub use reading::{input_variable, output_variable};
 pub use render::{JsonDiagnostic, render_human, to_json};
 pub use script::{CompiledArgv, CompiledScript, RenderedScript, default_shell, shell_word};

@@ -221,8 +221,8 @@ fn told(script: &str) -> String {
 #[test]
 fn who_evaluates_whose_output_is_told_and_what_to_write_instead() {
     let number =
-        "make it a number first, as in k=$(printf %d \"$n\"), or compare with [ \"$n\" -gt 3 ]";
-    let apart = "put the commands that need the text into a file, and pass the text as its argument: bash steps.sh ${{ item }}";
+        "make it a number first, as in `k=$(printf %d \"$n\")`, or compare with `[ \"$n\" -gt 3 ]`";
+    let apart = "put the commands that need the text into a file, and pass the text as its argument: `bash steps.sh ${{ item }}`";
     for (script, place, remedy) in [
         (
             "eval \"$(tool setup)\"\nother ${{ item }}",

@@ -8,6 +8,7 @@ use sunward_core::{Curtailment, Measure, PoolId, RunSpec, Timestamp};
 use sunward_drive::{DemandFeed, Demanded, Start};
 use sunward_grid::provider::openadr::{Asked, Vtn};
 use sunward_grid::provider::{Access, Client, Limits, Provider, SignalError, really_wait};
+use sunward_workflows::quoted;
 
 use crate::context::Context;
 use crate::exit::wrong_input;
@@ -147,7 +148,7 @@ pub(crate) fn in_words(asked: &Asked) -> String {
     let said = asked
         .text
         .as_ref()
-        .map_or_else(String::new, |text| format!(" (\"{text}\")"));
+        .map_or_else(String::new, |text| format!(" ({})", quoted(text)));
     format!("{}: {what}{from}{until}{said}: {meaning}", asked.program)
 }
 
@@ -171,7 +172,7 @@ mod tests {
         };
         assert_eq!(
             asked(Measure::Emergency, Some(3_600_000), Some("line 4")),
-            "site-dr: grid emergency until 1970-01-01T01:00:00Z (\"line 4\"): nothing starts, and tasks of stages with `checkpoint: true` stop and continue later"
+            "site-dr: grid emergency until 1970-01-01T01:00:00Z (`line 4`): nothing starts, and tasks of stages with `checkpoint: true` stop and continue later"
         );
         let cap = Measure::Cap {
             milliwatts: 2_500_000,

@@ -324,7 +324,7 @@ pub(crate) fn transfer_milliwatt_hours(kwh: f64) -> anyhow::Result<u64> {
 pub(crate) fn moment(text: &str) -> anyhow::Result<Timestamp> {
     sunward_grid::moment(text).ok_or_else(|| {
         wrong_input(format!(
-            "'{text}' is not a time; expected one such as 2023-03-01T08:00:00Z"
+            "`{text}` is not a time; expected one such as 2023-03-01T08:00:00Z"
         ))
     })
 }

@@ -217,7 +217,7 @@ pub(crate) fn nobody_tells(zone: Option<&str>, error: &ChainError) -> anyhow::Er
 fn nobody(name: GridName<'_>, one: &str) -> anyhow::Error {
     let all: Vec<&str> = Provider::ALL.into_iter().map(Provider::word).collect();
     wrong_input(format!(
-        "{name}: '{one}' is neither a folder nor a provider; expected a folder with a ZONE.csv file for each zone, or one or more of {}",
+        "{name}: `{one}` is neither a folder nor a provider; expected a folder with a ZONE.csv file for each zone, or one or more of {}",
         all.join(", ")
     ))
 }

@@ -39,7 +39,7 @@ impl Which {
             [task] => task_of(task)?,
             [first, ..] => {
                 return Err(wrong_input(format!(
-                    "'{first}' is not a run; expected [RUN] [STAGE[/INDEX]], as in r7 search/3"
+                    "`{first}` is not a run; expected [RUN] [STAGE[/INDEX]], as in r7 search/3"
                 )));
             }
         };
@@ -55,7 +55,7 @@ fn task_of(word: &str) -> anyhow::Result<(Option<String>, Option<u32>)> {
             .map(|index| (Some(stage.to_owned()), Some(index)))
             .map_err(|_| {
                 wrong_input(format!(
-                    "'{word}' is not a task; expected STAGE/INDEX with a whole number from 0, as in search/3"
+                    "`{word}` is not a task; expected STAGE/INDEX with a whole number from 0, as in search/3"
                 ))
             }),
     }
@@ -157,7 +157,7 @@ pub(crate) fn stage(spec: &RunSpec, name: &str) -> anyhow::Result<StageId> {
             .map(|planned| planned.stage.name.as_str())
             .collect();
         wrong_input(format!(
-            "the run has no stage '{name}'; its stages are {}",
+            "the run has no stage `{name}`; its stages are {}",
             stages.join(", ")
         ))
     })

@@ -73,7 +73,7 @@ fn another_schema_than_declared_is_refused_at_hand_off() {
     let scene = Scene::with(
         "name: w\nstages:\n  s:\n    run: \"printf 'a,b\\\\n1,x\\\\n' > ${{ outputs.t }}\"\n    outputs: { t: { format: csv, schema: { a: int64, c: float64 } } }\n",
     );
-    scene.run(&[]).expect(1).says(&["s/0", "'c'"]);
+    scene.run(&[]).expect(1).says(&["s/0", "`c`"]);
 }
 
 #[test]

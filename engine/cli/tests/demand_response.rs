@@ -367,7 +367,7 @@ fn under_a_cap_no_more_tasks_run_than_it_has_power_for() {
     assert!(run.err.contains("site-dr: at most 30 W"), "{}", run.err);
     assert!(
         run.err
-            .contains("event e2: IMPORT_CAPACITY_LIMIT is \"little\", but a number was expected"),
+            .contains("event e2: IMPORT_CAPACITY_LIMIT is `\"little\"`, but a number was expected"),
         "{}",
         run.err
     );

@@ -229,7 +229,7 @@ fn pairs_belong_together_by_value_and_missing_partners_are_told() {
     assert_eq!(scene.text("out/o/A.txt"), "A A_1.fq 1 2\n");
     scene.file("C_1.fq", "5");
     let told = scene.run(&[]).expect(1);
-    for word in ["C_1.fq", "no partner in 'q'", "s C"] {
+    for word in ["C_1.fq", "no partner in `q`", "s C"] {
         assert!(told.err.contains(word), "{word}: {told:?}");
     }
     scene.file("C_2.fq", "6");
@@ -244,7 +244,7 @@ fn pairs_belong_together_by_value_and_missing_partners_are_told() {
     assert_eq!(ran(&scene, &["pair"]), [3]);
     scene.file("D_1.fq", "7");
     let told = scene.run(&[]).expect(1);
-    assert!(told.err.contains("4 of 'r' and 3 of 'q'"), "{told:?}");
+    assert!(told.err.contains("4 of `r` and 3 of `q`"), "{told:?}");
 }
 
 #[test]
@@ -452,7 +452,7 @@ stages:
             "./d/*.nc",
             "{ over: m }",
             ", name: a.nc",
-            &["both name their output `o` \"a.nc\""],
+            &["both name their output `o` `a.nc`"],
         ),
         (
             "./d/*.nc",

@@ -249,7 +249,7 @@ outputs: { a: file.o, bad: differ.o, words: words.o, z: file.o }
                     .is_some_and(|note| note.contains("not written"))
             );
         }
-        for word in ["n: int64", "m: int64", "column 'n' is missing"] {
+        for word in ["n: int64", "m: int64", "column `n` is missing"] {
             assert!(told.err.contains(word), "{told:?}");
         }
         assert_eq!(answer["status"], "succeeded");

@@ -97,7 +97,7 @@ fn what_is_no_instance_is_told() {
     let untimed = small.replace("\"runtimeInSeconds\": 36000", "\"ran\": 36000");
     let told = wrong(&untimed);
     assert!(
-        told.contains("tasks[8].runtimeInSeconds: expected the run time of 'train' in seconds"),
+        told.contains("tasks[8].runtimeInSeconds: expected the run time of `train` in seconds"),
         "{told}"
     );
     let empty = "{ \"schemaVersion\": \"1.5\", \"workflow\": { \"specification\": { \"tasks\": [], \"files\": [] }, \"execution\": { \"tasks\": [] } } }";

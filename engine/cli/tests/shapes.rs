@@ -169,5 +169,5 @@ fn a_broken_record_is_a_reject_with_its_line_and_the_rest_is_done() {
     assert_eq!(rejects.len(), 2, "{rejects:?}");
     assert_eq!(rejects[1][0], "broken");
     let reason = &rejects[1][1];
-    assert!(reason.contains("record 2: x is '1.0O00'"), "{reason}");
+    assert!(reason.contains("record 2: x is `1.0O00`"), "{reason}");
 }

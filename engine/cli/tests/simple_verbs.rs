@@ -55,7 +55,7 @@ fn every_kernel_of_the_list_has_a_page_with_ports_and_reference() {
 fn a_kernel_that_is_not_there_is_the_users_mistake() {
     let told = Scene::new().sunward(&["kernels", "nope"]).expect(2);
     assert!(told.out.is_empty());
-    told.says(&["'nope' is not a kernel", "noop"]);
+    told.says(&["`nope` is not a kernel", "noop"]);
 }
 
 #[test]
@@ -169,7 +169,7 @@ fn show_says_that_a_workflow_names_no_outputs() {
     scene.run(&[]).expect(0);
     let told = scene.sunward(&["show", "x"]).expect(2);
     told.says(&[
-        "'x' is neither STAGE.PORT nor an output",
+        "`x` is neither STAGE.PORT nor an output",
         "which has no outputs of its own",
     ]);
 }

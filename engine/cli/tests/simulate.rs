@@ -197,7 +197,7 @@ fn wrong_input_is_told_and_nothing_is_simulated() {
         args[at + 1] = file;
         scene.sunward(&args).expect(2).err
     };
-    assert!(wrong("--jobs", "bad.json").contains("'soon' is not a time"));
+    assert!(wrong("--jobs", "bad.json").contains("`soon` is not a time"));
     assert!(wrong("--jobs", "late.json").contains("after the grids' traces do"));
     assert!(
         wrong("--fleet", "far.yaml")
@@ -205,7 +205,7 @@ fn wrong_input_is_told_and_nothing_is_simulated() {
     );
     assert!(wrong("--grid", "nowhere").contains("cannot be read"));
     let policy = simulated(&scene, &["--policy", "magic"]).expect(2).err;
-    assert!(policy.contains("'magic' is not a policy"), "{policy}");
+    assert!(policy.contains("`magic` is not a policy"), "{policy}");
 }
 
 #[test]

@@ -104,7 +104,7 @@ impl std::str::FromStr for RunId {
         text.strip_prefix('r')
             .and_then(|digits| digits.parse().ok())
             .map(Self)
-            .ok_or_else(|| format!("'{text}' is not a run id; run ids are written r1, r2, …"))
+            .ok_or_else(|| format!("`{text}` is not a run id; run ids are written r1, r2, …"))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use sunward_workflows::{CompiledTemplate, Scope, Value};
+use sunward_workflows::{CompiledTemplate, Scope, Value, quoted};
 
 use crate::dataset::Dataset;
 use crate::plan::{PlannedStage, Tasks};
@@ -25,7 +25,8 @@ pub fn file_name_of(text: &str) -> Result<&str, String> {
         _ => return Ok(text),
     };
     Err(format!(
-        "`name:` gives {text:?}, which is not a file's name: {why}"
+        "`name:` gives {}, which is not a file's name: {why}",
+        quoted(text)
     ))
 }
 
@@ -66,8 +67,9 @@ pub(crate) fn unusable(
             }
             let other = known.insert(name.clone(), index)?;
             Some(format!(
-                "tasks {other} and {index} both name their output `{port}` {name:?}; make `name:` differ from \
-                 task to task, for example with `item.stem`"
+                "tasks {other} and {index} both name their output `{port}` {}; make `name:` differ from \
+                 task to task, for example with `item.stem`",
+                quoted(&name)
             ))
         })
     })

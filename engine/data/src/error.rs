@@ -56,7 +56,7 @@ pub enum DataError {
         hint: String,
     },
     /// A table does not have the expected columns.
-    #[error("{place}: column '{column}' {found}, expected {expected}; {hint}")]
+    #[error("{place}: column `{column}` {found}, expected {expected}; {hint}")]
     Schema {
         /// The file, part or dataset.
         place: String,

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use arrow_schema::{Schema, SchemaRef};
 use sunward_core::{Dataset, DatasetKind, Digest, FileRows, Hasher, Written, carried_columns};
-use sunward_workflows::{Form, Output, OutputFormat, Stage, Value, from_arrow, to_arrow_field};
+use sunward_workflows::{
+    Form, Output, OutputFormat, Stage, Value, from_arrow, quoted, to_arrow_field,
+};
 
 use crate::content::content_digest;
 use crate::content::schema::difference;
@@ -45,7 +47,7 @@ impl Store {
         match written.first().map(|first| first.kind) {
             None => {
                 let output = stage.outputs.get(port).ok_or_else(|| {
-                    DataError::NoSuch(format!("stage {} has no output '{port}'", stage.name))
+                    DataError::NoSuch(format!("stage {} has no output `{port}`", stage.name))
                 })?;
                 Ok(vec![self.nothing(output)?])
             }
@@ -340,7 +342,8 @@ pub(crate) fn column_indices(schema: &Schema, columns: &[String]) -> Result<Vec<
             schema.index_of(name).map_err(|_| {
                 let names: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
                 DataError::NoSuch(format!(
-                    "there is no column '{name}'; the columns are: {}",
+                    "there is no column {}; the columns are: {}",
+                    quoted(name),
                     names.join(", ")
                 ))
             })

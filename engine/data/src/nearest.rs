@@ -10,6 +10,7 @@ use arrow::array::{
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::Date64Type;
 use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
+use sunward_workflows::quoted;
 
 use crate::error::DataError;
 use crate::instants::{DAY_MS, with_known_zone};
@@ -77,8 +78,8 @@ fn values(column: &ArrayRef, field: &FieldRef) -> Result<ArrayRef, DataError> {
         && dates.iter().flatten().any(part_of_a_day)
     {
         return Err(DataError::Unsupported(format!(
-            "column '{}' is date64 and contains times of day, which a date cannot have; write it as timestamp[ms], or read it `as: arrow`",
-            field.name()
+            "column {} is date64 and contains times of day, which a date cannot have; write it as timestamp[ms], or read it `as: arrow`",
+            quoted(field.name())
         )));
     }
     if let Some(empty) = column.as_fixed_size_binary_opt()
@@ -91,8 +92,8 @@ fn values(column: &ArrayRef, field: &FieldRef) -> Result<ArrayRef, DataError> {
         ..CastOptions::default()
     };
     cast_with_options(column, wanted, &strict).map_err(DataError::arrow(format!(
-        "column '{}' of {} has no equivalent type in this format; `as: arrow` holds it",
-        field.name(),
+        "column {} of {} has no equivalent type in this format; `as: arrow` holds it",
+        quoted(field.name()),
         column.data_type()
     )))
 }

@@ -22,6 +22,7 @@ use object_store::{
     PutPayload, RetryConfig,
 };
 use sunward_core::{Digest, PartRef};
+use sunward_workflows::quoted;
 use tokio::runtime::Runtime;
 
 use crate::error::DataError;
@@ -72,7 +73,8 @@ impl Remote {
     pub(crate) fn connect(url: &str, project: &str, patience: Patience) -> Result<Self, DataError> {
         let address = url.strip_prefix("s3://").ok_or_else(|| {
             DataError::Unsupported(format!(
-                "'{url}' is not a supported store; write s3://bucket/prefix"
+                "{} is not a supported store; write s3://bucket/prefix",
+                quoted(url)
             ))
         })?;
         let (bucket, prefix) = address.split_once('/').unwrap_or((address, ""));

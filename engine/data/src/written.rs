@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use csv::{ByteRecord, Reader, ReaderBuilder, Writer};
 use sunward_core::{Dataset, Hasher, PartRef, Written};
-use sunward_workflows::Form;
+use sunward_workflows::{Form, quoted};
 
 use crate::behind::WriteBehind;
 use crate::encode;
@@ -197,7 +197,7 @@ impl TextRows {
         let indices = self.columns.iter().map(|name| {
             place(name).ok_or_else(|| DataError::Damaged {
                 path: path.to_owned(),
-                why: format!("it has no column '{name}'"),
+                why: format!("it has no column {}", quoted(name)),
             })
         });
         let indices = indices.collect::<Result<_, _>>()?;
@@ -266,7 +266,8 @@ impl Cut<'_> {
                 .map(|name| {
                     place(name).ok_or_else(|| {
                         DataError::NoSuch(format!(
-                            "there is no column '{name}' in {}",
+                            "there is no column {} in {}",
+                            quoted(name),
                             sunward_files::shown(source)
                         ))
                     })

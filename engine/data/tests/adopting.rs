@@ -191,7 +191,7 @@ fn another_schema_is_refused_naming_column_found_and_expected() {
         ),
         (
             &[("score", "float64")],
-            &["'score' is missing", "id, sim, name"],
+            &["`score` is missing", "id, sim, name"],
         ),
         (
             &[("id", "int64"), ("name", "int64")],

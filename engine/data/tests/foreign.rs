@@ -163,7 +163,7 @@ fn declared_columns_have_their_types_or_an_error_names_the_cell() {
         let error = declared(text, kind).unwrap_err().to_string();
         let cell = text.split('\n').nth(1).unwrap();
         assert!(
-            error.contains("line 3") && error.contains(&format!("'{cell}'")),
+            error.contains("line 3") && error.contains(&format!("`{cell}`")),
             "{kind}: {error}"
         );
     }
@@ -369,7 +369,7 @@ fn a_date_with_a_time_of_day_is_refused_by_parquet() {
         )
         .unwrap_err()
         .to_string();
-    assert!(error.contains("'d' is date64"), "{error}");
+    assert!(error.contains("`d` is date64"), "{error}");
 }
 
 fn numbers() -> RecordBatch {

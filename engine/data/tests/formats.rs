@@ -226,7 +226,7 @@ fn columns_are_selected_and_the_digest_follows() {
         .unwrap_err()
         .to_string();
     assert!(
-        error.contains("'nmae'") && error.contains("id, name, list, t"),
+        error.contains("`nmae`") && error.contains("id, name, list, t"),
         "{error}"
     );
 }
@@ -238,7 +238,7 @@ fn what_is_no_table_says_so() {
         ("a.bin", "whatever", "suffix"),
         ("a.csv", "", "empty"),
         ("b.csv", "a,b\n1\n", "CSV"),
-        ("c.csv", "a,a\n1,2\n", "two columns are named 'a'"),
+        ("c.csv", "a,a\n1,2\n", "two columns are named `a`"),
         ("d.csv", "a\n\u{0}\n", ""),
         ("a.parquet", "PAR1 but not really PAR1", "Parquet"),
         ("a.arrow", "ARROW1 but not really", "Arrow"),

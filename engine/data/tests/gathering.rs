@@ -123,7 +123,7 @@ fn gathering_tables_of_different_columns_names_the_culprit() {
     ];
     let error = bench.store.concat(&tables).unwrap_err().to_string();
     assert!(
-        error.contains("dataset 2") && error.contains("column 'x' is Utf8"),
+        error.contains("dataset 2") && error.contains("column `x` is Utf8"),
         "{error}"
     );
     let schema = Schema::new(vec![Field::new("i", DataType::Int64, true)]);
@@ -131,7 +131,7 @@ fn gathering_tables_of_different_columns_names_the_culprit() {
     assert_eq!(narrow.schema().fields().len(), schema.fields().len());
     let tables = [bench.table(&numbers(0..1)), bench.table(&narrow)];
     let error = bench.store.concat(&tables).unwrap_err().to_string();
-    assert!(error.contains("column 'x' is missing"), "{error}");
+    assert!(error.contains("column `x` is missing"), "{error}");
 }
 
 #[test]

@@ -214,7 +214,7 @@ fn tables_on_other_grids_are_refused() {
     });
     joined(single).expect("the same grid in single precision, with other values along time");
     let south = joined(of(|grid| on(grid, [-10.0, -20.0], 500.0))).unwrap_err();
-    assert!(south.contains("'lat'") && south.contains("grid"), "{south}");
+    assert!(south.contains("`lat`") && south.contains("grid"), "{south}");
     let above = joined(of(|grid| on(grid, [10.0, 20.0], 250.0))).unwrap_err();
-    assert!(above.contains("'level'"), "{above}");
+    assert!(above.contains("`level`"), "{above}");
 }

@@ -120,13 +120,13 @@ fn declared_columns_keep_their_type_and_the_others_get_that_of_all_cells() {
     let text = written(&bench, "a,b\nx,1\n", &[]);
     let error = bench.store.concat(&[tables[0].clone(), text]).unwrap_err();
     let error = error.to_string();
-    assert!(error.contains("column 'a' holds 'x'"), "{error}");
+    assert!(error.contains("column `a` holds `x`"), "{error}");
     let other = written(&bench, "a,b\n3,4\n", &[("a", "int32")]);
     let error = bench.store.concat(&[tables[0].clone(), other]).unwrap_err();
-    assert!(error.to_string().contains("column 'a' is Int32"), "{error}");
+    assert!(error.to_string().contains("column `a` is Int32"), "{error}");
     // A declared type is required of each part.
     let error = adopted(&bench, "a,b\nx,1\n", &some).unwrap_err();
-    assert!(error.to_string().contains("holds 'x'"), "{error}");
+    assert!(error.to_string().contains("holds `x`"), "{error}");
     // A declared number does not round an integer either, unless it can hold it.
     let beyond = "a,b\n9007199254740993,1\n";
     let error = adopted(&bench, beyond, &some).unwrap_err().to_string();
@@ -180,7 +180,7 @@ fn files_without_rows_do_not_decide_and_other_columns_are_refused_with_both_file
             let path = bench.store.part_path(&file.digest).display().to_string();
             assert!(error.contains(&path), "{error}");
         }
-        assert!(error.contains(&format!("column '{column}'")), "{error}");
+        assert!(error.contains(&format!("column `{column}`")), "{error}");
         assert!(error.contains(what), "{error}");
     }
     let ordered = [
@@ -188,7 +188,7 @@ fn files_without_rows_do_not_decide_and_other_columns_are_refused_with_both_file
         written(&bench, "b,a\n1.5,2\n", &[]),
     ];
     let error = bench.store.concat(&ordered).unwrap_err().to_string();
-    assert!(error.contains("column 'a' is out of order"), "{error}");
+    assert!(error.contains("column `a` is out of order"), "{error}");
 }
 
 #[test]

@@ -160,15 +160,15 @@ fn broken_lines_are_named_with_what_was_expected() {
     let cases = [
         (
             good.replace("   0.000   0.000", "   0.000   0.0x0"),
-            "line 2: y is '0.0x0'; expected a number in columns 39 to 46",
+            "line 2: y is `0.0x0`; expected a number in columns 39 to 46",
         ),
         (
             good.replace("    1 C1", "  a b C1"),
-            "line 2: the serial is 'a b'; expected a whole number in columns 7 to 11",
+            "line 2: the serial is `a b`; expected a whole number in columns 7 to 11",
         ),
         (
             good.replace(" C \n", " Xx\n"),
-            "line 2: unknown atom type 'Xx'; expected one of C A N",
+            "line 2: unknown atom type `Xx`; expected one of C A N",
         ),
         (
             good[..54].to_owned() + "\n",
@@ -289,7 +289,7 @@ fn macrocycles_waters_and_zinc_sites_are_known() {
     for kind in ["CG4", "G4", "CG", "B", "X", "w"] {
         let found = refused(&atom(1, "X", [0.0; 3], kind));
         assert!(
-            found.contains(&format!("unknown atom type '{kind}'")),
+            found.contains(&format!("unknown atom type `{kind}`")),
             "{found}"
         );
         assert!(found.contains("CG0 to CG3"), "{found}");

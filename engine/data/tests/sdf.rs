@@ -199,7 +199,7 @@ fn broken_records_are_named_with_what_was_expected() {
     let cases = [
         (
             bad("   -0.2500 N", "   -0.25x0 N"),
-            "line 15, record 2: z is '-0.25x0'; expected a number in columns 21 to 30",
+            "line 15, record 2: z is `-0.25x0`; expected a number in columns 21 to 30",
         ),
         (
             bad("    0.5000", "       NaN"),
@@ -215,7 +215,7 @@ fn broken_records_are_named_with_what_was_expected() {
         ),
         (
             bad("  3  1  0", "  x  1  0"),
-            "line 14, record 2: the number of atoms is 'x'; expected a number in columns 1 to 3",
+            "line 14, record 2: the number of atoms is `x`; expected a number in columns 1 to 3",
         ),
         (
             bad("V2000", "V4000"),
@@ -227,7 +227,7 @@ fn broken_records_are_named_with_what_was_expected() {
         ),
         (
             bad("  3  1  0", "  5  1  0"),
-            "line 18, record 2: x is '1  2  1'; expected a number in columns 1 to 10",
+            "line 18, record 2: x is `1  2  1`; expected a number in columns 1 to 10",
         ),
         (
             bad("  3  1  0", "  3  2  0"),
@@ -312,7 +312,7 @@ fn broken_records_are_named_with_what_was_expected() {
     let names: String = (0..1001).map(|i| format!("> <n{i}>\n\n")).collect();
     let found = refused([SALT, &names].concat());
     assert!(
-        found.contains("'n1000' is a further name of a data item, and at most 1000 are allowed"),
+        found.contains("`n1000` is a further name of a data item, and at most 1000 are allowed"),
         "{found}"
     );
 }
@@ -336,8 +336,8 @@ fn a_broken_record_in_the_midst_of_others_is_a_row_that_says_so() {
     let problems = texts(&batch, "problem");
     let expected = [
         None,
-        Some("line 23, record 2: 'stray' belongs to no data item"),
-        Some("line 31, record 3: y is '?'; expected a number"),
+        Some("line 23, record 2: `stray` belongs to no data item"),
+        Some("line 31, record 3: y is `?`; expected a number"),
         None,
     ];
     for (found, expected) in problems.iter().zip(expected) {

@@ -114,7 +114,7 @@ fn headers_of_other_columns_are_refused() {
         ("zinc_id mwt smiles", "column 3"),
         (
             "smiles,name",
-            "line 1: 'smiles,name' names columns with `,` or `;` between them",
+            "line 1: `smiles,name` names columns with `,` or `;` between them",
         ),
         ("id;smiles", "names columns with"),
     ] {

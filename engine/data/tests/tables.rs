@@ -142,7 +142,7 @@ fn a_batch_of_another_schema_is_refused_by_column() {
     ])
     .unwrap();
     let error = writer.push(&other).unwrap_err().to_string();
-    assert!(error.contains("'x' is Utf8, expected Float64"), "{error}");
+    assert!(error.contains("`x` is Utf8, expected Float64"), "{error}");
 }
 
 #[test]

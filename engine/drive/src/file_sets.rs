@@ -73,7 +73,7 @@ fn of_param(spec: &RunSpec, name: &str) -> Result<Vec<String>, DataError> {
     };
     texts.ok_or_else(|| {
         DataError::NoSuch(format!(
-            "parameter '{name}' has no path; set it with `-p {name}=PATH`"
+            "parameter `{name}` has no path; set it with `-p {name}=PATH`"
         ))
     })
 }
@@ -150,7 +150,7 @@ pub(crate) fn groups<'d>(
                 dataset
                     .map(|dataset| (port.as_str(), dataset))
                     .ok_or_else(|| {
-                        format!("`zip` pairs files, and '{port}' is not a dataset of files")
+                        format!("`zip` pairs files, and `{port}` is not a dataset of files")
                     })
             });
             let inputs = match inputs.collect::<Result<Vec<_>, _>>() {
@@ -202,7 +202,7 @@ fn by_position(inputs: &[(&str, &Dataset)]) -> Result<FileGroups, String> {
         let told: Vec<String> = inputs
             .iter()
             .zip(&counts)
-            .map(|((port, _), count)| format!("{count} of '{port}'"))
+            .map(|((port, _), count)| format!("{count} of `{port}`"))
             .collect();
         return Err(format!(
             "`zip` pairs files by position, and there are {}; pair them by a column instead, with `by:`",
@@ -230,7 +230,7 @@ fn by_value(inputs: &[(&str, &Dataset)], column: &str) -> Result<FileGroups, Str
             let [row] = rows[..] else {
                 let names: Vec<String> = rows.iter().map(|row| name_of(dataset, *row)).collect();
                 return Err(format!(
-                    "{} files of '{port}' have {column} {text}: {}; `zip` needs one of each",
+                    "{} files of `{port}` have {column} {text}: {}; `zip` needs one of each",
                     rows.len(),
                     names.join(", ")
                 ));
@@ -249,7 +249,7 @@ fn by_value(inputs: &[(&str, &Dataset)], column: &str) -> Result<FileGroups, Str
                 .find(|(text, _)| !of_other.contains_key(*text))
             {
                 return Err(format!(
-                    "{} of '{port}' has no partner in '{other}': no file there has {column} {text}",
+                    "{} of `{port}` has no partner in `{other}`: no file there has {column} {text}",
                     name_of(dataset, *row)
                 ));
             }
@@ -312,7 +312,7 @@ fn column_of(port: &str, dataset: &Dataset, column: &str) -> Result<Vec<Value>, 
         Value::Map(cells) => {
             let names: Vec<&str> = cells.iter().map(|(name, _)| name.as_str()).collect();
             let missing = format!(
-                "the files of '{port}' have no column {column}; the columns are: {}; `match:` adds columns",
+                "the files of `{port}` have no column {column}; the columns are: {}; `match:` adds columns",
                 names.join(", ")
             );
             let found = cells.into_iter().find(|(name, _)| name == column);

@@ -224,7 +224,7 @@ impl LocalResolver {
                     (input, sources),
                     memory,
                 )
-                .map_err(|error| failure(&format!("input '{port}'"), &error))?;
+                .map_err(|error| failure(&format!("input `{port}`"), &error))?;
             inputs.push(dataset);
         }
         let tasks = self.tasks(request, planned, &inputs, memory)?;
@@ -373,7 +373,7 @@ impl LocalResolver {
                         NamedFile::at(&path, &kept, &memory.files)
                     })
                     .map_err(|error| {
-                        refusal(format!("column '{column}': {text} cannot be read: {error}"))
+                        refusal(format!("column `{column}`: {text} cannot be read: {error}"))
                     })?;
                 if let NamedFile::Digest(digest) = found {
                     *cell = row_file(text, &digest);
@@ -410,13 +410,13 @@ impl LocalResolver {
             .and_then(|at| inputs.get(at))
             .ok_or_else(|| {
                 refusal(format!(
-                    "it scatters over '{port}', which is not one of its inputs"
+                    "it scatters over `{port}`, which is not one of its inputs"
                 ))
             })?;
-        let unreadable = |error| failure(&format!("scatter over '{port}'"), &error);
+        let unreadable = |error| failure(&format!("scatter over `{port}`"), &error);
         if dataset.kind != DatasetKind::Table {
             return Err(refusal(format!(
-                "it scatters over rows of '{port}', which is not a table; `parts: true` scatters over \
+                "it scatters over rows of `{port}`, which is not a table; `parts: true` scatters over \
                  files"
             )));
         }

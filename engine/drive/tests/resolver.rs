@@ -277,7 +277,7 @@ fn what_cannot_be_read_is_told_with_its_port_and_path() {
     let bench = Bench::new();
     let missing = bench.refused(reading("./gone.csv"), vec![ONE_FILE.to_vec()]);
     assert_eq!(missing.kind, FailureKind::Input);
-    for word in ["input 'x'", "gone.csv"] {
+    for word in ["input `x`", "gone.csv"] {
         assert!(missing.message.contains(word), "{missing:?}");
     }
     bench.file("odd.xyz", "what is this");

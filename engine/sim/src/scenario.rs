@@ -11,7 +11,7 @@
 
 use sunward_core::{Fleet, PoolId, Timestamp};
 use sunward_workflows::fields::{Fields, unfit};
-use sunward_workflows::{Value, read_params, units};
+use sunward_workflows::{Value, quoted, read_params, units};
 
 /// The faults of a world.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -195,17 +195,30 @@ fn fault(raw: &RawFault, fleet: &Fleet) -> Result<Fault, String> {
 
 /// Reads a moment such as `2023-03-01T05:00Z`.
 pub(crate) fn moment(text: &str) -> Result<Timestamp, String> {
-    sunward_grid::moment(text)
-        .ok_or_else(|| format!("'{text}' is not a time; expected one such as 2023-03-01T05:00Z"))
+    sunward_grid::moment(text).ok_or_else(|| {
+        format!(
+            "{} is not a time; expected one such as 2023-03-01T05:00Z",
+            quoted(text)
+        )
+    })
 }
 
 fn duration(text: &str) -> Result<u64, String> {
-    units::parse_duration(text)
-        .map_err(|_| format!("'{text}' is not a duration; expected one such as 90s, 15m or 6h"))
+    units::parse_duration(text).map_err(|_| {
+        format!(
+            "{} is not a duration; expected one such as 90s, 15m or 6h",
+            quoted(text)
+        )
+    })
 }
 
 fn permille(text: &str) -> Result<i32, String> {
-    let wrong = || format!("'{text}' is not a percentage; expected one such as 20% or -5%");
+    let wrong = || {
+        format!(
+            "{} is not a percentage; expected one such as 20% or -5%",
+            quoted(text)
+        )
+    };
     let number: f64 = text
         .strip_suffix('%')
         .and_then(|number| number.trim().parse().ok())
@@ -224,7 +237,8 @@ fn pool(name: &str, fleet: &Fleet) -> Result<PoolId, String> {
         .ok_or_else(|| {
             let names: Vec<&str> = fleet.iter().map(|(_, pool)| pool.name.as_str()).collect();
             format!(
-                "the fleet has no pool '{name}'; it has {}",
+                "the fleet has no pool {}; it has {}",
+                quoted(name),
                 names.join(", ")
             )
         })
@@ -238,7 +252,8 @@ fn zone(name: &str, fleet: &Fleet) -> Result<String, String> {
     zones.sort_unstable();
     zones.dedup();
     Err(format!(
-        "no pool of the fleet is in zone '{name}'; its zones are {}",
+        "no pool of the fleet is in zone {}; its zones are {}",
+        quoted(name),
         zones.join(", ")
     ))
 }
@@ -332,12 +347,12 @@ faults:
 ";
         let mistakes = read_scenario(text, &fleet()).unwrap_err();
         insta::assert_snapshot!(mistakes.join("\n"), @r"
-        runtime_error: '20' is not a percentage; expected one such as 20% or -5%
-        faults[0]: 'yesterday' is not a time; expected one such as 2023-03-01T05:00Z
-        faults[1]: 'soon' is not a duration; expected one such as 90s, 15m or 6h
-        faults[2]: the fleet has no pool 'uni-bergen'; it has uni-oslo
+        runtime_error: `20` is not a percentage; expected one such as 20% or -5%
+        faults[0]: `yesterday` is not a time; expected one such as 2023-03-01T05:00Z
+        faults[1]: `soon` is not a duration; expected one such as 90s, 15m or 6h
+        faults[2]: the fleet has no pool `uni-bergen`; it has uni-oslo
         faults[3]: expected exactly one of `lost`, `owner_back`, `provider_down` or `forecast_error`
-        faults[4]: no pool of the fleet is in zone 'DE'; its zones are NO
+        faults[4]: no pool of the fleet is in zone `DE`; its zones are NO
         ");
     }
 }

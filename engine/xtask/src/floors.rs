@@ -68,7 +68,7 @@ pub(crate) fn faults(root: &Path) -> Result<Vec<String>> {
         let Some(&floor) = floors.get(name.as_str()) else {
             if name != "xtask" {
                 faults.push(format!(
-                    "{folder}: '{name}' has no floor; add it to engine/xtask/src/floors.rs"
+                    "{folder}: `{name}` has no floor; add it to engine/xtask/src/floors.rs"
                 ));
             }
             continue;
@@ -127,7 +127,7 @@ fn world_in_core(root: &Path) -> Result<Vec<String>> {
             let code = line.split("//").next().unwrap_or_default();
             for word in WORLD.iter().filter(|word| code.contains(**word)) {
                 faults.push(format!(
-                    "{}:{}: the core uses '{word}'; it must get everything from outside as an input",
+                    "{}:{}: the core uses `{word}`; it must get everything from outside as an input",
                     file.display(),
                     number + 1
                 ));

@@ -9,6 +9,7 @@ mod floors;
 mod fuzz;
 mod notebook;
 mod nvrtc;
+mod quotes;
 mod rust_files;
 mod shell;
 mod suite;

@@ -1,12 +1,13 @@
-//! Checks that each file starts with a sentence that says what it is, that no file is too long, and
-//! that paths are opened and shown by the functions made for that.
+//! Checks that each file starts with a sentence that says what it is, that no file is too long, that
+//! paths are opened and shown by the functions made for that, and that messages use one kind of
+//! quotes.
 
 use std::path::Path;
 
 use anyhow::{Result, bail};
 
 use crate::rust_files::rust_files;
-use crate::{floors, shell, words};
+use crate::{floors, quotes, shell, words};
 
 /// The most lines a file may have outside its tests.
 const FILE_LINES: usize = 600;
@@ -69,6 +70,7 @@ pub(crate) fn faults(root: &Path) -> Result<Vec<String>> {
     }
     faults.extend(architecture_faults(root)?);
     faults.extend(words::faults(root)?);
+    faults.extend(quotes::faults(root)?);
     Ok(faults)
 }
 

@@ -61,7 +61,7 @@ pub(crate) fn faults(root: &Path) -> Result<Vec<String>> {
     let table = table(&std::fs::read_to_string(root.join("ARCHITECTURE.md"))?);
     if table.is_empty() {
         return Ok(vec![format!(
-            "ARCHITECTURE.md: the table under \"{HEADING}\" is missing; it lists words and what to write instead"
+            "ARCHITECTURE.md: the table under `{HEADING}` is missing; it lists words and what to write instead"
         )]);
     }
     let mut faults = Vec::new();
@@ -127,7 +127,7 @@ fn file_faults(
         for (word, instead) in table {
             // What to write instead may contain the word, as "there is no run" does.
             if has_word(&words.replace(&instead.to_lowercase(), ""), word) {
-                faults.push(format!("{shown}:{number}: \"{word}\"; write \"{instead}\""));
+                faults.push(format!("{shown}:{number}: `{word}`; write `{instead}`"));
             }
         }
     }
@@ -169,8 +169,8 @@ mod tests {
         assert_eq!(
             file_faults("a.rs", code, &table, words_of_code),
             [
-                "a.rs:1: \"colour\"; write \"color\"",
-                "a.rs:2: \"is no run\"; write \"there is no run\""
+                "a.rs:1: `colour`; write `color`",
+                "a.rs:2: `is no run`; write `there is no run`"
             ]
         );
     }

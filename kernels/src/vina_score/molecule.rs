@@ -155,7 +155,7 @@ fn atoms(port: &str, words: &[&str]) -> Result<Vec<Option<Atom>>, KernelError> {
     let atom = |(i, word): (usize, &&str)| {
         atom::typed(word).ok_or_else(|| KernelError::Input {
             port: port.to_owned(),
-            problem: format!("atom {i} (from 0) has the unknown type '{word}'"),
+            problem: format!("atom {i} (from 0) has the unknown type `{word}`"),
             expected: format!("XS types in `xs_type`: {}", atom::KNOWN),
         })
     };

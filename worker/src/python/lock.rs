@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use sunward_core::{Digest, Hasher};
-use sunward_workflows::Python;
+use sunward_workflows::{Python, quoted};
 
 use super::error::PythonError;
 
@@ -137,8 +137,9 @@ impl LockFile {
             match packages.into_iter().find(|package| !package.is_plain()) {
                 None => Ok(lock),
                 Some(package) => Err(broken(format!(
-                    "its package {:?}, version {:?}, cannot be requested from pip; restore it from version control, or delete it to resolve the packages again",
-                    package.name, package.version
+                    "its package {}, version {}, cannot be requested from pip; restore it from version control, or delete it to resolve the packages again",
+                    quoted(&package.name),
+                    quoted(&package.version)
                 ))),
             }
         } else {

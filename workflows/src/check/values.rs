@@ -8,7 +8,7 @@ use crate::codes;
 use crate::diagnostic::Diagnostic;
 use crate::expr::{Compiled, CompiledTemplate};
 use crate::model::{Action, Command};
-use crate::script::{CompiledArgv, CompiledScript, Place, Refusal, World, is_evaluated};
+use crate::script::{CompiledArgv, CompiledScript, Place, Refusal, is_evaluated};
 use crate::source::Span;
 use crate::yaml::Node;
 
@@ -20,22 +20,22 @@ pub(super) fn of_command(
     text: &str,
 ) -> Vec<Diagnostic> {
     let mut found = Vec::new();
-    let mut judge = |one: &Compiled, place: &Place, world: Option<&World>| {
+    let mut judge = |one: &Compiled, place: &Place, note: Note<'_>| {
         let span = locate(text, run, &one.source);
-        found.extend(value(one, *place, world, classes, span));
+        found.extend(value(one, *place, note, classes, span));
     };
     match command {
         Command::Shell { shell, script } => {
             if let Ok(script) = CompiledScript::new(shell, &script.source) {
-                script
-                    .expressions()
-                    .for_each(|(one, place)| judge(one, place, script.world()));
+                for (at, (one, place)) in script.expressions().enumerate() {
+                    judge(one, place, &|refusal| script.note(at, refusal, &one.source));
+                }
             }
         }
         Command::Argv(words) => {
             if let Ok(argv) = CompiledArgv::new(words) {
                 argv.expressions()
-                    .for_each(|(one, place)| judge(one, place, None));
+                    .for_each(|(one, place)| judge(one, place, &|_| None));
             }
         }
     }
@@ -69,12 +69,15 @@ pub(super) fn of_environment(
         for one in template.expressions() {
             let place = Place::Refused(refusal);
             let span = locate(context.text, &entry.value, &one.source);
-            if let Some(diagnostic) = value(one, place, None, classes, span) {
+            if let Some(diagnostic) = value(one, place, &|_| None, classes, span) {
                 context.report(diagnostic);
             }
         }
     }
 }
+
+/// What the script knows of a refusal: the place, and what to write instead.
+type Note<'n> = &'n dyn Fn(Refusal) -> Option<(String, String)>;
 
 /// Why a variable may not hold text, by its name.
 type RefusalOf = Box<dyn Fn(&str) -> Option<Refusal>>;
@@ -99,7 +102,7 @@ fn refusals_of(action: &Action) -> RefusalOf {
 fn value(
     one: &Compiled,
     place: Place,
-    world: Option<&World>,
+    note: Note<'_>,
     classes: &Classes<'_, '_>,
     span: Span,
 ) -> Option<Diagnostic> {
@@ -119,11 +122,8 @@ fn value(
         return None;
     };
     (!classes.is_number(one)).then(|| {
-        let world = world.filter(|_| refusal == Refusal::EvaluatesWorld);
-        let (what, remedy) = match world {
-            Some(world) => (world.place(), world.remedy(&one.source)),
-            None => (refusal.place().to_owned(), refusal.remedy(&one.source)),
-        };
+        let (what, remedy) = note(refusal)
+            .unwrap_or_else(|| (refusal.place().to_owned(), refusal.remedy(&one.source)));
         let message = format!("text is not allowed {what}");
         Diagnostic::error(codes::UNSAFE_QUOTING, span, message)
             .expecting("a number here; text must be passed another way")

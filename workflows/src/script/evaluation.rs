@@ -13,6 +13,7 @@ use super::node::{
     outside_substitutions, own_text, read_name, spreads,
 };
 use super::output;
+use super::refusal::Refusal;
 use super::source::Source;
 use super::sources::{self, WORLD, is_fed};
 use super::written;
@@ -183,7 +184,10 @@ fn of_command(node: Node<'_>, text: &Source<'_>, found: &mut BTreeSet<String>) {
             continue;
         }
         let plain = std::mem::replace(&mut words[at], marked);
-        let verdict = interpreter::verdict(&words, at, MARK);
+        let verdict = match interpreter::is_parallel(&words) && text.mentions("export -f") {
+            true => Verdict::Refused(Refusal::Evaluated),
+            false => interpreter::verdict(&words, at, MARK),
+        };
         words[at] = plain;
         if matches!(verdict, Verdict::Refused(_)) {
             read(*part, text, found);
@@ -195,8 +199,10 @@ fn of_command(node: Node<'_>, text: &Source<'_>, found: &mut BTreeSet<String>) {
             }
         }
     }
-    if let Some(program) = interpreter::started(&words).and_then(|at| parts.get(at)) {
-        loosely(found, |found| of_name(*program, text, found));
+    for at in interpreter::started(&words) {
+        if let Some(program) = parts.get(at) {
+            loosely(found, |found| of_name(*program, text, found));
+        }
     }
     for at in interpreter::program_files(&words) {
         let file = match at {
@@ -299,6 +305,7 @@ fn of_document(node: Node<'_>, text: &Source<'_>, found: &mut BTreeSet<String>) 
     let documents: Vec<Node<'_>> = node
         .children(&mut cursor)
         .filter(|part| is_document(*part) || part.kind() == "file_redirect")
+        .filter(|part| !written::is_output(*part, text))
         .collect();
     if !documents.is_empty() && any_command(node, text, interpreter::interprets) {
         for part in documents {
@@ -309,13 +316,24 @@ fn of_document(node: Node<'_>, text: &Source<'_>, found: &mut BTreeSet<String>) 
                 }
                 "herestring_redirect" => {
                     read(part, text, found);
-                    identifiers(part, text, found);
+                    if any_command(node, text, interpreter::interprets_as_shell) {
+                        identifiers(part, text, found);
+                    }
                 }
-                _ => read(part, text, found),
+                _ => {
+                    // The parser puts `> FILE` after `<<EOF` inside, and that is not read.
+                    let mut cursor = part.walk();
+                    let parts = part.children(&mut cursor);
+                    parts
+                        .filter(|part| !written::is_output(*part, text))
+                        .for_each(|part| read(part, text, found));
+                }
             }
             let body = descendants(part, |_| true)
                 .into_iter()
                 .find(|one| one.kind() == "heredoc_body");
+            // In another language, a variable of the environment is data.
+            let body = body.filter(|_| any_command(node, text, interpreter::interprets_as_shell));
             if let Some(body) = body {
                 let program = nested::evaluated(&text[body.byte_range()]);
                 found.extend(program.into_iter().filter(|name| is_variable(name)));
@@ -356,7 +374,8 @@ fn any_command(node: Node<'_>, text: &Source<'_>, holds: fn(&[String]) -> bool) 
             .filter(|part| is_word(*part) && !is_descriptor(*part, text))
             .map(|part| with_marks(part, text, false));
         let words: Vec<String> = words.chain(hidden_dash(command, text)).collect();
-        holds(&words)
+        // A function of the script may evaluate its words.
+        holds(&words) || interpreter::is_parallel(&words) && text.mentions("export -f")
     })
 }
 

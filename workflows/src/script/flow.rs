@@ -18,11 +18,12 @@ use super::evaluation;
 use super::graph::{Flow, Graph};
 use super::interpreter;
 use super::node::{
-    DIVIDED, ENVIRONMENT, FIRST, INPUT, LOOSE, POSITIONAL, READERS, descendants, is_document,
-    is_length, literal, outside_numbers, own_text, read_name,
+    DIVIDED, ENVIRONMENT, FIRST, INPUT, LOOSE, POSITIONAL, PRINTED, READERS, descendants,
+    is_document, is_length, literal, outside_numbers, own_text, read_name,
 };
 use super::output;
 use super::refusal::Refusal;
+use super::run_file::RunFile;
 use super::source::Source;
 use super::sources::{self, CALL, CLOSED, WORLD};
 use super::world::World;
@@ -40,6 +41,10 @@ pub(super) struct Flows {
     makes: bool,
     /// What evaluates text of unknown origin, if something does.
     world: Option<World>,
+    /// What is evaluated in another way than in files that the script runs.
+    elsewhere: BTreeSet<String>,
+    /// The files that the script writes and may run.
+    run_files: Vec<RunFile>,
 }
 
 impl Flows {
@@ -64,7 +69,12 @@ impl Flows {
             |node: &&Node<'_>| matches!(node.kind(), "variable_assignment" | "for_statement");
         let others = all.iter().filter(|node| !assigned(node));
         let others = others.flat_map(|node| script.flow(*node));
-        let files = Names::of(root, text, others.map(|flow| flow.target).collect());
+        let files = Names::of(
+            root,
+            text,
+            &script.functions,
+            others.map(|flow| flow.target).collect(),
+        );
         let marked = |mark: &str| {
             let names = names.iter().filter_map(|name| name.strip_prefix(mark));
             names.map(str::to_owned).collect::<BTreeSet<_>>()
@@ -84,6 +94,11 @@ impl Flows {
         };
         let world = strict.iter().any(|name| is_unknown(name));
         let world = world.then(|| World::of(root, text, &graph, is_unknown));
+        let run_files = RunFile::all(&names, &graph);
+        let other = loose
+            .iter()
+            .filter(|name| written::program_word(name).is_none());
+        let elsewhere = graph.closed(strict.iter().chain(other).cloned().collect());
         let evaluated = graph.closed(strict.union(&loose).cloned().collect());
         let divided = graph.closed(evaluated.union(&divided).cloned().collect());
         let environment = match makes {
@@ -98,6 +113,8 @@ impl Flows {
             environment,
             makes,
             world,
+            elsewhere,
+            run_files,
         }
     }
 
@@ -137,6 +154,9 @@ impl Flows {
     pub(super) fn refusal(&self, targets: &BTreeSet<&str>, path: bool) -> Option<Refusal> {
         let reaches =
             |names: &BTreeSet<String>| targets.iter().any(|target| names.contains(*target));
+        if reaches(&self.evaluated) && !reaches(&self.elsewhere) {
+            return Some(Refusal::RunFile);
+        }
         if reaches(&self.evaluated) || !path && reaches(&self.divided) {
             return Some(Refusal::EvaluatedLater);
         }
@@ -144,6 +164,11 @@ impl Flows {
             return Some(Refusal::MakeVariable);
         }
         self.world.is_some().then_some(Refusal::EvaluatesWorld)
+    }
+
+    /// The file with text that is assigned to these names, if the script runs it.
+    pub(super) fn run_file(&self, targets: &BTreeSet<&str>) -> Option<&RunFile> {
+        self.run_files.iter().find(|file| file.holds(targets))
     }
 
     /// What evaluates text of unknown origin, if something does.
@@ -211,7 +236,11 @@ impl Script<'_> {
                         sources: BTreeSet::new(),
                         ranges: std::iter::once(0..text.len()).collect(),
                     })),
-                    false => flows.extend(files.into_iter().map(|file| from(file, [node], text))),
+                    false => {
+                        let content = content(node, text);
+                        let content = |file| from(file, content.iter().copied(), text);
+                        flows.extend(files.into_iter().map(content));
+                    }
                 }
                 flows
             }
@@ -280,6 +309,26 @@ impl Script<'_> {
         }
         read_targets(node, self.text)
     }
+}
+
+/// The parts of a redirected statement whose text may be in the file that it writes: all but the names
+/// of the files.
+fn content<'t>(statement: Node<'t>, text: &Source<'_>) -> Vec<Node<'t>> {
+    let mut cursor = statement.walk();
+    let mut parts = Vec::new();
+    for part in statement.children(&mut cursor) {
+        match part.kind() {
+            // In `cat <<EOF > f` the parser puts the second redirection inside the first.
+            "heredoc_redirect" => {
+                let mut inner = part.walk();
+                let inner = part.children(&mut inner);
+                parts.extend(inner.filter(|part| !written::is_output(*part, text)));
+            }
+            _ if written::is_output(part, text) => {}
+            _ => parts.push(part),
+        }
+    }
+    parts
 }
 
 /// True for `exec` without a command, which redirects the input and output of all later commands.
@@ -359,7 +408,16 @@ fn of_export(node: Node<'_>, text: &Source<'_>) -> Vec<Flow> {
         };
         flow.sources.insert(variable(&text[name.byte_range()]));
     }
-    vec![flow]
+    vec![with_target(&flow, PRINTED), flow]
+}
+
+/// The same sources, for another name.
+fn with_target(flow: &Flow, target: &str) -> Flow {
+    Flow {
+        target: target.to_owned(),
+        sources: flow.sources.clone(),
+        ranges: flow.ranges.clone(),
+    }
 }
 
 /// The words of a list up to the first one that is never empty. One of them becomes the first word.
@@ -411,7 +469,8 @@ fn of_command(node: Node<'_>, text: &Source<'_>, functions: &BTreeSet<&str>) -> 
     let mut flows = vec![from("_".to_owned(), args.iter().copied(), text)];
     // In `X=V make` the variable is in the command's environment.
     if !own.is_empty() {
-        flows.push(from(ENVIRONMENT.to_owned(), own, text));
+        let flow = from(ENVIRONMENT.to_owned(), own, text);
+        flows.extend([with_target(&flow, PRINTED), flow]);
     }
     if name == "set" || functions.contains(name) {
         let words = args.iter().copied();

@@ -115,6 +115,11 @@ impl<'f> Graph<'f> {
         Self { into, files, text }
     }
 
+    /// The written files that may be the one that a program is read from.
+    pub(super) fn read_as(&self, program: &str) -> BTreeSet<String> {
+        self.files.read_as(program)
+    }
+
     /// Everything that directly flows into a name.
     fn before(&self, name: &str) -> BTreeSet<String> {
         let mut sources = BTreeSet::new();

@@ -12,6 +12,9 @@ pub(super) const VALUE: &str = "sunwardvalue";
 /// The beginning of the words that stand for paths of inputs and outputs.
 pub(super) const PORT: &str = "sunwardport";
 
+/// The most characters of a command that are shown.
+const SHOWN: usize = 60;
+
 /// A script in which a unique word replaces each expression, and the byte ranges of these words.
 pub(super) struct Marked {
     pub(super) text: String,
@@ -83,4 +86,24 @@ pub(super) fn without_clobbering(text: &str) -> String {
     }
     plain.push_str(rest);
     plain
+}
+
+/// The first line of a command, not too long, with `${{ … }}` for values.
+pub(super) fn shown(source: &str) -> String {
+    let mut line = source.lines().next().unwrap_or_default().to_owned();
+    for word in [VALUE, PORT] {
+        while let Some(at) = line.find(word) {
+            let end = line[at..].find('v').map_or(line.len(), |_| {
+                let rest = &line[at + word.len()..];
+                let digits = rest.find('v').map_or(rest.len(), |end| end + 1);
+                at + word.len() + digits
+            });
+            line.replace_range(at..end, "${{ … }}");
+        }
+    }
+    if line.chars().count() > SHOWN {
+        line = line.chars().take(SHOWN - 1).collect();
+        line.push('…');
+    }
+    line
 }

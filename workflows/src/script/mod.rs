@@ -12,6 +12,7 @@
 //! understand is refused.
 
 mod agreement;
+mod arguments;
 mod argv;
 mod document;
 mod evaluation;
@@ -26,6 +27,7 @@ mod place;
 mod program;
 mod quote;
 mod refusal;
+mod run_file;
 mod shell;
 mod source;
 mod sources;
@@ -41,9 +43,11 @@ pub use quote::word as shell_word;
 pub(crate) use refusal::Refusal;
 pub use shell::default_shell;
 pub(crate) use shell::{Dialect, strict};
-pub(crate) use world::World;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+use run_file::RunFile;
+use world::World;
 
 use crate::expr::{Compiled, CompiledTemplate, Fragment, Outcome, RenderError, Scope};
 use crate::value::Value;
@@ -62,8 +66,16 @@ pub struct CompiledScript {
     places: Vec<Place>,
     /// The variables whose text the script evaluates.
     evaluated: BTreeSet<String>,
+    notes: Notes,
+}
+
+/// What is known of refusals, apart from their kind.
+#[derive(Clone, Debug, Default)]
+struct Notes {
     /// What evaluates text of unknown origin, if something does.
     world: Option<World>,
+    /// The files that the script may run and that hold an expression, by the expression's number.
+    run_files: BTreeMap<usize, RunFile>,
 }
 
 /// A script for one task, and the variables that it refers to.
@@ -84,7 +96,7 @@ impl CompiledScript {
     pub fn new(shell: &[String], source: &str) -> Result<Self, RenderError> {
         let template = CompiledTemplate::new(source)?;
         let dialect = Dialect::of(shell);
-        let (places, world) = tree::places(&template, dialect);
+        let (places, notes) = tree::places(&template, dialect);
         let evaluated = if dialect == Dialect::Unknown {
             BTreeSet::new()
         } else {
@@ -94,7 +106,7 @@ impl CompiledScript {
             template,
             places,
             evaluated,
-            world,
+            notes,
         })
     }
 
@@ -105,15 +117,32 @@ impl CompiledScript {
         let found = [
             (name, Refusal::EvaluatedLater),
             (node::ENVIRONMENT, Refusal::MakeVariable),
+            (node::PRINTED, Refusal::RunFile),
             (sources::WORLD, Refusal::EvaluatesWorld),
         ];
         let found = found.into_iter().find(|(name, _)| evaluates(name));
         found.map(|(_, refusal)| refusal)
     }
 
-    /// What evaluates text of unknown origin, if something does.
-    pub(crate) const fn world(&self) -> Option<&World> {
-        self.world.as_ref()
+    /// What the script says of the refusal of its expression number `at`, in more words than the refusal
+    /// itself: the place, and what to write instead of `${{ source }}`.
+    pub(crate) fn note(
+        &self,
+        at: usize,
+        refusal: Refusal,
+        source: &str,
+    ) -> Option<(String, String)> {
+        match refusal {
+            Refusal::EvaluatesWorld => {
+                let world = self.notes.world.as_ref()?;
+                Some((world.place(), world.remedy(source)))
+            }
+            Refusal::RunFile => {
+                let file = self.notes.run_files.get(&at)?;
+                Some((file.place(), file.remedy(source)))
+            }
+            _ => None,
+        }
     }
 
     /// Every expression with its place, in order.

@@ -24,6 +24,9 @@ pub(super) const LOOSE: &str = "loose:";
 /// The name used here for the variables that commands get in their environment.
 pub(super) const ENVIRONMENT: &str = "environment";
 
+/// The name used here for the variables that commands get, where a command prints them.
+pub(super) const PRINTED: &str = "printed environment";
+
 /// The name used here for what any command may read: all variables that the script reads from a standard
 /// input.
 pub(super) const READERS: &str = "<*";

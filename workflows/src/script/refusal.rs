@@ -49,6 +49,8 @@ pub(crate) enum Refusal {
     EvaluatedLater,
     /// In a script that evaluates the output of a program, or the content of a file.
     EvaluatesWorld,
+    /// In a file that the script may run.
+    RunFile,
     /// In a variable of the environment of `make`.
     MakeVariable,
     /// In an argument that a program of awk or perl may run.
@@ -69,10 +71,10 @@ impl Refusal {
     /// The place, to follow the words "text is not allowed".
     pub(crate) const fn place(self) -> &'static str {
         match self {
-            Self::SingleQuotes => "within '…' together with other characters",
-            Self::DollarQuotes => "within $'…' or $\"…\"",
+            Self::SingleQuotes => "within `'…'` together with other characters",
+            Self::DollarQuotes => "within `$'…'` or `$\"…\"`",
             Self::Backticks => "within backticks",
-            Self::Braces => "within ${…}",
+            Self::Braces => "within `${…}`",
             Self::Backslash => "right after a backslash",
             Self::Dollar => "right after a `$`",
             Self::QuotedDocument => "in a here-document whose delimiter is quoted",
@@ -81,8 +83,8 @@ impl Refusal {
                 "in a here-document or here-string that an interpreter reads"
             }
             Self::InterpretedPipe => "in a pipe that ends in an interpreter",
-            Self::Test => "in [[ … ]]",
-            Self::Arithmetic => "in (( … )) or $(( … ))",
+            Self::Test => "in `[[ … ]]`",
+            Self::Arithmetic => "in `(( … ))` or `$(( … ))`",
             Self::Subscript => "in a subscript",
             Self::Evaluated => "in an operand that this command evaluates",
             Self::TestVariable => "where `-v` or an operator could read it",
@@ -91,13 +93,14 @@ impl Refusal {
             Self::Name => "in the name of a variable or function",
             Self::CommandName => "as the name of a command",
             Self::Reserved => {
-                "in a script that reads SUNWARD_V1, SUNWARD_V2, …, which hold the values"
+                "in a script that reads `SUNWARD_V1`, `SUNWARD_V2`, …, which hold the values"
             }
             Self::EvaluatedVariable => "in a variable that programs evaluate",
             Self::EvaluatedLater => "in a variable that the script evaluates elsewhere",
             Self::EvaluatesWorld => {
                 "in a script that evaluates the output of a program, or the content of a file"
             }
+            Self::RunFile => "in a file that the script may run",
             Self::MakeVariable => "in a variable that `make` gets",
             Self::RunArgument => "in an argument that this program of awk or perl may run",
             Self::TooDeep => "in a script with more than 30 levels of `$( … )` within each other",
@@ -112,51 +115,58 @@ impl Refusal {
     pub(crate) fn remedy(self, source: &str) -> String {
         let value = format!("${{{{ {source} }}}}");
         match self {
-            Self::SingleQuotes => format!("write \"… {value} …\" with double quotes"),
-            Self::DollarQuotes => format!("write {value} outside these quotes"),
-            Self::Backticks => format!("write $(command {value})"),
-            Self::Braces => format!("write V={value} on the line before, and ${{V}} here"),
-            Self::Backslash => format!("remove the backslash; {value} needs no quoting"),
-            Self::Dollar => format!("remove the `$`, or write '$'{value}"),
+            Self::SingleQuotes => format!("write `\"… {value} …\"` with double quotes"),
+            Self::DollarQuotes => format!("write `{value}` outside these quotes"),
+            Self::Backticks => format!("write `$(command {value})`"),
+            Self::Braces => format!("write `V={value}` on the line before, and `${{V}}` here"),
+            Self::Backslash => format!("remove the backslash; `{value}` needs no quoting"),
+            Self::Dollar => format!("remove the `$`, or write `'$'{value}`"),
             Self::QuotedDocument => {
                 "write the delimiter without quotes, and `\\$` for each literal `$`"
                     .to_owned()
             }
-            Self::Delimiter => "write a word such as EOF".to_owned(),
+            Self::Delimiter => "write a word such as `EOF`".to_owned(),
             Self::InterpretedDocument | Self::InterpretedPipe => {
-                format!("pass it as an argument: bash script.sh {value}")
+                format!(
+                    "pass it as an argument: `bash script.sh {value}`, or `python3 - {value} <<'EOF'` and `sys.argv[1]` in the program"
+                )
             }
             Self::Test => format!(
-                "write [ {value} = word ]; for a number, {}",
+                "write `[ {value} = word ]`; for a number, {}",
                 as_number(source)
             ),
             Self::Arithmetic | Self::Subscript => {
                 format!("the shell would evaluate the text; {}", as_number(source))
             }
             Self::Evaluated => {
-                format!("write V={value} as a separate command, and \"$V\" in commands that evaluate nothing")
+                format!("write `V={value}` as a separate command, and `\"$V\"` in commands that evaluate nothing; where a command starts a shell of its own, write `export V={value}` and let that shell read it: `parallel 'tool \"$V\" {{}}' ::: *.pdb`")
             }
             Self::TestVariable => {
-                format!("write [ -n {value} ], and put the output of a command in quotes")
+                format!("write `[ -n {value} ]`, and put the output of a command in quotes")
             }
             Self::Program | Self::Option => format!(
-                "pass it as an argument: awk -v x={value} '$1 > x', bash -c 'echo \"$1\"' - {value}, python -c 'import sys; print(sys.argv[1])' {value}; for a number, {}",
+                "pass it as an argument: `awk -v x={value} '$1 > x'`, `bash -c 'echo \"$1\"' - {value}`, `python -c 'import sys; print(sys.argv[1])' {value}`; or in the environment: `export V={value}`, and `getenv(\"V\")` in NCL, MATLAB or Octave, `Sys.getenv(\"V\")` in R; for a number, {}",
                 as_number(source)
             ),
             Self::Name => format!("write a fixed name; for a number, {}", as_number(source)),
-            Self::CommandName => "write the command's name, or a `case` that chooses it; a parameter with `choice:` is allowed here".to_owned(),
-            Self::Reserved => format!("write {value} where the script reads the variable"),
+            Self::CommandName => format!(
+                "write the command's name, or a `case` that chooses it; a parameter with `choice:` is allowed here. If it is the value of an option, write `--option={value}`, because the word after an option that is not known may be the command"
+            ),
+            Self::Reserved => format!("write `{value}` where the script reads the variable"),
             Self::EvaluatedVariable => "write the value as it is, without an expression".to_owned(),
             Self::EvaluatedLater => format!(
-                "arithmetic, subscripts, `eval`, `${{!x}}` and the like run code that a variable's text holds; {}, or quote the variable, as in [ \"$x\" = word ]",
+                "arithmetic, subscripts, `eval`, `${{!x}}` and the like run code that a variable's text holds; make it a number first, as in `k=$(printf %d \"$n\")`, or quote the variable, as in `[ \"$n\" -gt 3 ]`; for a number, {}",
                 as_number(source)
             ),
             Self::EvaluatesWorld => format!(
-                "put the commands that need the text into a file, and pass the text as its argument: bash steps.sh {value}; for a number, {}",
+                "put the commands that need the text into a file, and pass the text as its argument: `bash steps.sh {value}`; for a number, {}",
                 as_number(source)
             ),
+            Self::RunFile => format!(
+                "pass the value in the environment: `export V={value}`, and read it there in the program"
+            ),
             Self::MakeVariable => format!(
-                "`make` runs a `$(shell …)` in the values of its environment; write the text into a file that the makefile's commands read: printf '%s\n' {value} > value.txt; for a number, {}",
+                "`make` runs a `$(shell …)` in the values of its environment; write the text into a file that the makefile's commands read: `printf '%s\\n' {value} > value.txt`; for a number, {}",
                 as_number(source)
             ),
             Self::RunArgument => "give a program of awk that calls `system`, or pipes to a command, only literal text; in perl, open a file with `open(my $f, '<', $name)`, because `-n`, `-p` and `<>` run a name that ends with `|`; the path of an input or output is allowed here".to_owned(),
@@ -167,15 +177,15 @@ impl Refusal {
                 as_number(source)
             ),
             Self::Unparsed => {
-                "correct the script; `bash -n` shows what is wrong. Where bash accepts it, write one command per line: Sunward's parser does not read `x=$(f) 2>log` (write `x=$(f 2>log)`), `cat <<EOF; g`, or `then (a) fi` without a `;` before `fi`".to_owned()
+                "correct the script; `bash -n` shows what is wrong. Where bash accepts it, write one command per line: Sunward's parser does not read `x=$(f) 2>log` (write `x=$(f 2>log)`), `cat <<EOF; g`, a here-document that begins with a backslash (write a line before it), or `then (a) fi` without a `;` before `fi`".to_owned()
             }
             Self::NotUnderstood => {
-                format!("write V={value} on the line before, and \"$V\" here")
+                format!("write `V={value}` on the line before, and `\"$V\"` here")
             }
         }
     }
 }
 
 fn as_number(source: &str) -> String {
-    format!("write ${{{{ {source} | int }}}} or ${{{{ {source} | float }}}}")
+    format!("write `${{{{ {source} | int }}}}` or `${{{{ {source} | float }}}}`")
 }

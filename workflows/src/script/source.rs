@@ -16,7 +16,7 @@ pub(super) struct Source<'t> {
 }
 
 /// Words that a script may contain anywhere.
-const WORDS: [&str; 4] = ["shift", "unset", "exec", "PATH="];
+const WORDS: [&str; 5] = ["shift", "unset", "exec", "PATH=", "export -f"];
 
 impl<'t> Source<'t> {
     /// Reads a text once.

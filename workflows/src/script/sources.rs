@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use tree_sitter::Node;
 
 use super::node::{
-    descendants, is_document, is_expansion, is_word, literal, outside_numbers, read_name,
+    PRINTED, descendants, is_document, is_expansion, is_word, literal, outside_numbers, read_name,
 };
 use super::source::Source;
 use super::written;
@@ -165,6 +165,9 @@ fn of_command(command: Node<'_>, text: &Source<'_>, found: &mut BTreeSet<String>
     let name = literal(name, text);
     if name == "pwd" {
         found.insert("PWD".to_owned());
+    }
+    if matches!(name.as_str(), "envsubst" | "printenv" | "env") {
+        found.insert(PRINTED.to_owned());
     }
     // Without a word, `set` prints all variables.
     let prints = name == "set" && command.child_by_field_name("argument").is_none();

@@ -4,6 +4,7 @@
 //! to the root determines its place. Every kind of node on the path needs a rule; without one, the
 //! place is refused.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use tree_sitter::{Node, Parser};
@@ -20,17 +21,22 @@ use super::place::Place;
 use super::refusal::Refusal;
 use super::shell::Dialect;
 use super::source::Source;
-use super::world::World;
-use super::{is_input, is_port};
+use super::written;
+use super::{Notes, is_input, is_port};
 use crate::expr::CompiledTemplate;
 
-/// The place of every expression, in order, and what in the script evaluates text of unknown origin.
-pub(super) fn places(template: &CompiledTemplate, dialect: Dialect) -> (Vec<Place>, Option<World>) {
+/// The place of every expression, in order, and what else is known of refusals.
+pub(super) fn places(template: &CompiledTemplate, dialect: Dialect) -> (Vec<Place>, Notes) {
     let marked = mark(template);
     if marked.ranges.is_empty() {
-        return (Vec::new(), None);
+        return (Vec::new(), Notes::default());
     }
-    let all = |refusal| (vec![Place::Refused(refusal); marked.ranges.len()], None);
+    let all = |refusal| {
+        (
+            vec![Place::Refused(refusal); marked.ranges.len()],
+            Notes::default(),
+        )
+    };
     if dialect == Dialect::Unknown {
         return all(Refusal::UnknownShell);
     }
@@ -75,23 +81,33 @@ pub(super) fn places(template: &CompiledTemplate, dialect: Dialect) -> (Vec<Plac
     let expressions = template
         .expressions()
         .map(|one| (is_input(one), is_port(one)));
-    let places = marked
+    let targets = flows.targets(&marked.ranges);
+    let places: Vec<Place> = marked
         .ranges
         .iter()
         .zip(expressions)
-        .zip(flows.targets(&marked.ranges))
+        .zip(&targets)
         .map(
             |((range, (input, port)), targets)| match finder.place(range) {
                 Ok(_) if !input && finder.names_command(range) => {
                     Place::Refused(Refusal::CommandName)
                 }
                 Ok(_) if !port && finder.may_be_run(range) => Place::Refused(Refusal::RunArgument),
-                Ok(place) => flows.refusal(&targets, input).map_or(place, Place::Refused),
+                Ok(place) => flows.refusal(targets, input).map_or(place, Place::Refused),
                 Err(refusal) => Place::Refused(refusal),
             },
         )
         .collect();
-    (places, flows.world().cloned())
+    let run = |(at, targets): (usize, &BTreeSet<&str>)| {
+        let is_run = places.get(at) == Some(&Place::Refused(Refusal::RunFile));
+        let file = flows.run_file(targets).filter(|_| is_run)?;
+        Some((at, file.clone()))
+    };
+    let notes = Notes {
+        world: flows.world().cloned(),
+        run_files: targets.iter().enumerate().filter_map(run).collect(),
+    };
+    (places, notes)
 }
 
 struct Finder<'t> {
@@ -111,6 +127,8 @@ struct Way {
     /// Whether a list may become several words.
     words: bool,
     operand: bool,
+    /// True if the way has left the name of a file that a here-document's command writes.
+    output: bool,
 }
 
 impl<'t> Finder<'t> {
@@ -172,7 +190,8 @@ impl<'t> Finder<'t> {
                 // In `nice V` the value is the name of another command.
                 Some(word) if one.kind() == "command" => {
                     let (words, at) = self.words(one, word);
-                    (at.is_some() && interpreter::started(&words) == at).then_some(word)
+                    at.filter(|at| interpreter::started(&words).contains(at))
+                        .map(|_| word)
                 }
                 _ => None,
             };
@@ -216,6 +235,7 @@ impl<'t> Finder<'t> {
             number: false,
             words: false,
             operand: false,
+            output: false,
         };
         let mut first = true;
         let mut child = start;
@@ -288,9 +308,10 @@ impl<'t> Finder<'t> {
             "unset_command" => return Err(Refusal::Evaluated),
             "function_definition" if child.kind() == "word" => return Err(Refusal::Name),
             "command" => self.command(node, child, way, first)?,
-            "pipeline" | "redirected_statement" => self.fed(node, child)?,
+            "pipeline" | "redirected_statement" => self.fed(node, child, way)?,
             "herestring_redirect" => self.here_string(node)?,
-            "heredoc_redirect" => {}
+            // In `cat <<EOF > f` the parser puts the second redirection inside the first.
+            "heredoc_redirect" => way.output = written::is_output(child, self.text),
             // The subscript in an element `[subscript]=value` is evaluated.
             "array" if source.contains("]=") || source.contains("]+=") => {
                 evaluated(Refusal::Subscript)?;
@@ -341,6 +362,10 @@ impl<'t> Finder<'t> {
         }
         let (words, at) = self.words(node, child);
         let Some(at) = at else { return Ok(()) };
+        // A function of the script may evaluate its words.
+        if interpreter::is_parallel(&words) && self.text.mentions("export -f") {
+            return Err(Refusal::Evaluated);
+        }
         match interpreter::verdict(&words, at, MARK) {
             Verdict::Refused(refusal) => return Err(refusal),
             Verdict::Operand => way.operand |= first && words[at].starts_with(MARK),
@@ -377,12 +402,12 @@ impl<'t> Finder<'t> {
     }
 
     /// Refuses a value in the standard input of an interpreter.
-    fn fed(&self, node: Node<'t>, child: Node<'t>) -> Result<(), Refusal> {
+    fn fed(&self, node: Node<'t>, child: Node<'t>, way: &Way) -> Result<(), Refusal> {
         let mut cursor = node.walk();
         if node.kind() == "redirected_statement" {
             let substitutes =
                 child.kind() == "file_redirect" && self.text[child.byte_range()].contains("<(");
-            let interpreted = (is_document(child) || substitutes)
+            let interpreted = (is_document(child) && !way.output || substitutes)
                 && node
                     .children(&mut cursor)
                     .any(|part| self.any_command(reader_of(part), interpreter::interprets));

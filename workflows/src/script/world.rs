@@ -6,12 +6,10 @@ use tree_sitter::Node;
 
 use super::evaluation;
 use super::graph::Graph;
+use super::marked;
 use super::node::descendants;
 use super::source::Source;
 use super::sources::CALL;
-
-/// The most characters of a command that are shown.
-const SHOWN: usize = 60;
 
 /// What evaluates text of unknown origin.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,11 +45,13 @@ impl World {
             };
         };
         let source = &text[node.byte_range()];
-        let is_arithmetic = matches!(node.kind(), "arithmetic_expansion" | "subscript")
-            || source.starts_with("((")
+        let is_arithmetic = matches!(
+            node.kind(),
+            "arithmetic_expansion" | "subscript" | "c_style_for_statement"
+        ) || source.starts_with("((")
             || source.starts_with("[[");
         Self {
-            command: shown(source),
+            command: marked::shown(source),
             program: origin.strip_prefix(CALL).map(str::to_owned),
             is_arithmetic,
         }
@@ -76,36 +76,16 @@ impl World {
         };
         let instead = match self.is_arithmetic {
             true => {
-                "make it a number first, as in k=$(printf %d \"$n\"), or compare with [ \"$n\" -gt 3 ]"
+                "make it a number first, as in `k=$(printf %d \"$n\")`, or compare with `[ \"$n\" -gt 3 ]`"
             }
             false => "put the commands that need the text into a file",
         };
         let pass = match self.is_arithmetic {
             true => String::new(),
             false => {
-                format!(", and pass the text as its argument: bash steps.sh ${{{{ {source} }}}}")
+                format!(", and pass the text as its argument: `bash steps.sh ${{{{ {source} }}}}`")
             }
         };
         format!("{known}, also that of a value, and code in it would run; {instead}{pass}")
     }
-}
-
-/// The first line of a command, not too long, with `${{ … }}` for values.
-fn shown(source: &str) -> String {
-    let mut line = source.lines().next().unwrap_or_default().to_owned();
-    for word in [super::marked::VALUE, super::marked::PORT] {
-        while let Some(at) = line.find(word) {
-            let end = line[at..].find('v').map_or(line.len(), |_| {
-                let rest = &line[at + word.len()..];
-                let digits = rest.find('v').map_or(rest.len(), |end| end + 1);
-                at + word.len() + digits
-            });
-            line.replace_range(at..end, "${{ … }}");
-        }
-    }
-    if line.chars().count() > SHOWN {
-        line = line.chars().take(SHOWN - 1).collect();
-        line.push('…');
-    }
-    line
 }

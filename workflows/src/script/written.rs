@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tree_sitter::Node;
 
+use super::arguments::{Arguments, is_parameter};
 use super::marked::VALUE;
 use super::node::{descendants, literal};
+use super::source::Source;
 
 /// What precedes the name of a file's content.
 const FILE: &str = "file:";
@@ -19,8 +21,12 @@ const COMMAND: &str = "command:";
 /// Stands for a part of a name that is not known.
 const ANY: char = '\u{2}';
 
+/// Stands for a part of a name that `mktemp` makes, or that is a time. No name that is written in the
+/// script has it.
+const FRESH: char = '\u{3}';
+
 /// The most values of one variable that are followed.
-const VALUES: usize = 16;
+const VALUES: usize = 32;
 
 /// The most variables within each other that are followed.
 const DEPTH: usize = 4;
@@ -54,6 +60,17 @@ fn last_part(word: &str) -> &str {
         }
     }
     &word[from..]
+}
+
+/// The word in a file's name, as [`file`] gets it.
+pub(super) fn file_word(name: &str) -> &str {
+    name.strip_prefix(FILE).unwrap_or(name)
+}
+
+/// The word that names a program's file; `None` for all other names.
+pub(super) fn program_word(name: &str) -> Option<&str> {
+    name.strip_prefix(PROGRAM)
+        .or_else(|| name.strip_prefix(COMMAND))
 }
 
 /// True for the name of a file's content.
@@ -97,17 +114,25 @@ fn redirects(statement: Node<'_>, text: &str, sign: char) -> Vec<String> {
         }
     }
     for part in parts {
-        let operator = text[part.byte_range()].trim_start_matches(|c: char| c.is_ascii_digit());
-        let names = operator.trim_start_matches('&').starts_with(sign);
         let destination = part.child_by_field_name("destination");
-        if part.kind() == "file_redirect"
-            && names
+        if redirects_by(part, text, sign)
             && let Some(destination) = destination
         {
             files.push(literal(destination, text));
         }
     }
     files
+}
+
+/// True for a redirection of the output to a file.
+pub(super) fn is_output(part: Node<'_>, text: &str) -> bool {
+    // A substitution in `> >(f)` is no name.
+    redirects_by(part, text, '>') && !text[part.byte_range()].contains(">(")
+}
+
+fn redirects_by(part: Node<'_>, text: &str, sign: char) -> bool {
+    let operator = text[part.byte_range()].trim_start_matches(|c: char| c.is_ascii_digit());
+    part.kind() == "file_redirect" && operator.trim_start_matches('&').starts_with(sign)
 }
 
 /// What is known of the values of variables that name files.
@@ -117,14 +142,28 @@ pub(super) struct Names {
     values: BTreeMap<String, BTreeSet<String>>,
     /// Variables that are also set in another way.
     unknown: BTreeSet<String>,
+    /// The words that functions of the script and `set` are given; `None` if not all are known.
+    arguments: Option<Arguments>,
+    /// The names before a `=` anywhere, as in `env NAME=value`.
+    named: BTreeSet<String>,
+    /// Whether `mktemp` and `date` are the commands of these names.
+    makes_fresh: bool,
 }
 
 impl Names {
     /// Finds the words that a script assigns to its variables. `others` are the variables that it
     /// sets in another way.
-    pub(super) fn of(root: Node<'_>, text: &str, others: BTreeSet<String>) -> Self {
+    pub(super) fn of(
+        root: Node<'_>,
+        text: &Source<'_>,
+        functions: &BTreeSet<&str>,
+        others: BTreeSet<String>,
+    ) -> Self {
         let mut names = Self {
             unknown: others,
+            named: named(text),
+            arguments: Arguments::of(root, text, functions),
+            makes_fresh: !["mktemp", "date"].iter().any(|name| text.redefines(name)),
             ..Self::default()
         };
         for node in descendants(root, |_| true) {
@@ -172,8 +211,8 @@ impl Names {
     /// all other names.
     pub(super) fn of_program(&self, name: &str) -> Option<(BTreeSet<String>, bool)> {
         if let Some(word) = name.strip_prefix(PROGRAM) {
-            // A word that is one value names a file that is there already, and not one that the script
-            // writes under another name.
+            // A word that is one value, or one variable of the environment, names a file that is there
+            // already, and not one that the script writes under another name.
             let chosen = self.only_values(word);
             return Some((chosen.unwrap_or_else(|| self.resolved(word)), false));
         }
@@ -190,13 +229,36 @@ impl Names {
         let (Some(variable), "") = expansion(word.strip_prefix('$').map(|_| word)?) else {
             return None;
         };
-        let values = self.values.get(variable)?;
+        let Some(values) = self.values.get(variable) else {
+            let of_environment = !self.unknown.contains(variable) && !self.named.contains(variable);
+            return of_environment.then(|| BTreeSet::from([word.to_owned()]));
+        };
         let values = values
             .iter()
             .map(|value| value.trim_matches('"').to_owned());
         let values: BTreeSet<String> = values.collect();
         let is_known = !self.unknown.contains(variable) && !values.is_empty();
         (is_known && values.iter().all(|value| is_value(value))).then_some(values)
+    }
+
+    /// True for `$(mktemp …)` and `$(date +%Y)`, alone or with more after it.
+    fn is_fresh(&self, source: &str) -> bool {
+        let command = source
+            .strip_prefix("$(")
+            .or_else(|| source.strip_prefix('`'));
+        let command = command.map(str::trim_start);
+        let date = command.and_then(|command| command.strip_prefix("date"));
+        // The words of `date` decide what it prints.
+        let date = date.filter(|words| !words.contains('$') && !words.contains(VALUE));
+        let rest = command
+            .and_then(|command| command.strip_prefix("mktemp"))
+            .or(date);
+        let only = |rest: &str| !rest.contains([';', '|', '&', '\n', '<', '>', '`']);
+        self.makes_fresh
+            && rest.is_some_and(|rest| {
+                let rest = rest.trim_end_matches([')', '`']);
+                rest.is_empty() || rest.starts_with([' ', '\t']) && only(rest)
+            })
     }
 
     fn resolved(&self, word: &str) -> BTreeSet<String> {
@@ -220,8 +282,22 @@ impl Names {
             match c {
                 '$' => {
                     let (variable, after) = expansion(rest);
+                    let source = &rest[..rest.len() - after.len()];
                     rest = after;
-                    self.append_value(variable, names, depth);
+                    match source {
+                        _ if self.is_fresh(source) => add(names, &FRESH.to_string()),
+                        _ if is_parameter(source) => {
+                            let words = self.arguments.as_ref();
+                            let words = words.map(|words| words.get(source));
+                            self.append_all(words, names, depth);
+                        }
+                        _ => self.append_value(variable, names, depth),
+                    }
+                }
+                '`' if self.is_fresh(rest) && rest.matches('`').count() == 2 => {
+                    let end = rest[1..].find('`').map_or(rest.len(), |at| at + 2);
+                    rest = &rest[end..];
+                    add(names, &FRESH.to_string());
                 }
                 '`' | '[' | '{' => {
                     let close = match c {
@@ -252,6 +328,16 @@ impl Names {
     fn append_value(&self, variable: Option<&str>, names: &mut BTreeSet<String>, depth: usize) {
         let known = variable.filter(|name| !self.unknown.contains(*name));
         let values = known.and_then(|name| self.values.get(name));
+        self.append_all(values, names, depth);
+    }
+
+    /// Appends each of some words to each name.
+    fn append_all(
+        &self,
+        values: Option<&BTreeSet<String>>,
+        names: &mut BTreeSet<String>,
+        depth: usize,
+    ) {
         let Some(values) = values.filter(|values| depth < DEPTH && !values.is_empty()) else {
             add(names, &ANY.to_string());
             return;
@@ -267,6 +353,17 @@ impl Names {
             add(names, &ANY.to_string());
         }
     }
+}
+
+/// The names before a `=` anywhere in a text.
+fn named(text: &str) -> BTreeSet<String> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let names = text.match_indices('=').map(|(at, _)| {
+        let before = text[..at].trim_end_matches(['+', ':']);
+        let start = before.rfind(|c| !is_part(c)).map_or(0, |at| at + 1);
+        before.get(start..).unwrap_or_default().to_owned()
+    });
+    names.filter(|name| !name.is_empty()).collect()
 }
 
 /// Appends a text to each name.
@@ -318,7 +415,7 @@ fn is_value(word: &str) -> bool {
 
 /// True for a name of which a part is not known.
 pub(super) fn is_partly_known(name: &str) -> bool {
-    name.contains(ANY)
+    name.contains([ANY, FRESH])
 }
 
 /// True for a name of which nothing is known.
@@ -328,7 +425,17 @@ pub(super) fn is_unknown(name: &str) -> bool {
 
 /// Whether one text may have both of these names.
 pub(super) fn may_be_same(one: &str, other: &str) -> bool {
-    let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
+    // Nobody knows the name of a fresh file before.
+    let fresh_and_written = |one: &str, other: &str| one.contains(FRESH) && !is_partly_known(other);
+    if fresh_and_written(one, other) || fresh_and_written(other, one) {
+        return false;
+    }
+    let chars = |name: &str| -> Vec<char> {
+        name.chars()
+            .map(|c| if c == FRESH { ANY } else { c })
+            .collect()
+    };
+    let (one, other) = (chars(one), chars(other));
     // For each beginning of `other`, whether it may be the same as the beginning of `one` so far.
     let mut row = vec![false; other.len() + 1];
     row[0] = true;

@@ -176,7 +176,7 @@ impl Kind {
                 let is_plain = |word: &&&str| word.contains(char::is_alphanumeric);
                 let shown = words.iter().map(|word| match is_plain(&word) {
                     true => (*word).to_owned(),
-                    false => format!("'{}'", word.escape_default()),
+                    false => crate::quoted(word).to_string(),
                 });
                 let shown: Vec<String> = shown.collect();
                 crate::names::one_of(shown.iter().map(String::as_str))

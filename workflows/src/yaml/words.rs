@@ -121,9 +121,10 @@ pub(super) fn plain(info: &str) -> String {
         let character = character.trim_end_matches('\'');
         return format!("text cannot begin with `{character}` unless it is in quotes");
     }
+    let info = info.replace('\'', "`");
     // What the reader was doing says nothing to an author.
     match info.split_once(", ") {
         Some((doing, found)) if doing.starts_with("while ") => found.to_owned(),
-        _ => info.to_owned(),
+        _ => info,
     }
 }

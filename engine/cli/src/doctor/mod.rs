@@ -106,7 +106,7 @@ impl View for Diagnosis {
         page.line(if self.healthy {
             "Pipelines will run on this machine."
         } else {
-            "Fix what is marked 'problem' first."
+            "Fix what is marked `problem` first."
         });
     }
 }

@@ -69,7 +69,7 @@ impl Cancel {
         let which = Which::parse(&words)?;
         if let Some(stage) = &which.stage {
             return Err(wrong_input(format!(
-                "'{stage}' is not a run; runs are written r1, r2, …, and are cancelled whole"
+                "`{stage}` is not a run; runs are written r1, r2, …, and are cancelled whole"
             )));
         }
         // What a killed engine left is ended below, where the answer names what could not be.

@@ -108,12 +108,12 @@ fn about(word: &str) -> anyhow::Result<Text> {
             see: topics,
         }),
         Found::Nothing { mentioned, nearest } => Err(wrong_input(match (nearest, mentioned) {
-            (Some(nearest), _) => format!("there is no page '{word}'; did you mean {nearest}?"),
+            (Some(nearest), _) => format!("there is no page `{word}`; did you mean {nearest}?"),
             (None, mentioned) if !mentioned.is_empty() => format!(
-                "there is no page '{word}'; these pages mention it: {}",
+                "there is no page `{word}`; these pages mention it: {}",
                 mentioned.join(", ")
             ),
-            _ => format!("there is no page '{word}'; `sunward docs` lists the pages"),
+            _ => format!("there is no page `{word}`; `sunward docs` lists the pages"),
         })),
     }
 }

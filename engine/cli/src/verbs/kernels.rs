@@ -163,7 +163,7 @@ impl Kernels {
                 .map(|kernel| kernel.entry().name.as_str())
                 .collect();
             return Err(wrong_input(format!(
-                "'{name}' is not a kernel; the kernels are {}",
+                "`{name}` is not a kernel; the kernels are {}",
                 known.join(", ")
             )));
         };

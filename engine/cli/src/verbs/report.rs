@@ -63,7 +63,7 @@ impl Report {
         let which = Which::parse(&words)?;
         if let Some(stage) = &which.stage {
             return Err(wrong_input(format!(
-                "'{stage}' is not a run; runs are written r1, r2, …"
+                "`{stage}` is not a run; runs are written r1, r2, …"
             )));
         }
         let found = which::find(context, which.run)?;

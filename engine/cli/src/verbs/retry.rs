@@ -36,7 +36,7 @@ impl Retry {
         let which = Which::parse(&words)?;
         if let Some(stage) = &which.stage {
             return Err(wrong_input(format!(
-                "'{stage}' is not a run; runs are written r1, r2, …, and are retried whole"
+                "`{stage}` is not a run; runs are written r1, r2, …, and are retried whole"
             )));
         }
         let found = which::find(context, which.run)?;

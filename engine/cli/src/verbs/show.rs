@@ -271,7 +271,7 @@ fn port_of(run: &RunState, what: &str) -> anyhow::Result<(StageId, String)> {
                     names => format!("whose outputs are {}", names.join(", ")),
                 };
                 wrong_input(format!(
-                    "'{what}' is neither STAGE.PORT nor an output of the workflow, {named}"
+                    "`{what}` is neither STAGE.PORT nor an output of the workflow, {named}"
                 ))
             });
     };
@@ -288,7 +288,7 @@ fn port_of(run: &RunState, what: &str) -> anyhow::Result<(StageId, String)> {
         format!("stage {stage} has no outputs")
     } else {
         format!(
-            "stage {stage} has no output '{port}'; its outputs are {}",
+            "stage {stage} has no output `{port}`; its outputs are {}",
             ports.join(", ")
         )
     }))

@@ -48,13 +48,13 @@ const EXAMPLES: &str = "Example:
   sunward simulate --grid grid --fleet fleet.yaml --deadline-factor 4 instance.json";
 
 const INPUTS: &str = "\
-    A job in --jobs needs \"arrival\", \"length_h\", \"power_kw\" and \"home\"; \"slack_h\", \"allowed\", \
-    \"interruptible\", \"input_gb\", \"gpus\", \"project\", \"priority\", \"user\" and \"name\" are optional. \
-    \"deadline_h\" (hours from arrival to end) may stand in place of \"slack_h\". An elastic job has \"tasks\", the number of its \
-    equal parts, and \"width\", the most of them at the same time; length_h is then its length one at a time, and \
+    A job in --jobs needs `arrival`, `length_h`, `power_kw` and `home`; `slack_h`, `allowed`, \
+    `interruptible`, `input_gb`, `gpus`, `project`, `priority`, `user` and `name` are optional. \
+    `deadline_h` (hours from arrival to end) may stand in place of `slack_h`. An elastic job has `tasks`, the number of its \
+    equal parts, and `width`, the most of them at the same time; length_h is then its length one at a time, and \
     power_kw and gpus are those of one task.\n\n\
-    With --lengths history no policy knows how long a job takes. It expects the mean of earlier jobs with the same \"user\" and \
-    \"name\" (without either: with the same devices and cores), and an hour before any has ended. A job with slack_h may \
+    With --lengths history no policy knows how long a job takes. It expects the mean of earlier jobs with the same `user` and \
+    `name` (without either: with the same devices and cores), and an hour before any has ended. A job with slack_h may \
     then start as late as that; its deadline would tell its length.\n\n\
     A trace in --workload needs the columns arrival (a time, or hours since the trace began; hour 0 is then eight \
     days into the grids' traces) and length_h (hours). Optional columns and their defaults are gpus (0), cpus (1), \
@@ -238,7 +238,7 @@ impl Simulate {
             .find(|name| *name != "all" && !known.contains(&name.as_str()))
         {
             return Err(wrong_input(format!(
-                "'{unknown}' is not a policy; the policies are {} and all",
+                "`{unknown}` is not a policy; the policies are {} and all",
                 known.join(", ")
             )));
         }

@@ -83,7 +83,7 @@ impl Status {
         let which = Which::parse(&words)?;
         if let Some(stage) = &which.stage {
             return Err(wrong_input(format!(
-                "'{stage}' is not a run; runs are written r1, r2, … (`sunward explain {stage}` explains a stage)"
+                "`{stage}` is not a run; runs are written r1, r2, … (`sunward explain {stage}` explains a stage)"
             )));
         }
         let found = which::find(context, which.run)?;

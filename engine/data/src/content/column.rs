@@ -9,6 +9,7 @@ use arrow::buffer::NullBuffer;
 use arrow::compute::cast;
 use arrow::datatypes::ByteArrayType;
 use arrow_schema::{DataType, Field, IntervalUnit};
+use sunward_workflows::quoted;
 
 use super::schema::logical;
 use crate::error::DataError;
@@ -210,8 +211,8 @@ impl Column {
 
 fn unsupported(field: &Field) -> DataError {
     DataError::Unsupported(format!(
-        "column '{}' has type {}, which cannot be handed between stages; write it as a struct or as several columns",
-        field.name(),
+        "column {} has type {}, which cannot be handed between stages; write it as a struct or as several columns",
+        quoted(field.name()),
         field.data_type()
     ))
 }

@@ -6,6 +6,7 @@ use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::compute::cast;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use sunward_core::{Digest, Hasher};
+use sunward_workflows::quoted;
 
 use crate::error::DataError;
 use crate::netcdf::in_units_of;
@@ -213,8 +214,11 @@ fn cannot_convert(from: &Field, to: &Field, time: f64) -> DataError {
     DataError::Schema {
         place: "a table that is joined from several files".to_owned(),
         column: to.name().clone(),
-        found: format!("has the time {time} in '{}'", units(from)),
-        expected: format!("a whole number in '{}', as in the first file", units(to)),
+        found: format!("has the time {time} in {}", quoted(units(from))),
+        expected: format!(
+            "a whole number in {}, as in the first file",
+            quoted(units(to))
+        ),
         hint: "convert the files to the same time units first".to_owned(),
     }
 }
@@ -225,8 +229,8 @@ pub(crate) fn encode_as(array: &ArrayRef, field: &Field) -> Result<ArrayRef, Dat
         return Ok(array.clone());
     }
     cast(array, field.data_type()).map_err(DataError::arrow(format!(
-        "cannot read column '{}' as {}",
-        field.name(),
+        "cannot read column {} as {}",
+        quoted(field.name()),
         field.data_type()
     )))
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray as _, Float64Array, Int32Array};
 use arrow::datatypes::{Float64Type, Int32Type};
 use arrow_schema::{DataType, Field, Schema};
+use sunward_workflows::quoted;
 
 use super::calendar::TimeUnits;
 use super::columns::CELL;
@@ -67,8 +68,8 @@ fn unit_difference(found: &Field, expected: &Field) -> Option<Difference> {
         return None;
     }
     let unit = |field: &Field| match said(field, "calendar") {
-        "" => format!("in '{}'", said(field, "units")),
-        calendar => format!("in '{}' (calendar {calendar})", said(field, "units")),
+        "" => format!("in {}", quoted(said(field, "units"))),
+        calendar => format!("in {} (calendar {calendar})", quoted(said(field, "units"))),
     };
     Some((
         expected.name().clone(),
@@ -85,8 +86,8 @@ fn grid_difference(found: &Grid, expected: &Grid, rows_are_cells: bool) -> Optio
     if let (Some(found), Some(expected)) = (&found.units, &expected.units)
         && found.trim() != expected.trim()
     {
-        let found = format!("is in '{found}'");
-        return Some((VALUE.to_owned(), found, format!("in '{expected}'")));
+        let found = format!("is in {}", quoted(found));
+        return Some((VALUE.to_owned(), found, format!("in {}", quoted(expected))));
     }
     let other = |axis: &str| {
         Some((

@@ -5,6 +5,7 @@ use std::ffi::{OsStr, OsString};
 
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey as Key};
 use object_store::{ClientConfigKey, Error as StoreError};
+use sunward_workflows::quoted;
 
 use crate::error::DataError;
 
@@ -50,13 +51,16 @@ pub(super) fn check_bucket(url: &str, bucket: &str) -> Result<(), DataError> {
     let what = match bucket {
         "" => "names no bucket".to_owned(),
         _ if bucket.len() > BUCKET_CHARACTERS || !bucket.chars().all(is_fit) => {
-            format!("names the bucket '{}', which is not valid", shown(bucket))
+            format!(
+                "names the bucket {}, which is not valid",
+                quoted(shown(bucket))
+            )
         }
         _ => return Ok(()),
     };
     Err(DataError::Unsupported(format!(
-        "'{}' {what}; write s3://bucket/prefix, with letters, digits, '.', '-' and '_' in the bucket's name",
-        shown(url)
+        "{} {what}; write s3://bucket/prefix, with letters, digits, `.`, `-` and `_` in the bucket's name",
+        quoted(shown(url))
     )))
 }
 
@@ -180,7 +184,7 @@ fn is_secret(key: Key) -> bool {
 fn holding(name: &str, key: Key, value: &str) -> String {
     match is_secret(key) || is_address(key) && value.contains('@') {
         true => name.to_owned(),
-        false => format!("{name}='{}'", shown(value)),
+        false => format!("{name}={}", quoted(shown(value))),
     }
 }
 
@@ -218,7 +222,7 @@ fn check_address(key: Key, value: &str) -> Result<(), &'static str> {
 fn check_host(host: &str) -> Result<(), &'static str> {
     let (name, port) = match host.strip_prefix('[') {
         Some(rest) => {
-            let (inner, port) = rest.split_once(']').ok_or("its host lacks a ']'")?;
+            let (inner, port) = rest.split_once(']').ok_or("its host lacks a `]`")?;
             if inner.parse::<std::net::Ipv6Addr>().is_err() {
                 return Err("its host is not an IPv6 address");
             }

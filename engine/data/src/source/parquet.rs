@@ -17,6 +17,7 @@ use parquet::basic::{Encoding, Type as Physical};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
 use sunward_files::open_regular;
+use sunward_workflows::quoted;
 
 use super::Opened;
 use crate::encode::WRITTEN_SCHEMA;
@@ -145,8 +146,8 @@ fn agrees(path: &Path, metadata: &ParquetMetaData) -> Result<(), DataError> {
                 return Err(fault(
                     path,
                     &format!(
-                        "column '{}' says {} values in a row group of {} rows",
-                        column.column_path(),
+                        "column {} says {} values in a row group of {} rows",
+                        quoted(column.column_path()),
                         column.num_values(),
                         group.num_rows()
                     ),
@@ -330,7 +331,7 @@ fn cast_all(
                 return Ok(column.clone());
             }
             cast_with_options(column, field.data_type(), &strict)
-                .map_err(|error| fault(path, &format!("column '{}': {error}", field.name())))
+                .map_err(|error| fault(path, &format!("column {}: {error}", quoted(field.name()))))
         })
         .collect::<Result<Vec<ArrayRef>, _>>()?;
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));

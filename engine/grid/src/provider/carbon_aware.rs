@@ -9,6 +9,7 @@ use serde::Deserialize;
 use sunward_core::Timestamp;
 use sunward_core::ledger::{Basis, Factors, Flow};
 use sunward_core::place::SignalKind;
+use sunward_workflows::quoted;
 
 use super::client::{Ask, Pass, Site};
 use super::document::{Moment, TO_SECONDS, json, nullable, spans, written};
@@ -197,7 +198,10 @@ impl GridSignal for CarbonAware {
             .filter_map(|one| one.duration.as_deref())
             .map(|text| {
                 length_ms(text).ok_or_else(|| {
-                    let what = format!("duration is '{text}'; expected for example 01:00:00");
+                    let what = format!(
+                        "duration is {}; expected for example 01:00:00",
+                        quoted(text)
+                    );
                     self.wrong(path, what)
                 })
             })

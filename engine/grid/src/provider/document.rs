@@ -3,6 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use sunward_core::Timestamp;
+use sunward_workflows::quoted;
 
 use super::error::SignalError;
 use crate::moment::moment;
@@ -49,7 +50,7 @@ pub(crate) fn foreign(host: &str, expected: &'static str, bytes: &[u8]) -> Signa
     } else {
         let letters = text.chars().filter(|letter| !letter.is_control());
         let begins: String = letters.take(SHOWN_LETTERS).collect();
-        format!("'{begins}'")
+        quoted(&begins).to_string()
     };
     SignalError::NotJson {
         host: host.to_owned(),
@@ -76,7 +77,8 @@ impl<'de> Deserialize<'de> for Moment {
         let text = String::deserialize(source)?;
         moment(&text).map(Self).ok_or_else(|| {
             serde::de::Error::custom(format!(
-                "'{text}' is not a time; expected one such as 2024-03-01T05:00Z"
+                "{} is not a time; expected one such as 2024-03-01T05:00Z",
+                quoted(&text)
             ))
         })
     }
@@ -148,7 +150,7 @@ mod tests {
         assert!(
             foreign("h", "JSON", b" oops\n")
                 .to_string()
-                .contains("'oops'")
+                .contains("`oops`")
         );
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Deserializer};
 use sunward_core::Timestamp;
+use sunward_workflows::quoted;
 
 use super::client::{Ask, Pass, Site};
 use super::document::{json, spans, written};
@@ -73,7 +74,7 @@ impl Loose {
             Self::Text(text) => text
                 .trim()
                 .parse()
-                .map_err(|_| E::custom(format!("'{text}' is not a number"))),
+                .map_err(|_| E::custom(format!("{} is not a number", quoted(&text)))),
         }
     }
 }
@@ -167,7 +168,7 @@ impl Eia {
             )));
         }
         let end = moment(&format!("{}:00Z", row.period))
-            .ok_or_else(|| wrong(format!("period '{}' is not an hour", row.period)))?;
+            .ok_or_else(|| wrong(format!("period {} is not an hour", quoted(&row.period))))?;
         let begin = Timestamp(end.0.saturating_sub(HOUR_MS));
         match (kind(&row.fueltype), row.value) {
             (Kind::Power(fuel), Some(value)) => {

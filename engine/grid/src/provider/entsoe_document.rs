@@ -4,6 +4,7 @@ use quick_xml::DeError;
 use quick_xml::de::from_str;
 use serde::Deserialize;
 use sunward_core::Timestamp;
+use sunward_workflows::quoted;
 
 use super::document::foreign;
 use super::series::HOUR_MS;
@@ -150,8 +151,9 @@ impl Place<'_> {
                 )));
             }
         };
-        let at =
-            |text: &str| moment(text).ok_or_else(|| self.wrong(format!("'{text}' is not a time")));
+        let at = |text: &str| {
+            moment(text).ok_or_else(|| self.wrong(format!("{} is not a time", quoted(text))))
+        };
         let (start, end) = (at(&period.interval.start)?, at(&period.interval.end)?);
         let count = end.since_ms(start) / step_ms;
         if count > MOST_POINTS {

@@ -3,6 +3,7 @@
 use csv::StringRecord;
 use sunward_core::Timestamp;
 use sunward_core::ledger::Basis;
+use sunward_workflows::quoted;
 
 use super::{Step, Trace, TraceError};
 use crate::moment::moment;
@@ -126,8 +127,8 @@ impl Rows {
         let field = |at: usize| record.get(at).unwrap_or("").trim();
         let Some(at) = moment(field(columns.time)) else {
             self.mistakes.push(format!(
-                "line {line}: '{}' is not a time; expected one such as 2023-03-01T05:00:00Z",
-                field(columns.time)
+                "line {line}: {} is not a time; expected one such as 2023-03-01T05:00:00Z",
+                quoted(field(columns.time))
             ));
             return;
         };
@@ -144,7 +145,8 @@ impl Rows {
         }
         let Some(average) = milligrams(average) else {
             self.mistakes.push(format!(
-                "line {line}: {AVERAGE} is '{average}'; expected grams from 0 to {MOST_GRAMS:.0}"
+                "line {line}: {AVERAGE} is {}; expected grams from 0 to {MOST_GRAMS:.0}",
+                quoted(average)
             ));
             return;
         };
@@ -314,16 +316,21 @@ impl Stated {
             return Ok(());
         }
         let Some(basis) = Basis::of_words(words) else {
-            let known: Vec<String> = Basis::stated().map(|basis| format!("'{basis}'")).collect();
+            let known: Vec<String> = Basis::stated()
+                .map(|basis| quoted(basis).to_string())
+                .collect();
             return Err(format!(
-                "{BASIS} is '{words}'; expected nothing, or one of {}",
+                "{BASIS} is {}; expected nothing, or one of {}",
+                quoted(words),
                 known.join(", ")
             ));
         };
         let before = *self.basis.get_or_insert(basis);
         if before != basis {
             return Err(format!(
-                "{BASIS} is '{basis}', and '{before}' in rows before; figures that count different things cannot be compared, so keep them in files of different folders"
+                "{BASIS} is {}, and {} in rows before; figures that count different things cannot be compared, so keep them in files of different folders",
+                quoted(basis),
+                quoted(before)
             ));
         }
         Ok(())
@@ -358,7 +365,8 @@ impl Fields<'_> {
         if value.is_none() {
             let line = self.line;
             self.mistakes.push(format!(
-                "line {line}: {name} is '{text}'; expected {expected}"
+                "line {line}: {name} is {}; expected {expected}",
+                quoted(text)
             ));
         }
         value
@@ -446,10 +454,10 @@ mod tests {
         assert_eq!(known[1], expected);
         let wrong = read("n/a,54,cheap,perhaps").unwrap_err();
         for mistake in [
-            "line 3: marginal_gco2_per_kwh is 'n/a'; expected grams from 0 to 3000",
-            "line 3: renewable_share is '54'; expected a share from 0 to 1",
-            "line 3: price_eur_per_mwh is 'cheap'; expected a number",
-            "line 3: estimated is 'perhaps'; expected 0 or 1",
+            "line 3: marginal_gco2_per_kwh is `n/a`; expected grams from 0 to 3000",
+            "line 3: renewable_share is `54`; expected a share from 0 to 1",
+            "line 3: price_eur_per_mwh is `cheap`; expected a number",
+            "line 3: estimated is `perhaps`; expected 0 or 1",
         ] {
             assert!(wrong.contains(mistake), "{wrong}");
         }
@@ -470,10 +478,10 @@ mod tests {
         assert_eq!(read(both, both).unwrap(), both);
         assert_eq!(read(both, "").unwrap(), "basis not stated");
         let mixed = read(both, "direct emissions").unwrap_err();
-        let expected = "line 3: basis is 'direct emissions', and 'life-cycle emissions of consumption' in rows before";
+        let expected = "line 3: basis is `direct emissions`, and `life-cycle emissions of consumption` in rows before";
         assert!(mixed.contains(expected), "{mixed}");
         let unknown = read("lifecycle", "").unwrap_err();
-        assert!(unknown.contains("line 2: basis is 'lifecycle'; expected nothing, or one of 'life-cycle emissions of consumption'"), "{unknown}");
+        assert!(unknown.contains("line 2: basis is `lifecycle`; expected nothing, or one of `life-cycle emissions of consumption`"), "{unknown}");
     }
 
     #[test]
@@ -493,8 +501,8 @@ mod tests {
                 .contains("line 3: its time is not after")
         );
         assert!(bad("2023-01-01T00:00:00Z,NaN,\n").contains("expected grams from 0 to 3000"));
-        assert!(bad("2023-01-01T00:00:00Z,-4,\n").contains("'-4'"));
-        assert!(bad("2023-01-01T00:00:00Z,400000,\n").contains("'400000'"));
+        assert!(bad("2023-01-01T00:00:00Z,-4,\n").contains("`-4`"));
+        assert!(bad("2023-01-01T00:00:00Z,400000,\n").contains("`400000`"));
         assert!(bad("1.1.2023,400,\n").contains("not a time"));
         assert!(
             bad("2023-01-01T00:00:00Z,400,\n2023-01-01T01:00:00Z,400,\n2023-01-01T09:00:00Z,1,\n")

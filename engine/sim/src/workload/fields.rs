@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 use sunward_core::Timestamp;
+use sunward_workflows::quoted;
 
 use crate::scenario::moment;
 
@@ -23,7 +24,8 @@ impl<'a> Fields<'a> {
     ) -> Self {
         for key in map.keys().filter(|key| !known.contains(&key.as_str())) {
             mistakes.push(format!(
-                "{place}: unknown key '{key}'; known are {}",
+                "{place}: unknown key {}; known are {}",
+                quoted(key),
                 known.join(", ")
             ));
         }

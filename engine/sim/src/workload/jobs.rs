@@ -22,6 +22,7 @@
 use serde_json::Value;
 use sunward_core::Fleet;
 use sunward_grid::whole;
+use sunward_workflows::quoted;
 
 use super::fields::Fields;
 use super::{Arrival, Lengths, Mistakes, zones_text};
@@ -125,7 +126,10 @@ fn read_job(
             let there = zones_text(fleet);
             fields.wrong(
                 key,
-                &format!("no pool of the fleet is in zone '{zone}'; its zones are {there}"),
+                &format!(
+                    "no pool of the fleet is in zone {}; its zones are {there}",
+                    quoted(zone)
+                ),
             );
         }
     }
@@ -321,11 +325,11 @@ mod tests {
         ]"#;
         let mistakes = read_jobs(text, &fleet(), 2000, Lengths::Known).unwrap_err();
         insta::assert_snapshot!(mistakes, @r#"
-        jobs[0]: unknown key 'lenght_h'; known are arrival, length_h, power_kw, slack_h, home, allowed, interruptible, input_gb, gpus, project, priority, tasks, width, deadline_h, user, name
-        jobs[0].arrival: 'tomorrow' is not a time; expected one such as 2023-03-01T05:00Z
+        jobs[0]: unknown key `lenght_h`; known are arrival, length_h, power_kw, slack_h, home, allowed, interruptible, input_gb, gpus, project, priority, tasks, width, deadline_h, user, name
+        jobs[0].arrival: `tomorrow` is not a time; expected one such as 2023-03-01T05:00Z
         jobs[0].length_h: expected a number from 0.001 to 87600, not -1
         jobs[0].power_kw: expected a number from 0 to 1000000, not "3"
-        jobs[0].home: no pool of the fleet is in zone 'SE'; its zones are DE, NO
+        jobs[0].home: no pool of the fleet is in zone `SE`; its zones are DE, NO
         jobs[1].gpus: expected a whole number, not 1.5
         jobs[1].interruptible: expected true or false, not "yes"
         jobs[1].priority: expected a whole number from -1000 to 1000, not 1000000000.0

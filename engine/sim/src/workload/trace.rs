@@ -23,6 +23,7 @@
 use csv::StringRecord;
 use sunward_core::{Fleet, Timestamp};
 use sunward_grid::whole;
+use sunward_workflows::quoted;
 
 use super::{Arrival, Mistakes, zones_text};
 use crate::draft::{RunDraft, StageDraft};
@@ -189,7 +190,8 @@ fn row(
         match field.parse::<f64>() {
             Ok(value) if (0.0..=most).contains(&value) => Ok(Some(value)),
             Ok(_) | Err(_) => Err(format!(
-                "{what} is '{field}'; expected a number from 0 to {most}"
+                "{what} is {}; expected a number from 0 to {most}",
+                quoted(field)
             )),
         }
     };
@@ -216,7 +218,8 @@ fn row(
         }
         Ok(_) => {
             return Err(format!(
-                "its arrival '{arrival}' is negative or beyond {MOST_HOURS:.0} hours"
+                "its arrival {} is negative or beyond {MOST_HOURS:.0} hours",
+                quoted(arrival)
             ));
         }
         Err(_) => moment(arrival)?,
@@ -233,7 +236,8 @@ fn row(
     let home = text(columns.home).unwrap_or(turn);
     if !fleet.pools.iter().any(|pool| pool.zone == home) {
         return Err(format!(
-            "no pool of the fleet is in its home '{home}'; the zones are {}",
+            "no pool of the fleet is in its home {}; the zones are {}",
+            quoted(home),
             zones_text(fleet)
         ));
     }
@@ -328,8 +332,8 @@ mod tests {
         let told =
             read("arrival,length_h,home\nsoon,1,DE\n1,long,DE\n1,1,SE\n-1,1,DE\n").unwrap_err();
         for part in [
-            "line 2: 'soon' is not a time",
-            "line 3: its length is 'long'",
+            "line 2: `soon` is not a time",
+            "line 3: its length is `long`",
             "line 4: no pool",
             "line 5: its arrival '-1'",
         ] {

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use petgraph::graph::{DiGraph, NodeIndex};
 use serde_json::Value;
 use sunward_grid::whole;
-use sunward_workflows::{Cycles, topological_order};
+use sunward_workflows::{Cycles, quoted, topological_order};
 
 use super::Mistakes;
 use crate::draft::{RunDraft, StageDraft};
@@ -51,9 +51,10 @@ pub fn read_wfcommons(text: &str, stretch: u32) -> Result<RunDraft, Mistakes> {
     let mut mistakes = Vec::new();
     let version = value.get("schemaVersion").and_then(Value::as_str);
     if version != Some("1.5") {
-        let found = version.map_or_else(|| "none".to_owned(), |version| format!("'{version}'"));
+        let found =
+            version.map_or_else(|| "none".to_owned(), |version| quoted(version).to_string());
         mistakes.push(format!(
-            "schemaVersion: expected \"1.5\", found {found}; convert it with wfcommons first"
+            "schemaVersion: expected `1.5`, found {found}; convert it with wfcommons first"
         ));
     }
     let tasks = tasks(&value, stretch, &mut mistakes);
@@ -115,7 +116,7 @@ fn tasks(value: &Value, stretch: u32, mistakes: &mut Vec<String>) -> BTreeMap<St
             ..Told::default()
         };
         if tasks.insert(id.clone(), told).is_some() {
-            mistakes.push(format!("{place}: there is another task '{id}'"));
+            mistakes.push(format!("{place}: there is another task {}", quoted(&id)));
         }
     }
     if tasks.is_empty() && mistakes.is_empty() {
@@ -142,13 +143,17 @@ fn time(
         let seconds = task.get("runtimeInSeconds").and_then(Value::as_f64);
         let Some(seconds) = seconds.filter(|one| (0.0..=MOST_SECONDS).contains(one)) else {
             mistakes.push(format!(
-                "{place}.runtimeInSeconds: expected the run time of '{id}' in seconds, 0 or more"
+                "{place}.runtimeInSeconds: expected the run time of {} in seconds, 0 or more",
+                quoted(&id)
             ));
             timed.insert(id);
             continue;
         };
         let Some(told) = tasks.get_mut(&id) else {
-            mistakes.push(format!("{place}: '{id}' is not in the specification"));
+            mistakes.push(format!(
+                "{place}: {} is not in the specification",
+                quoted(&id)
+            ));
             continue;
         };
         told.run_ms = whole(seconds * 1000.0 * f64::from(stretch)).max(1);
@@ -158,7 +163,8 @@ fn time(
     }
     for id in tasks.keys().filter(|id| !timed.contains(*id)) {
         mistakes.push(format!(
-            "task '{id}' is in the specification but was never executed"
+            "task {} is in the specification but was never executed",
+            quoted(id)
         ));
     }
 }
@@ -183,9 +189,13 @@ fn sizes(value: &Value, mistakes: &mut Vec<String>) -> BTreeMap<String, u64> {
 fn order(tasks: &BTreeMap<String, Told>, mistakes: &mut Vec<String>) -> Vec<String> {
     for (id, told) in tasks {
         let unknown = told.parents.iter().filter(|one| !tasks.contains_key(*one));
-        mistakes.extend(
-            unknown.map(|one| format!("task '{id}' depends on '{one}', which does not exist")),
-        );
+        mistakes.extend(unknown.map(|one| {
+            format!(
+                "task {} depends on {}, which does not exist",
+                quoted(id),
+                quoted(one)
+            )
+        }));
     }
     let ids: Vec<&String> = tasks.keys().collect();
     let places: BTreeMap<&String, NodeIndex> =
@@ -203,9 +213,9 @@ fn order(tasks: &BTreeMap<String, Told>, mistakes: &mut Vec<String>) -> Vec<Stri
     let order = topological_order(&graph).unwrap_or_else(|Cycles { blocked, .. }| {
         if let Some(first) = blocked.first() {
             mistakes.push(format!(
-                "{} tasks depend on each other in a cycle, or on such tasks; '{}' is one of them",
+                "{} tasks depend on each other in a cycle, or on such tasks; {} is one of them",
                 blocked.len(),
-                ids[*first]
+                quoted(ids[*first])
             ));
         }
         Vec::new()
@@ -345,7 +355,7 @@ mod tests {
         schemaVersion: expected "1.5", found '1.4'; convert it with wfcommons first
         workflow.execution.tasks[0].runtimeInSeconds: expected the run time of 'left' in seconds, 0 or more
         workflow.specification.files[1].sizeInBytes: expected a whole number
-        task 'join' depends on 'rihgt', which does not exist
+        task `join` depends on `rihgt`, which does not exist
         "#);
     }
 
@@ -382,7 +392,7 @@ mod tests {
         let mistakes = read_wfcommons(&text, 1).unwrap_err().to_string();
         assert_eq!(
             mistakes,
-            "2 tasks depend on each other in a cycle, or on such tasks; 'join' is one of them"
+            "2 tasks depend on each other in a cycle, or on such tasks; `join` is one of them"
         );
     }
 }

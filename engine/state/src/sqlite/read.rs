@@ -119,7 +119,7 @@ impl SqliteReader {
             let status = status_of(&status).ok_or_else(|| {
                 self.damaged(
                     format!("the listing of run {run}"),
-                    format!("'{status}' is not a status"),
+                    format!("`{status}` is not a status"),
                 )
             })?;
             listing.push(run_row(row, run, status).map_err(&fault)?);

@@ -93,7 +93,7 @@ pub(crate) fn time_shell(script: &str, folder: &Path) -> Result<f64> {
         .stdout(Stdio::null())
         .status()?;
     if !status.success() {
-        bail!("'{script}' ended with {status}");
+        bail!("`{script}` ended with {status}");
     }
     Ok(started.elapsed().as_secs_f64())
 }

@@ -11,7 +11,7 @@ pub(crate) fn table() -> Result<Vec<Figure>> {
     let number = |key: &str| {
         measured[key]
             .as_f64()
-            .with_context(|| format!("handoff printed no '{key}'"))
+            .with_context(|| format!("handoff printed no `{key}`"))
     };
     Ok(vec![
         Figure::cost(

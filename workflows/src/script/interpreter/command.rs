@@ -8,6 +8,7 @@ use super::condition::of_test;
 use super::filter::of_filter;
 use super::input::programs;
 use super::language::{Program, of_language, options, program};
+use super::parallel::is_argument;
 use super::table::{Kind, PLAIN_OPTIONS, PROGRAM_OPTIONS, interpreters};
 use super::variable::is_evaluated;
 use super::verdict::Verdict;
@@ -132,10 +133,14 @@ fn of_word(words: &[String], at: usize, mark: char) -> Verdict {
 
 fn of_kind(kind: Kind, words: &[String], at: usize, mark: char) -> Verdict {
     match kind {
+        Kind::All if is_argument(words, at) => Verdict::Operand,
         Kind::All | Kind::Builtin => Verdict::Refused(Refusal::Evaluated),
         Kind::Named => of_named(words, at, mark),
         Kind::Optioned => of_optioned(words, at, mark),
         Kind::Shell | Kind::Language(_) => {
+            if is_statement(words, at) {
+                return Verdict::Refused(Refusal::Program);
+            }
             let (flags, valued) = options(kind);
             let verdict = of_language(words, at, mark, flags, valued);
             match program(words, kind) {
@@ -153,6 +158,13 @@ fn of_kind(kind: Kind, words: &[String], at: usize, mark: char) -> Verdict {
         }
         Kind::Filter(options) => of_filter(words, at, mark, options),
     }
+}
+
+/// True for a word such as `x=1` of NCL, which runs it before its script.
+fn is_statement(words: &[String], at: usize) -> bool {
+    let is_script = |word: &String| word.ends_with(".ncl");
+    base_name(&words[0]) == "ncl"
+        && (words[at].contains('=') || words.iter().any(is_script) && !is_script(&words[at]))
 }
 
 /// For a command with options that name a program: any text after `--`, and otherwise an operand.

@@ -3,6 +3,7 @@
 use super::super::nested::{evaluates_arguments, evaluates_input};
 use super::super::shell::base_name;
 use super::language::{Program, program};
+use super::parallel::{is_parallel, quotes_arguments};
 use super::table::{Kind, interpreters};
 
 /// True for a command that may read a program from its standard input.
@@ -11,6 +12,13 @@ pub(in crate::script) fn interprets(words: &[String]) -> bool {
         || words
             .first()
             .is_some_and(|w| matches!(base_name(w), "sbatch" | "qsub" | "bsub"))
+}
+
+/// True for a command that reads its program from the standard input, and may be a shell.
+pub(in crate::script) fn interprets_as_shell(words: &[String]) -> bool {
+    let other = |kind| matches!(kind, Kind::Language(_) | Kind::Filter(_));
+    interprets(words) && !interpreters(words).all(|(_, kind)| other(kind))
+        || interprets(words) && interpreters(words).next().is_none()
 }
 
 /// True for a command that executes what it reads from a pipe: a shell or interpreter without a
@@ -33,7 +41,7 @@ pub(in crate::script) fn interprets_pipe(words: &[String]) -> bool {
             }
             Program::Word(_) => false,
         },
-        Kind::All => true,
+        Kind::All => !(is_parallel(words) && quotes_arguments(words)),
         Kind::Filter(_) => reads_program(&words[i..]),
         Kind::Named => words[i].ends_with("make") && reads_program(&words[i..]),
         Kind::Builtin | Kind::Optioned => false,

@@ -1,86 +1,173 @@
-//! Launchers of parallel programs: MPI's, and those of schedulers.
+//! Launchers of parallel programs and of containers: their options.
 
 use super::super::shell::base_name;
-use super::verdict::MARK;
+use super::option_table::OptionTable;
 
-/// The options of a launcher that take words, without the dashes before them, and how many.
-struct Launcher {
-    one: &'static [&'static str],
-    two: &'static [&'static str],
-    /// The letters of short options that take a word, which may be attached: `-n4`.
-    letters: &'static str,
-}
-
-/// Open MPI, MPICH, Intel MPI and PRRTE. Their long options have one dash or two.
-const MPI: Launcher = Launcher {
-    one: &[
-        "n",
-        "np",
-        "c",
-        "N",
+/// Open MPI 4.1.4 and MPICH 4.0.2, read from `--help`, with a few more words of Intel MPI and PRRTE
+/// from their manuals. `-s`, `-l` and `-d` are missing: they differ between them.
+const MPI: OptionTable = OptionTable {
+    words: &[
         "H",
-        "x",
-        "f",
-        "s",
-        "l",
-        "ppn",
-        "perhost",
-        "host",
-        "hosts",
-        "hostfile",
-        "machinefile",
-        "default-hostfile",
-        "wdir",
-        "wd",
-        "path",
-        "map-by",
-        "rank-by",
+        "N",
+        "am",
+        "app",
+        "arch",
         "bind-to",
+        "bootstrap",
+        "c",
+        "cartofile",
+        "cf",
+        "configfile",
+        "cpu-list",
+        "cpu-set",
+        "cpus-per-proc",
+        "cpus-per-rank",
+        "debugger",
+        "default-hostfile",
+        "demux",
+        "display",
+        "envlist",
+        "errfile-pattern",
+        "f",
+        "genvexcl",
+        "genvlist",
+        "gpus-per-proc",
+        "hnp",
+        "host",
+        "hostfile",
+        "hosts",
+        "iface",
+        "launch-agent",
+        "launcher",
+        "launcher-exec",
+        "localhost",
+        "machinefile",
+        "map-by",
+        "max-restarts",
+        "max-vm-size",
+        "membind",
+        "n",
+        "nameserver",
+        "np",
         "npernode",
         "npersocket",
-        "ntasks-per-node",
-        "tune",
-        "am",
-        "prefix",
-        "output-filename",
+        "ompi-server",
+        "order-nodes",
+        "outfile-pattern",
         "output",
-        "stdin",
-        "timeout",
-        "launcher",
-        "bootstrap",
-        "rmk",
-        "iface",
-        "envlist",
-        "genvlist",
-        "genvexcl",
-        "configfile",
-        "app",
-        "gpus-per-proc",
-        "cpu-set",
-        "cpu-list",
-        "rankfile",
-        "rf",
-        "runtime-options",
-        "display",
+        "output-filename",
+        "path",
+        "perhost",
         "personality",
         "pmixmca-file",
-        "bind",
-        "umask",
+        "ppn",
+        "ppr",
+        "prefix",
+        "preload-files",
+        "prepend-pattern",
+        "rank-by",
+        "rankfile",
+        "report-events",
+        "report-pid",
+        "report-uri",
+        "rf",
+        "rmk",
+        "runtime-options",
         "soft",
-        "arch",
-        "errfile-pattern",
-        "outfile-pattern",
+        "stdin",
+        "timeout",
+        "topolib",
+        "tune",
+        "usize",
+        "wd",
+        "wdir",
+        "x",
+        "xml-file",
+        "xterm",
     ],
-    two: &["mca", "gmca", "omca", "pmixmca", "prtemca", "env", "genv"],
-    letters: "",
+    pairs: &["env", "genv", "gmca", "mca", "omca", "pmixmca", "prtemca"],
+    alone: &[
+        "V",
+        "allow-run-as-root",
+        "bind-to-core",
+        "bind-to-socket",
+        "bycore",
+        "bynode",
+        "byslot",
+        "continuous",
+        "debug",
+        "debug-daemons",
+        "debug-daemons-file",
+        "debug-devel",
+        "disable-auto-cleanup",
+        "disable-hostname-propagation",
+        "disable-recovery",
+        "disable-x",
+        "display-allocation",
+        "display-devel-allocation",
+        "display-devel-map",
+        "display-diffable-map",
+        "display-map",
+        "display-topo",
+        "do-not-launch",
+        "do-not-resolve",
+        "enable-recovery",
+        "enable-x",
+        "envall",
+        "envnone",
+        "genvall",
+        "genvnone",
+        "get-stack-traces",
+        "index-argv-by-rank",
+        "info",
+        "leave-session-attached",
+        "merge-stderr-to-stdout",
+        "nolocal",
+        "nooversubscribe",
+        "noprefix",
+        "novm",
+        "output-proctable",
+        "oversubscribe",
+        "pernode",
+        "pmi-port",
+        "preload-binary",
+        "prepend-rank",
+        "print-all-exitcodes",
+        "q",
+        "quiet",
+        "report-bindings",
+        "report-child-jobs-separately",
+        "report-state-on-timeout",
+        "set-cwd-to-session-dir",
+        "show-progress",
+        "skip-launch-node",
+        "tag-output",
+        "timestamp-output",
+        "tv",
+        "use-hwthread-cpus",
+        "use-regexp",
+        "v",
+        "verbose",
+        "version",
+        "xml",
+    ],
+    one_dash: true,
+    ..OptionTable::NONE
 };
 
-/// Slurm.
-const SLURM: Launcher = Launcher {
-    one: &[
-        "account",
+/// Slurm's `srun` and `salloc`, read from `--help` of 22.05.8, and `cpu-bind`, `hint`, `mem-bind`
+/// and others that plug-ins add from its manual.
+const SLURM: OptionTable = OptionTable {
+    valued: "ABCDFGJLMNSTWbcdeimnopqrtwx",
+    flags: "EHIKOQVXZhklsuv",
+    words: &[
         "accel-bind",
+        "account",
+        "acctg-freq",
+        "bb",
+        "bbf",
         "bcast",
+        "bcast-exclude",
         "begin",
         "chdir",
         "cluster-constraint",
@@ -94,8 +181,11 @@ const SLURM: Launcher = Launcher {
         "cpu-freq",
         "cpus-per-gpu",
         "cpus-per-task",
+        "deadline",
+        "delay-boot",
         "dependency",
         "distribution",
+        "epilog",
         "error",
         "exclude",
         "export",
@@ -110,14 +200,15 @@ const SLURM: Launcher = Launcher {
         "gpus-per-task",
         "gres",
         "gres-flags",
+        "het-group",
         "hint",
         "input",
         "job-name",
         "jobid",
-        "kill-on-bad-exit",
         "licenses",
         "mail-type",
         "mail-user",
+        "mcs-label",
         "mem",
         "mem-bind",
         "mem-per-cpu",
@@ -131,18 +222,15 @@ const SLURM: Launcher = Launcher {
         "nodes",
         "ntasks",
         "ntasks-per-core",
-        "ntasks-per-gpu",
         "ntasks-per-node",
         "ntasks-per-socket",
         "open-mode",
         "output",
         "partition",
         "power",
-        "prefer",
         "priority",
         "profile",
         "prolog",
-        "epilog",
         "qos",
         "relative",
         "reservation",
@@ -158,18 +246,59 @@ const SLURM: Launcher = Launcher {
         "time",
         "time-min",
         "tmp",
-        "tree-width",
         "uid",
         "wait",
         "wckey",
     ],
-    two: &[],
-    letters: "ABcCDdeGiJLmMnNopPqrRStTwWx",
+    alone: &[
+        "bell",
+        "compress",
+        "contiguous",
+        "disable-status",
+        "exact",
+        "exclusive",
+        "get-user-env",
+        "help",
+        "hold",
+        "immediate",
+        "kill-command",
+        "kill-on-bad-exit",
+        "label",
+        "multi-prog",
+        "nice",
+        "no-allocate",
+        "no-bell",
+        "no-kill",
+        "overcommit",
+        "overlap",
+        "oversubscribe",
+        "preserve-env",
+        "propagate",
+        "pty",
+        "quiet",
+        "quit-on-interrupt",
+        "reboot",
+        "resv-ports",
+        "send-libs",
+        "spread-job",
+        "unbuffered",
+        "usage",
+        "use-min-nodes",
+        "verbose",
+        "version",
+    ],
+    ..OptionTable::NONE
 };
 
-/// Cray's and IBM's.
-const OTHERS: Launcher = Launcher {
-    one: &[
+/// Cray's `aprun`, IBM's `jsrun` and TACC's `ibrun`, from their manuals: none could be installed.
+/// Letters that differ between them are missing.
+const OTHERS: OptionTable = OptionTable {
+    valued: "nNdSjLcagrlmMEFDepot",
+    flags: "q",
+    words: &[
+        "cc",
+        "sl",
+        "sn",
         "pes",
         "pes-per-node",
         "cpus-per-pe",
@@ -191,65 +320,245 @@ const OTHERS: Launcher = Launcher {
         "stdio_stderr",
         "latency_priority",
     ],
-    two: &[],
-    letters: "nNdSjLcgarblMEFDekopt",
+    one_dash: true,
+    ..OptionTable::NONE
 };
 
-/// The index of the program that a launcher starts, or of the word that may be one and holds a value;
-/// `None` if the command is no launcher, or starts nothing.
-pub(super) fn launched(words: &[String]) -> Option<usize> {
-    let launcher = match base_name(words.first()?) {
-        "mpirun" | "mpiexec" | "mpiexec.hydra" | "orterun" | "prun" => MPI,
-        "srun" | "salloc" => SLURM,
-        "aprun" | "jsrun" | "ibrun" => OTHERS,
+/// `podman run` 4.3.1, read from `--help`, whose options are nearly those of `docker run`; `gpus` and
+/// `runtime` are Docker's.
+const CONTAINER: OptionTable = OptionTable {
+    valued: "acehlmpuvw",
+    flags: "Pdiqt",
+    words: &[
+        "add-host",
+        "annotation",
+        "arch",
+        "attach",
+        "authfile",
+        "blkio-weight",
+        "blkio-weight-device",
+        "cap-add",
+        "cap-drop",
+        "cgroup-conf",
+        "cgroup-parent",
+        "cgroupns",
+        "cgroups",
+        "chrootdirs",
+        "cidfile",
+        "conmon-pidfile",
+        "cpu-period",
+        "cpu-quota",
+        "cpu-rt-period",
+        "cpu-rt-runtime",
+        "cpu-shares",
+        "cpus",
+        "cpuset-cpus",
+        "cpuset-mems",
+        "detach-keys",
+        "device",
+        "device-cgroup-rule",
+        "device-read-bps",
+        "device-read-iops",
+        "device-write-bps",
+        "device-write-iops",
+        "dns",
+        "dns-option",
+        "dns-search",
+        "entrypoint",
+        "env",
+        "env-file",
+        "env-merge",
+        "expose",
+        "gidmap",
+        "gpus",
+        "group-add",
+        "health-cmd",
+        "health-interval",
+        "health-on-failure",
+        "health-retries",
+        "health-start-period",
+        "health-timeout",
+        "hostname",
+        "hostuser",
+        "image-volume",
+        "init-path",
+        "ip",
+        "ip6",
+        "ipc",
+        "label",
+        "label-file",
+        "log-driver",
+        "log-opt",
+        "mac-address",
+        "memory",
+        "memory-reservation",
+        "memory-swap",
+        "memory-swappiness",
+        "mount",
+        "name",
+        "net",
+        "network",
+        "network-alias",
+        "oom-score-adj",
+        "os",
+        "passwd-entry",
+        "personality",
+        "pid",
+        "pidfile",
+        "pids-limit",
+        "platform",
+        "pod",
+        "pod-id-file",
+        "preserve-fds",
+        "publish",
+        "pull",
+        "requires",
+        "restart",
+        "runtime",
+        "sdnotify",
+        "seccomp-policy",
+        "secret",
+        "security-opt",
+        "shm-size",
+        "stop-signal",
+        "stop-timeout",
+        "subgidname",
+        "subuidname",
+        "sysctl",
+        "systemd",
+        "timeout",
+        "tmpfs",
+        "tz",
+        "uidmap",
+        "ulimit",
+        "umask",
+        "unsetenv",
+        "user",
+        "userns",
+        "uts",
+        "variant",
+        "volume",
+        "volumes-from",
+        "workdir",
+    ],
+    alone: &[
+        "detach",
+        "disable-content-trust",
+        "env-host",
+        "help",
+        "http-proxy",
+        "init",
+        "interactive",
+        "no-healthcheck",
+        "no-hosts",
+        "oom-kill-disable",
+        "passwd",
+        "privileged",
+        "publish-all",
+        "quiet",
+        "read-only",
+        "read-only-tmpfs",
+        "replace",
+        "rm",
+        "rmi",
+        "rootfs",
+        "sig-proxy",
+        "tls-verify",
+        "tty",
+        "unsetenv-all",
+    ],
+    operands: 1,
+    ..OptionTable::NONE
+};
+
+/// `apptainer exec` and `singularity exec`, from their manual: they could not be installed.
+const APPTAINER: OptionTable = OptionTable {
+    valued: "BHSWo",
+    flags: "Cceu",
+    words: &[
+        "bind", "env", "env-file", "home", "mount", "network", "overlay", "pwd", "scratch",
+        "workdir", "cwd",
+    ],
+    alone: &[
+        "cleanenv",
+        "compat",
+        "contain",
+        "containall",
+        "fakeroot",
+        "net",
+        "no-home",
+        "nv",
+        "rocm",
+        "writable",
+        "writable-tmpfs",
+        "no-init",
+        "userns",
+    ],
+    operands: 1,
+    ..OptionTable::NONE
+};
+
+/// `conda run`, `mamba run` and `micromamba run`, from their manuals.
+const CONDA: OptionTable = OptionTable {
+    valued: "np",
+    flags: "v",
+    words: &["name", "prefix", "cwd"],
+    alone: &[
+        "verbose",
+        "dev",
+        "live-stream",
+        "no-capture-output",
+        "debug-wrapper-scripts",
+    ],
+    ..OptionTable::NONE
+};
+
+/// `uv run` and its like, from their manuals.
+const UV: OptionTable = OptionTable {
+    words: &[
+        "directory",
+        "env-file",
+        "extra",
+        "group",
+        "package",
+        "project",
+        "python",
+        "with",
+    ],
+    alone: &[
+        "frozen",
+        "isolated",
+        "locked",
+        "no-dev",
+        "no-project",
+        "no-sync",
+        "offline",
+        "quiet",
+        "verbose",
+    ],
+    flags: "q",
+    ..OptionTable::NONE
+};
+
+/// How a launcher reads its options, and where they begin; `None` for all other commands.
+pub(super) fn launcher(words: &[String]) -> Option<(usize, OptionTable)> {
+    let (table, verbs): (_, &[&str]) = match base_name(words.first()?) {
+        "mpirun" | "mpiexec" | "mpiexec.hydra" | "orterun" | "prun" => return Some((1, MPI)),
+        "srun" | "salloc" => return Some((1, SLURM)),
+        "aprun" | "jsrun" | "ibrun" => return Some((1, OTHERS)),
+        "docker" | "podman" => (CONTAINER, &["run", "exec"]),
+        "apptainer" | "singularity" => (APPTAINER, &["exec"]),
+        "conda" | "mamba" | "micromamba" => (CONDA, &["run"]),
+        "uv" | "poetry" | "pipenv" | "pixi" => (UV, &["run"]),
         _ => return None,
     };
-    let mut first = None;
-    let mut at = 1;
-    loop {
-        let program = launcher.program(words, at);
-        // Several programs are divided by `:`.
-        let Some(program) = program else {
-            return first;
-        };
-        if words[program].contains(MARK) {
-            return Some(program);
-        }
-        first.get_or_insert(program);
-        match (program..words.len()).find(|at| words[*at] == ":") {
-            Some(colon) => at = colon + 1,
-            None => return first,
-        }
-    }
+    let verb = words
+        .iter()
+        .position(|word| verbs.contains(&word.as_str()))?;
+    Some((verb + 1, table))
 }
 
-impl Launcher {
-    /// The first word from `at` on that is neither an option nor the word of one. A word that holds a
-    /// value after an unknown option may be either, and counts.
-    fn program(&self, words: &[String], mut at: usize) -> Option<usize> {
-        loop {
-            let word = words.get(at)?;
-            if word == "--" {
-                return words.get(at + 1).map(|_| at + 1);
-            }
-            let name = word.trim_start_matches('-');
-            if name.len() == word.len() || name.is_empty() {
-                return Some(at);
-            }
-            let letter = !word.starts_with("--") && name.starts_with(|c| self.letters.contains(c));
-            at += if name.contains('=') {
-                1
-            } else if self.two.contains(&name) {
-                3
-            } else if self.one.contains(&name) || letter && name.len() == 1 {
-                2
-            } else if letter {
-                1
-            } else if words.get(at + 1).is_some_and(|next| next.contains(MARK)) {
-                return Some(at + 1);
-            } else {
-                1
-            };
-        }
-    }
+/// True for a launcher that starts several programs with `:` between them.
+pub(super) fn takes_several(words: &[String]) -> bool {
+    launcher(words).is_some_and(|(_, table)| table.one_dash)
 }

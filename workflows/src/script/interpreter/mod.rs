@@ -10,17 +10,22 @@ mod filter;
 mod input;
 mod language;
 mod launcher;
+mod option_table;
+mod parallel;
 mod runner;
 mod scan;
 mod table;
 mod variable;
 mod verdict;
+mod wrapper;
 
 pub(super) use command::{takes_lists, verdict};
 pub(super) use condition::of_test;
 pub(super) use input::{
-    expands_environment, found_files, interprets, interprets_pipe, program_files, programs, script,
+    expands_environment, found_files, interprets, interprets_as_shell, interprets_pipe,
+    program_files, programs, script,
 };
+pub(super) use parallel::is_parallel;
 pub(super) use runner::{started, takes_options};
 pub(super) use scan::{runs_argument, runs_environment};
 pub(crate) use variable::is_evaluated;

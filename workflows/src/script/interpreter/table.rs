@@ -201,6 +201,16 @@ fn kind(word: &str) -> Option<Kind> {
     })
 }
 
+/// True for a command that evaluates its words, or may.
+pub(super) fn evaluates_words(word: &str) -> bool {
+    word == "." || kind(word).is_some()
+}
+
+/// True for a command that starts another one.
+pub(super) fn starts_another(word: &str) -> bool {
+    RUNNERS.contains(&base_name(word))
+}
+
 /// The interpreters among the words of a command, with their places: its first word, or any word
 /// if the first one starts another command.
 pub(super) fn interpreters(words: &[String]) -> impl Iterator<Item = (usize, Kind)> {

@@ -121,7 +121,7 @@ impl Fetch {
         }
         if let Some(zone) = self.zone.iter().find(|zone| !is_name(zone)) {
             return Err(wrong_input(format!(
-                "'{zone}' is not a zone; expected letters, digits and dashes, such as US-CAL-CISO"
+                "`{zone}` is not a zone; expected letters, digits and dashes, such as US-CAL-CISO"
             )));
         }
         let providers = Providers::named(context, &settings, GridName::of_call(&self.grid), false)?;

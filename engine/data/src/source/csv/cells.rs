@@ -8,6 +8,7 @@ use arrow::array::{Array as _, ArrayRef, RecordBatch, StringArray, StringBuilder
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow_schema::{DataType, Field, SchemaRef};
 use csv::ByteRecord;
+use sunward_workflows::quoted;
 
 use super::{Layout, utf8};
 use crate::error::DataError;
@@ -71,7 +72,7 @@ impl Columns {
             DataError::Schema {
                 place: format!("{}, line {line}", sunward_files::shown(&self.path)),
                 column: field.name().clone(),
-                found: format!("holds '{cell}'{why}"),
+                found: format!("holds {}{why}", quoted(cell)),
                 expected: wanted.to_string(),
                 hint: "correct the cell, or declare another type with `schema:`".into(),
             }
@@ -81,7 +82,7 @@ impl Columns {
             ..CastOptions::default()
         };
         let array = cast_with_options(&text, wanted, &lenient).map_err(DataError::arrow(
-            format!("cannot read column '{}'", field.name()),
+            format!("cannot read column {}", quoted(field.name())),
         ))?;
         if let Some(row) = (0..text.len()).find(|row| array.is_null(*row) && text.is_valid(*row)) {
             return Err(refused(row, ""));

@@ -17,6 +17,7 @@ use arrow::array::RecordBatch;
 use arrow_schema::{Field, Schema, SchemaRef};
 use csv::{ByteRecord, Reader, ReaderBuilder};
 use sunward_workflows::model::CsvOptions;
+use sunward_workflows::quoted;
 
 use self::cells::Columns;
 use self::infer::Guess;
@@ -255,7 +256,7 @@ fn one_column(path: &Path, by: char, delimiter: u8) -> DataError {
     let (by, own) = (by.escape_default(), delimiter.escape_ascii());
     fault(
         path,
-        format!("it has one column, and '{by}' is equally often in every line"),
+        format!("it has one column, and `{by}` is equally often in every line"),
         &format!(
             "write `delimiter: \"{by}\"` at the input, or `delimiter: \"{own}\"` if it is one column; an output of a command is separated by commas"
         ),
@@ -270,7 +271,7 @@ fn names(path: &Path, header: &ByteRecord, line: u64) -> Result<Vec<String>, Dat
         if !seen.insert(name.clone()) {
             return Err(fault(
                 path,
-                format!("two columns are named '{name}'"),
+                format!("two columns are named {}", quoted(&name)),
                 "give each column its own name",
             ));
         }
@@ -386,7 +387,7 @@ impl Records {
             }
             Some(c) => {
                 format!(
-                    "its header seems to be separated by '{c}'; write `delimiter: '{c}'` at the input"
+                    "its header seems to be separated by `{c}`; write `delimiter: '{c}'` at the input"
                 )
             }
             None => {

@@ -1,5 +1,7 @@
 //! One atom of a PDBQT file.
 
+use sunward_workflows::quoted;
+
 use super::Lines;
 use super::element::{self, Kind};
 use crate::error::DataError;
@@ -38,7 +40,7 @@ impl Atom {
         }
         let kind = element::kind(ad_type).ok_or_else(|| {
             line.broken(
-                &format!("unknown atom type '{ad_type}'"),
+                &format!("unknown atom type {}", quoted(ad_type)),
                 &format!("one of {} in columns 78 and 79", element::KNOWN),
             )
         })?;
@@ -46,7 +48,7 @@ impl Atom {
             let found = field(from, to);
             found.parse::<f64>().map_err(|_| {
                 line.broken(
-                    &format!("{what} is '{found}'"),
+                    &format!("{what} is {}", quoted(found)),
                     &format!("a number in columns {} to {to}", from + 1),
                 )
             })
@@ -55,7 +57,7 @@ impl Atom {
         Ok(Self {
             serial: serial.parse().map_err(|_| {
                 line.broken(
-                    &format!("the serial is '{serial}'"),
+                    &format!("the serial is {}", quoted(serial)),
                     "a whole number in columns 7 to 11",
                 )
             })?,

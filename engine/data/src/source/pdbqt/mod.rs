@@ -178,7 +178,7 @@ impl Batches {
 fn number(line: &Lines) -> Result<i32, DataError> {
     let word = line.text.split_ascii_whitespace().nth(1);
     word.and_then(|word| word.parse().ok())
-        .ok_or_else(|| line.broken("a MODEL without a whole number", "as in 'MODEL 1'"))
+        .ok_or_else(|| line.broken("a MODEL without a whole number", "as in `MODEL 1`"))
 }
 
 /// The serial numbers of the two atoms of a BRANCH, and its line.
@@ -189,7 +189,7 @@ fn branch(line: &Lines) -> Result<(u64, i32, i32), DataError> {
         (Some(from), Some(to)) => Ok((line.number, from, to)),
         _ => Err(line.broken(
             "a BRANCH without two whole numbers",
-            "the serials of its two atoms, as in 'BRANCH   1   8'",
+            "the serials of its two atoms, as in `BRANCH   1   8`",
         )),
     }
 }

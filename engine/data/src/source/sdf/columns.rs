@@ -7,6 +7,7 @@ use arrow::array::{
     ArrayRef, Float64Builder, Int32Builder, ListBuilder, RecordBatch, StringBuilder,
 };
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use sunward_workflows::quoted;
 
 use super::lines::Lines;
 use super::record::Record;
@@ -69,7 +70,10 @@ impl Layout {
         if self.names.len() == MOST_NAMES {
             self.too_many.get_or_insert_with(|| {
                 lines.broken(
-                    &format!("'{name}' is a further name of a data item, and at most {MOST_NAMES} are allowed"),
+                    &format!(
+                        "{} is a further name of a data item, and at most {MOST_NAMES} are allowed",
+                        quoted(name)
+                    ),
                     "names that records share, not values in their place",
                 )
             });
@@ -141,7 +145,7 @@ impl<'l> Columns<'l> {
             let found = place.and_then(|&place| values.get_mut(place));
             let found = found.ok_or_else(|| {
                 lines.broken(
-                    &format!("data item '{name}', which was not there before"),
+                    &format!("data item {}, which was not there before", quoted(name)),
                     "a file that does not change while it is read",
                 )
             })?;

@@ -1,5 +1,7 @@
 //! Reads the data items of a record, which follow its atoms and bonds. Each has a name and a text.
 
+use sunward_workflows::quoted;
+
 use super::lines::Lines;
 use crate::error::DataError;
 
@@ -50,7 +52,7 @@ fn read_value(lines: &mut Lines) -> Result<(String, bool), DataError> {
         if had_blank && lines.text().starts_with("M  END") {
             return Err(lines.broken(
                 "a data item contains another molecule",
-                "'$$$$' on a line of its own before each molecule but the first",
+                "`$$$$` on a line of its own before each molecule but the first",
             ));
         }
         if !is_first {
@@ -68,8 +70,8 @@ fn read_value(lines: &mut Lines) -> Result<(String, bool), DataError> {
 fn name(lines: &Lines) -> Result<String, DataError> {
     let Some(rest) = lines.text().strip_prefix('>') else {
         return Err(lines.broken(
-            &format!("'{}' belongs to no data item", lines.text()),
-            "'> <NAME>', its text, and a blank line",
+            &format!("{} belongs to no data item", quoted(lines.text())),
+            "`> <NAME>`, its text, and a blank line",
         ));
     };
     let within = rest
@@ -77,7 +79,7 @@ fn name(lines: &Lines) -> Result<String, DataError> {
         .and_then(|from| rest.get(from + 1..rest.rfind('>')?));
     let name = within.unwrap_or(rest).trim();
     if name.is_empty() {
-        return Err(lines.broken("a data item without a name", "'> <NAME>'"));
+        return Err(lines.broken("a data item without a name", "`> <NAME>`"));
     }
     Ok(name.to_owned())
 }

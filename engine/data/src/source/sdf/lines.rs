@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use sunward_files::open_regular;
+use sunward_workflows::quoted;
 
 use crate::error::DataError;
 
@@ -114,7 +115,7 @@ impl Lines {
         if self.ends_record() {
             return Err(self.broken(
                 &format!("the record ends within {part}"),
-                "'M  END' and data items before '$$$$'",
+                "`M  END` and data items before `$$$$`",
             ));
         }
         Ok(())
@@ -147,7 +148,7 @@ impl Lines {
         let found = self.field(from, to);
         found.parse().map_err(|_| {
             self.broken(
-                &format!("{what} is '{found}'"),
+                &format!("{what} is {}", quoted(found)),
                 &format!("a number in columns {} to {to}", from + 1),
             )
         })

@@ -1,5 +1,7 @@
 //! One record: its name, its atoms and its data items.
 
+use sunward_workflows::quoted;
+
 use super::atoms::Atoms;
 use super::lines::Lines;
 use super::{items, v2000, v3000};
@@ -26,7 +28,7 @@ impl Record {
             "V3000" => v3000::read(lines)?,
             other => {
                 return Err(lines.broken(
-                    &format!("a connection table of version '{other}'"),
+                    &format!("a connection table of version {}", quoted(other)),
                     "V2000 or V3000 in columns 35 to 39 of a record's fourth line",
                 ));
             }

@@ -1,5 +1,7 @@
 //! Atoms of a V2000 connection table, whose fields have fixed columns.
 
+use sunward_workflows::quoted;
+
 use super::atoms::Atoms;
 use super::lines::Lines;
 use crate::error::DataError;
@@ -26,7 +28,7 @@ fn need(lines: &mut Lines, part: &str) -> Result<(), DataError> {
     lines.need(part)?;
     if lines.text().starts_with("M  ") {
         return Err(lines.broken(
-            &format!("found '{}' instead of {part}", lines.text()),
+            &format!("found {} instead of {part}", quoted(lines.text())),
             "as many atoms and bonds as the record's fourth line says",
         ));
     }
@@ -40,7 +42,7 @@ fn atom(lines: &Lines, atoms: &mut Atoms) -> Result<(), DataError> {
     {
         *value = text.parse().map_err(|_| {
             lines.broken(
-                &format!("{name} is '{text}'"),
+                &format!("{name} is {}", quoted(text)),
                 &format!("a number in columns {columns}"),
             )
         })?;
@@ -56,7 +58,7 @@ fn atom(lines: &Lines, atoms: &mut Atoms) -> Result<(), DataError> {
         "" => 0,
         text => text
             .parse()
-            .map_err(|_| lines.broken(&format!("the charge is '{text}'"), wanted))?,
+            .map_err(|_| lines.broken(&format!("the charge is {}", quoted(text)), wanted))?,
     };
     let charge = match code {
         // 4 is a radical without a charge.
@@ -207,10 +209,10 @@ fn properties(lines: &mut Lines, atoms: &mut Atoms) -> Result<(), DataError> {
 
 /// Reads `M CHG`, a number of pairs, and pairs of atom and charge.
 fn charges(lines: &Lines, atoms: &mut Atoms) -> Result<(), DataError> {
-    let wanted = "'M  CHG', a number, and that many pairs of an atom and its charge";
+    let wanted = "`M  CHG`, a number, and that many pairs of an atom and its charge";
     let words = lines.text().split_ascii_whitespace().skip(2);
     let numbers: Result<Vec<i32>, _> = words.map(str::parse).collect();
-    let broken = || lines.broken(&format!("'{}'", lines.text()), wanted);
+    let broken = || lines.broken(&quoted(lines.text()).to_string(), wanted);
     let numbers = numbers.map_err(|_| broken())?;
     let (&count, pairs) = numbers.split_first().ok_or_else(broken)?;
     let (pairs, rest) = pairs.as_chunks::<2>();

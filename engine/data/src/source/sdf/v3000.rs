@@ -1,5 +1,7 @@
 //! Atoms of a V3000 connection table, whose lines are words.
 
+use sunward_workflows::quoted;
+
 use super::atoms::Atoms;
 use super::lines::Lines;
 use crate::error::DataError;
@@ -24,7 +26,7 @@ pub(super) fn read(lines: &mut Lines) -> Result<Atoms, DataError> {
             (Some("COUNTS"), number) if count.is_none() => {
                 let number = number.and_then(|number| number.parse().ok());
                 count = Some(number.ok_or_else(|| {
-                    lines.broken(&format!("'{line}'"), "COUNTS and the number of atoms")
+                    lines.broken(&quoted(&line).to_string(), "COUNTS and the number of atoms")
                 })?);
             }
             _ if is_within && blocks == 1 => atom(lines, &line, &mut atoms)?,
@@ -56,8 +58,8 @@ fn next(lines: &mut Lines) -> Result<Option<String>, DataError> {
         let text = lines.text().trim_end();
         let Some(rest) = text.strip_prefix(MARK) else {
             return Err(lines.broken(
-                &format!("'{text}'"),
-                "'M  V30 ' or 'M  END' before all else",
+                &quoted(text).to_string(),
+                "`M  V30 ` or `M  END` before all else",
             ));
         };
         let Some(start) = rest.strip_suffix('-') else {
@@ -73,7 +75,7 @@ fn next(lines: &mut Lines) -> Result<Option<String>, DataError> {
 fn atom(lines: &Lines, line: &str, atoms: &mut Atoms) -> Result<(), DataError> {
     let broken = |found: &str| {
         lines.broken(
-            &format!("{found} in '{line}'"),
+            &format!("{found} in {}", quoted(line)),
             "an atom: its number, symbol, x, y, z, and the number in a reaction",
         )
     };
@@ -89,7 +91,7 @@ fn atom(lines: &Lines, line: &str, atoms: &mut Atoms) -> Result<(), DataError> {
     let charge = match words.find_map(|word| word.strip_prefix("CHG=")) {
         Some(word) => word
             .parse()
-            .map_err(|_| broken(&format!("charge '{word}'")))?,
+            .map_err(|_| broken(&format!("charge {}", quoted(word))))?,
         None => 0,
     };
     atoms.push(place, element, charge);

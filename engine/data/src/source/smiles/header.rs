@@ -1,5 +1,7 @@
 //! Whether the first line of a SMILES file names its columns.
 
+use sunward_workflows::quoted;
+
 /// Words of headers. They are compared without case, and by the pieces between `_`, `-` and `.`.
 const WORDS: &[&str] = &[
     "smiles",
@@ -70,7 +72,8 @@ pub(super) fn of(line: &str) -> First {
     if first.contains([',', ';']) && !could_be_smiles(first) && first.split([',', ';']).any(is_word)
     {
         return First::OtherColumns(format!(
-            "'{first}' names columns with `,` or `;` between them"
+            "{} names columns with `,` or `;` between them",
+            quoted(first)
         ));
     }
     let smiles_at = words.iter().position(|word| names_smiles(word));
@@ -78,8 +81,9 @@ pub(super) fn of(line: &str) -> First {
         Some(0) => First::Header,
         Some(at) if !first.contains(['(', '=', '[', '#', '@', '/', '\\']) => {
             First::OtherColumns(format!(
-                "its header says that SMILES are column {}, after '{first}'",
-                at + 1
+                "its header says that SMILES are column {}, after {}",
+                at + 1,
+                quoted(first)
             ))
         }
         _ if could_be_smiles(first) => First::Molecule,

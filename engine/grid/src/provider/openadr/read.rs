@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use sunward_core::{Digest, Measure, Timestamp};
+use sunward_workflows::quoted;
 
 use super::events::{Asked, Emitting, Events, Priced};
 use super::overlap::{Figure, resolved};
@@ -387,13 +388,15 @@ fn number(one: &Payload<'_>) -> Result<f64, String> {
         format!(
             "{} is {}, but a number was expected",
             one.kind,
-            short(value)
+            quoted(short(value))
         )
     })
 }
 
 fn shown(one: &Payload<'_>) -> String {
-    one.values.first().map_or_else(String::new, short)
+    one.values
+        .first()
+        .map_or_else(String::new, |value| quoted(short(value)).to_string())
 }
 
 /// The words of an alert, on one line.

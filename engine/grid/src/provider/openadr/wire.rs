@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value};
 use sunward_core::Timestamp;
+use sunward_workflows::quoted;
 
 use super::period::{Length, Period, Start};
 use crate::moment::moment;
@@ -82,7 +83,9 @@ impl<'a> Fields<'a> {
     }
 
     fn wrong(&self, name: &str, expected: &str) -> String {
-        let shown = self.get(name).map_or_else(String::new, short);
+        let shown = self
+            .get(name)
+            .map_or_else(String::new, |value| quoted(short(value)).to_string());
         format!(
             "`{}` is {shown}, but {expected} was expected",
             self.path(name)

@@ -298,21 +298,21 @@ fn what_is_not_valid_is_told_with_event_and_field_and_leaves_the_rest_in_force()
         (json!({ "intervals": [3] }), "intervals[0] is not an object"),
         (
             json!({ "intervals": [{ "payloads": {} }] }),
-            "`intervals[0].payloads` is {}",
+            "`intervals[0].payloads` is `{}`",
         ),
         (
             json!({ "intervalPeriod": { "start": "soon" } }),
-            "`intervalPeriod.start` is \"soon\"",
+            "`intervalPeriod.start` is `\"soon\"`",
         ),
         (
             json!({ "intervals": [{ "intervalPeriod": { "duration": "1h" } }] }),
-            "`intervals[0].intervalPeriod.duration` is \"1h\"",
+            "`intervals[0].intervalPeriod.duration` is `\"1h\"`",
         ),
         (
             limit(json!("many")),
-            "IMPORT_CAPACITY_LIMIT is \"many\", but a number was expected",
+            "IMPORT_CAPACITY_LIMIT is `\"many\"`, but a number was expected",
         ),
-        (limit(json!(-3)), "IMPORT_CAPACITY_LIMIT cannot be -3"),
+        (limit(json!(-3)), "IMPORT_CAPACITY_LIMIT cannot be `-3`"),
         (limit(json!(1e300)), "IMPORT_CAPACITY_LIMIT cannot be"),
         (
             json!({ "intervals": [{ "payloads": [{ "type": "DISPATCH_SETPOINT", "values": [] }] }] }),
