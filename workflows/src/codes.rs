@@ -84,6 +84,8 @@ pub const BLOB_AS_TABLE: Code = Code("SW0505");
 pub const UNTRACKED_PATH: Code = Code("SW0506");
 /// `match:` does not split the name of a file.
 pub const BAD_MATCH: Code = Code("SW0507");
+/// Files do not give the tasks of a scatter.
+pub const UNPAIRED: Code = Code("SW0508");
 /// An expression does not parse.
 pub const BAD_EXPRESSION: Code = Code("SW0601");
 /// An expression has an unknown name.
@@ -170,6 +172,7 @@ pub const PAGES: &[(Code, &str)] = &[
     (BLOB_AS_TABLE, include_str!("../codes/SW0505.md")),
     (UNTRACKED_PATH, include_str!("../codes/SW0506.md")),
     (BAD_MATCH, include_str!("../codes/SW0507.md")),
+    (UNPAIRED, include_str!("../codes/SW0508.md")),
     (BAD_EXPRESSION, include_str!("../codes/SW0601.md")),
     (UNKNOWN_NAME, include_str!("../codes/SW0602.md")),
     (NO_ITEM, include_str!("../codes/SW0603.md")),

@@ -49,6 +49,19 @@ impl Stage {
         self.needs.iter().any(|stage| stage == other) || self.inputs.values().any(reads)
     }
 
+    /// The input over which it scatters; of paired ones the first.
+    #[must_use]
+    pub fn scattered_input(&self) -> Option<&Input> {
+        let port = match &self.scatter {
+            Scatter::Input { port, .. } => port,
+            Scatter::Zip { ports, .. } => ports.first()?,
+            Scatter::One | Scatter::Items(_) | Scatter::Range(_) | Scatter::Matrix(_) => {
+                return None;
+            }
+        };
+        self.inputs.get(port)
+    }
+
     /// The input that only gives a row to each task: it is scattered by row, and the command does
     /// not read it as a whole. Tasks do not see it, and it does not count in their keys.
     #[must_use]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use clap::Args;
 use sunward_core::{Placing, Plan, RunSpec, Selection, Surroundings, plan};
 use sunward_data::{FileMemory, NoMemory, remembered_digest};
-use sunward_drive::{FileRecall, IgnoredRecords};
+use sunward_drive::{FileRecall, IgnoredRecords, foreseen};
 use sunward_state::{FileRecord, SqliteReader};
 use sunward_worker::python::{PythonError, Tools, lock_digest, resolve_lock};
 use sunward_worker::{Host, Space, secret_problem};
@@ -77,6 +77,12 @@ pub(crate) fn prepare(
     let (around, files) =
         surroundings(&workflow, &params, &read.path, &home, machine, &render::say)?;
     let plan = expand(&workflow, &params, &around, &selection)?;
+    let folder = read.path.parent().unwrap_or_else(|| Path::new("/"));
+    for stage in plan.stages.iter().filter(|planned| planned.selected) {
+        if let Some(why) = foreseen(&workflow, &params, folder, &stage.stage) {
+            return Err(wrong_input(format!("stage {}: {why}", stage.stage.name)));
+        }
+    }
     let limits = read.limits_of(&workflow);
     let spec = RunSpec {
         path: read.path.to_string_lossy().into_owned(),

@@ -5,11 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use sunward_data::{SourceOptions, probe, probe_input, probe_path};
+use sunward_drive::foreseen;
 use sunward_files::pattern::expand;
 use sunward_files::read_regular;
 use sunward_workflows::{
-    Catalog, Checked, Facts, FileFact, Severity, Workflow, check_bytes, mentioned, render_human,
-    to_json,
+    Catalog, Checked, Diagnostic, Facts, FileFact, Severity, Workflow, check_bytes, codes,
+    mentioned, render_human, to_json,
 };
 
 use crate::context::Context;
@@ -89,7 +90,8 @@ impl Read {
             limits: settings.limits.clone(),
             ..facts(&path, &text)
         };
-        let checked = check_bytes(&bytes, &catalog(), &facts);
+        let mut checked = check_bytes(&bytes, &catalog(), &facts);
+        pair(&mut checked, &path);
         Ok(Self {
             path,
             shown,
@@ -142,6 +144,31 @@ impl Read {
             .diagnostics
             .iter()
             .all(|diagnostic| diagnostic.severity != Severity::Error)
+    }
+}
+
+/// Adds what the names of files show of scatters over them.
+fn pair(checked: &mut Checked, path: &Path) {
+    let Some(workflow) = &checked.workflow else {
+        return;
+    };
+    let folder = path.parent().unwrap_or_else(|| Path::new("/"));
+    let none = BTreeMap::new();
+    for stage in workflow.stages.values() {
+        if let Some(why) = foreseen(workflow, &none, folder, stage) {
+            let place = stage
+                .scattered_input()
+                .map_or(stage.span, |input| input.span);
+            let found = Diagnostic::error(codes::UNPAIRED, place, why);
+            checked.diagnostics.push(found);
+        }
+    }
+    if checked
+        .diagnostics
+        .iter()
+        .any(|one| one.severity == Severity::Error)
+    {
+        checked.workflow = None;
     }
 }
 

@@ -228,7 +228,7 @@ fn pairs_belong_together_by_value_and_missing_partners_are_told() {
     assert_eq!(scene.text("out/b/B.bam"), "B B_1.fq 3 4\n");
     assert_eq!(scene.text("out/o/A.txt"), "A A_1.fq 1 2\n");
     scene.file("C_1.fq", "5");
-    let told = scene.run(&[]).expect(1);
+    let told = scene.run(&[]).expect(2);
     for word in ["C_1.fq", "no partner in `q`", "s C"] {
         assert!(told.err.contains(word), "{word}: {told:?}");
     }
@@ -243,7 +243,7 @@ fn pairs_belong_together_by_value_and_missing_partners_are_told() {
     scene.file("workflow.yaml", by_position);
     assert_eq!(ran(&scene, &["pair"]), [3]);
     scene.file("D_1.fq", "7");
-    let told = scene.run(&[]).expect(1);
+    let told = scene.run(&[]).expect(2);
     assert!(told.err.contains("4 of `r` and 3 of `q`"), "{told:?}");
 }
 
@@ -653,4 +653,58 @@ fn a_folder_means_its_files_with_and_without_a_slash() {
         scene.file("d/2", "2");
         assert_eq!(ran(&scene, &["a"]), [2], "{from}");
     }
+}
+
+#[test]
+fn files_that_do_not_pair_are_told_by_check_and_before_anything_runs() {
+    let pair = |rest: &str| {
+        format!(
+            "name: p
+params: {{ f: {{ type: files, default: [./r/a_1.fq] }} }}
+stages:
+  first: {{ run: 'true' }}
+  pair:
+    needs: [first]
+    inputs:
+      r: {{ from: ./r/*.fq, match: \"{{s}}_{{n}}.fq\" }}
+      q: {{ from: ./q/*.fq, match: \"{{s}}_{{n}}.fq\" }}
+      p: params.f
+    {rest}
+    run: 'true > ${{{{ outputs.o }}}}'
+    outputs: {{ o: {{ format: file, name: \"${{{{ item | string | length }}}}.txt\" }} }}
+"
+        )
+    };
+    for (rest, says) in [
+        (
+            "scatter: { zip: [r, q], by: s }",
+            "b_1.fq (s b), c_1.fq (s c)",
+        ),
+        ("scatter: { zip: [r, q], by: n }", "3 files of `r` have n 1"),
+        ("scatter: { zip: [r, q] }", "3 of `r` and 1 of `q`"),
+        ("scatter: { over: r }", "both name their output `o`"),
+    ] {
+        let scene = Scene::with(&pair(rest));
+        for name in ["r/a_1.fq", "r/b_1.fq", "r/c_1.fq", "q/a_2.fq"] {
+            scene.file(name, name);
+        }
+        let told = scene.sunward(&["check", "workflow.yaml"]).expect(2).out;
+        assert!(
+            told.contains("SW0508") && told.contains(says),
+            "{rest}: {told}"
+        );
+        scene.run(&[]).expect(2).says(&[says]);
+        assert!(
+            !scene.path().join(".sunward/runs").exists(),
+            "{rest}: it ran"
+        );
+    }
+    let scene = Scene::with(&pair("scatter: { zip: [r, p] }"));
+    for name in ["r/a_1.fq", "r/b_1.fq", "q/a_2.fq"] {
+        scene.file(name, name);
+    }
+    scene.sunward(&["check", "workflow.yaml"]).expect(0);
+    let told = scene.run(&["-p", "f=r/*.fq"]).expect(2);
+    told.says(&["both name their output"]);
+    scene.run(&[]).expect(2).says(&["2 of `r` and 1 of `p`"]);
 }

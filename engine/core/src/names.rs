@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use sunward_workflows::{CompiledTemplate, Scope, Value, quoted};
+use sunward_workflows::{CompiledTemplate, Scope, Stage, Value, quoted};
 
 use crate::dataset::Dataset;
-use crate::plan::{PlannedStage, Tasks};
+use crate::plan::Tasks;
 
 /// The longest name that file systems accept, in bytes.
 const LONGEST_NAME: usize = 255;
@@ -32,13 +32,13 @@ pub fn file_name_of(text: &str) -> Result<&str, String> {
 
 /// Why the names of a scattered stage's outputs cannot be used: two tasks have the same one, or one
 /// cannot be rendered.
-pub(crate) fn unusable(
-    planned: &PlannedStage,
+#[must_use]
+pub fn unusable(
+    stage: &Stage,
     params: &BTreeMap<String, Value>,
     inputs: &[Dataset],
     tasks: &Tasks,
 ) -> Option<String> {
-    let stage = &planned.stage;
     let named = stage.outputs.iter();
     let mut named = named.filter_map(|(port, output)| Some((port, output.name.as_ref()?)));
     let of_port = |port: &str| inputs.get(stage.inputs.get_index_of(port)?);
@@ -66,9 +66,13 @@ pub(crate) fn unusable(
                 return Some(format!("output `{port}` of task {index}: {why}"));
             }
             let other = known.insert(name.clone(), index)?;
+            let differs = match tasks.repeat(index) {
+                Some(_) => "`repeat`",
+                None => "`item.stem`, `item.folder` or a column of `match:`",
+            };
             Some(format!(
                 "tasks {other} and {index} both name their output `{port}` {}; make `name:` differ from \
-                 task to task, for example with `item.stem`",
+                 task to task, for example with {differs}",
                 quoted(&name)
             ))
         })

@@ -1,19 +1,40 @@
 //! Datasets of files: what patterns match, and which task gets which file.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use sunward_core::{Dataset, DatasetKind, FileGroups, FileRows, Grouping, RunSpec, Tasks};
 use sunward_data::DataError;
+use sunward_files::pattern::escaped;
 use sunward_workflows::{
-    Input, NamePattern, ParamType, Reference, Scatter, Slicing, Stage, Value, is_pattern,
+    Input, NamePattern, ParamType, Reference, Scatter, Slicing, Stage, Value, Workflow, is_pattern,
 };
+
+/// The most files without a partner that a message names.
+const PARTNERS_TOLD: usize = 3;
+
+/// A workflow and the values of its parameters.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Known<'k> {
+    pub(crate) workflow: &'k Workflow,
+    pub(crate) params: &'k BTreeMap<String, Value>,
+}
+
+impl<'k> From<&'k RunSpec> for Known<'k> {
+    fn from(spec: &'k RunSpec) -> Self {
+        Self {
+            workflow: &spec.workflow,
+            params: &spec.params,
+        }
+    }
+}
 
 /// The paths of a source that names files, as written in the workflow; patterns are expanded.
 ///
 /// # Errors
 /// Fails if a pattern cannot be expanded, or nothing matches and the input is not optional.
 pub(crate) fn named_files(
-    spec: &RunSpec,
+    known: Known<'_>,
     source: &Reference,
     input: &Input,
     expand: &dyn Fn(&str) -> Result<Vec<String>, DataError>,
@@ -22,7 +43,7 @@ pub(crate) fn named_files(
         Reference::Pattern(pattern) => vec![pattern.clone()],
         Reference::Path(path) => vec![path.clone()],
         Reference::Url(url) => vec![url.clone()],
-        Reference::Param(name) => of_param(spec, name)?,
+        Reference::Param(name) => of_param(known, name)?,
         Reference::Port { stage, port } => {
             let message = format!("there is no output {stage}.{port}");
             return Err(DataError::NoSuch(message));
@@ -30,7 +51,7 @@ pub(crate) fn named_files(
     };
     let mut paths = Vec::new();
     for text in &texts {
-        let patterns = is_set(spec, source) && is_pattern(text);
+        let patterns = is_set(known, source) && is_pattern(text);
         if patterns {
             paths.extend(expand(text)?);
         } else {
@@ -39,7 +60,7 @@ pub(crate) fn named_files(
             paths.push(if path.is_empty() { text } else { path }.to_owned());
         }
     }
-    if paths.is_empty() && is_set(spec, source) && !input.optional {
+    if paths.is_empty() && is_set(known, source) && !input.optional {
         return Err(DataError::NoSuch(format!(
             "no file matches {}; correct the pattern, or write `optional: true` if there may be no \
              file",
@@ -49,24 +70,42 @@ pub(crate) fn named_files(
     Ok(paths)
 }
 
+/// The same paths, with the files in a folder in place of the folder. A path that ends with a slash
+/// stays a folder.
+pub(crate) fn with_contents(
+    folder: &Path,
+    paths: Vec<String>,
+    listed: &dyn Fn(&str) -> Result<Vec<String>, DataError>,
+) -> Result<Vec<String>, DataError> {
+    let mut all = Vec::with_capacity(paths.len());
+    for path in paths {
+        if path.ends_with('/') || !folder.join(&path).is_dir() {
+            all.push(path);
+            continue;
+        }
+        all.extend(listed(&format!("{}/*", escaped(&path)))?);
+    }
+    Ok(all)
+}
+
 /// Whether a source is several files by what is written: a pattern, or a parameter of type files.
-pub(crate) fn is_set(spec: &RunSpec, source: &Reference) -> bool {
+pub(crate) fn is_set(known: Known<'_>, source: &Reference) -> bool {
     match source {
         Reference::Pattern(_) => true,
         Reference::Param(name) => {
-            let param = spec.workflow.params.get(name);
+            let param = known.workflow.params.get(name);
             param.is_some_and(|param| param.kind == ParamType::Files)
         }
         Reference::Port { .. } | Reference::Path(_) | Reference::Url(_) => false,
     }
 }
 
-fn of_param(spec: &RunSpec, name: &str) -> Result<Vec<String>, DataError> {
+fn of_param(known: Known<'_>, name: &str) -> Result<Vec<String>, DataError> {
     let text = |value: &Value| match value {
         Value::String(path) => Some(path.clone()),
         _ => None,
     };
-    let texts = match spec.params.get(name) {
+    let texts = match known.params.get(name) {
         Some(Value::List(list)) => list.iter().map(text).collect(),
         Some(value) => text(value).map(|path| vec![path]),
         None => None,
@@ -244,13 +283,22 @@ fn by_value(inputs: &[(&str, &Dataset)], column: &str) -> Result<FileGroups, Str
     }
     for ((port, dataset), of_port) in inputs.iter().zip(&found) {
         for ((other, _), of_other) in inputs.iter().zip(&found) {
-            if let Some((text, (_, row))) = of_port
-                .iter()
-                .find(|(text, _)| !of_other.contains_key(*text))
-            {
+            let single = of_port.iter();
+            let single = single.filter(|(text, _)| !of_other.contains_key(*text));
+            let mut told: Vec<String> = single
+                .clone()
+                .take(PARTNERS_TOLD)
+                .map(|(text, (_, row))| format!("{} ({column} {text})", name_of(dataset, *row)))
+                .collect();
+            let further = single.count().saturating_sub(told.len());
+            if further > 0 {
+                told.push(format!("{further} more"));
+            }
+            if !told.is_empty() {
                 return Err(format!(
-                    "{} of `{port}` has no partner in `{other}`: no file there has {column} {text}",
-                    name_of(dataset, *row)
+                    "of `{port}`, these have no partner in `{other}`, which is a file there with the same \
+                     {column}: {}",
+                    told.join(", ")
                 ));
             }
         }

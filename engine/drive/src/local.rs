@@ -9,7 +9,6 @@ use sunward_core::{
     TaskResult, Tasks, staged::row_file,
 };
 use sunward_data::{DataError, NamedFile, ResultIndex, SourceOptions, Store};
-use sunward_files::pattern::escaped;
 use sunward_state::{Reader, StateError};
 use sunward_workflows::{Action, Form, Input, Reference, Scatter, Slicing, Stage, Value, is_path};
 
@@ -300,9 +299,9 @@ impl LocalResolver {
         let folder = folder(&spec.path);
         let folder = Path::new(&folder);
         let listed = |pattern: &str| self.versions.listed(run, folder, pattern);
-        let mut named = file_sets::named_files(spec, source, input, &listed)?;
+        let mut named = file_sets::named_files(spec.into(), source, input, &listed)?;
         if input.form == Form::Files {
-            named = with_contents(folder, named, &listed)?;
+            named = file_sets::with_contents(folder, named, &listed)?;
         }
         let mut files = Vec::new();
         for path in &named {
@@ -318,7 +317,7 @@ impl LocalResolver {
         }
         match input.form {
             Form::Files => Ok(vec![file_sets::as_set(&named, &files, input)?]),
-            Form::File if file_sets::is_set(spec, source) => {
+            Form::File if file_sets::is_set(spec.into(), source) => {
                 Ok(vec![file_sets::as_set(&named, &files, input)?])
             }
             Form::File if is_list(spec, source) => Ok(of_list(files)),
@@ -483,24 +482,6 @@ fn absolute(folder: &Path, path: &str) -> String {
         true => path.to_owned(),
         false => sunward_files::as_value(&folder.join(path)),
     }
-}
-
-/// The same paths, with the files in a folder in place of the folder. A path that ends with a slash
-/// stays a folder.
-fn with_contents(
-    folder: &Path,
-    paths: Vec<String>,
-    listed: &dyn Fn(&str) -> Result<Vec<String>, DataError>,
-) -> Result<Vec<String>, DataError> {
-    let mut all = Vec::with_capacity(paths.len());
-    for path in paths {
-        if path.ends_with('/') || !folder.join(&path).is_dir() {
-            all.push(path);
-            continue;
-        }
-        all.extend(listed(&format!("{}/*", escaped(&path)))?);
-    }
-    Ok(all)
 }
 
 fn failure(place: &str, error: &DataError) -> Failure {

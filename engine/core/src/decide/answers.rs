@@ -29,7 +29,7 @@ pub(super) fn resolved(
     let answer = answer.map(|(inputs, tasks)| (inputs, tasks.repeated(planned.repeat)));
     let params = state.runs.get(&run).map(|run| &run.spec.params);
     let unusable =
-        |inputs: &[Dataset], tasks: &Tasks| names::unusable(planned, params?, inputs, tasks);
+        |inputs: &[Dataset], tasks: &Tasks| names::unusable(&planned.stage, params?, inputs, tasks);
     let wrong =
         |inputs: &[Dataset], tasks: &Tasks| tasks.too_many().or_else(|| unusable(inputs, tasks));
     let answer = answer.and_then(|(inputs, tasks)| match wrong(&inputs, &tasks) {

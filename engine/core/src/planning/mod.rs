@@ -138,7 +138,7 @@ fn expand(
     let unusable = planned
         .tasks
         .as_ref()
-        .and_then(|tasks| names::unusable(&planned, &scope.params, &[], tasks));
+        .and_then(|tasks| names::unusable(&planned.stage, &scope.params, &[], tasks));
     match unusable {
         Some(message) => Err(PlanError::Scatter {
             stage: planned.stage.name,

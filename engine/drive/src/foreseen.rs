@@ -1,0 +1,80 @@
+//! What is wrong with a scatter over files, as far as their names show it. It is told before anything
+//! runs, and nothing is read.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use sunward_core::{Dataset, DatasetKind, Digest, PartRef, Tasks, names};
+use sunward_data::DataError;
+use sunward_files::pattern::expand;
+use sunward_workflows::{Form, Input, Scatter, Slicing, Stage, Value, Workflow};
+
+use crate::file_sets::{Known, as_set, groups, named_files, no_collisions, with_contents};
+
+/// Why the files of a stage do not give its tasks: no partner, several partners, a column that does
+/// not exist, or one name for the outputs of two tasks. `None` if they do, if not all are known before
+/// the run, or if it does not scatter over files. Patterns are relative to `folder`.
+#[must_use]
+pub fn foreseen(
+    workflow: &Workflow,
+    params: &BTreeMap<String, Value>,
+    folder: &Path,
+    stage: &Stage,
+) -> Option<String> {
+    let known = Known { workflow, params };
+    let divided: Vec<&str> = match &stage.scatter {
+        Scatter::Input {
+            port,
+            slicing: Slicing::Row | Slicing::Rows(_) | Slicing::By(_),
+        } => vec![port],
+        Scatter::Zip { ports, .. } => ports.iter().map(String::as_str).collect(),
+        Scatter::Input { .. }
+        | Scatter::One
+        | Scatter::Items(_)
+        | Scatter::Range(_)
+        | Scatter::Matrix(_) => return None,
+    };
+    let mut sets: Vec<Dataset> = vec![Dataset::default(); stage.inputs.len()];
+    for port in divided {
+        let (at, _, input) = stage.inputs.get_full(port)?;
+        // What is wrong with one input alone is told where it is read.
+        *sets.get_mut(at)? = names_of(known, folder, input).ok()??;
+    }
+    let of_port = |port: &str| sets.get(stage.inputs.get_index_of(port)?);
+    let tasks = match groups(&stage.scatter, of_port)? {
+        Ok(groups) => Tasks::Files(groups),
+        Err(why) => return Some(why),
+    };
+    let collision = no_collisions(stage, &sets, &tasks).err();
+    collision.or_else(|| names::unusable(stage, params, &sets, &tasks))
+}
+
+/// The files of an input without their contents. `None` if they are not known before the run.
+fn names_of(known: Known<'_>, folder: &Path, input: &Input) -> Result<Option<Dataset>, DataError> {
+    if input.form != Form::Files {
+        return Ok(None);
+    }
+    let listed = |pattern: &str| {
+        expand(folder, pattern).map_err(|error| DataError::NoSuch(format!("{pattern}: {error}")))
+    };
+    let mut paths = Vec::new();
+    for source in &input.from {
+        if source.port().is_some() || input.first {
+            return Ok(None);
+        }
+        paths.extend(named_files(known, source, input, &listed)?);
+    }
+    let paths = with_contents(folder, paths, &listed)?;
+    let empty = PartRef {
+        digest: Digest::default(),
+        bytes: 0,
+        rows: 0,
+    };
+    let file = Dataset {
+        kind: DatasetKind::File,
+        parts: vec![empty],
+        ..Dataset::default()
+    };
+    let files = vec![file; paths.len()];
+    as_set(&paths, &files, input).map(Some)
+}
