@@ -5,10 +5,13 @@ use std::sync::atomic::Ordering;
 
 use sunward_core::{Failure, Generation, TaskId};
 use sunward_protocol::Job;
-use sunward_workflows::Stage;
+use sunward_workflows::{Stage, Value};
 
 use crate::fault::Fault;
 use crate::stop::BatchStop;
+
+/// The most characters of an item's name in a message.
+const NAME_CHARS: usize = 60;
 
 /// One attempt of a task.
 #[derive(Clone, Copy)]
@@ -52,16 +55,44 @@ impl Attempt<'_> {
         self.stop.stop.load(Ordering::Relaxed)
     }
 
-    /// The failure for the coordinator, with the attempt's name (`search/12, attempt 2`) and the
-    /// end of its log.
+    /// The failure for the coordinator, with the attempt's name (`search/12 (liver_1.fq), attempt 2`)
+    /// and the end of its log.
     pub(crate) fn failure(&self, fault: Fault, log_tail: String) -> Failure {
         let stage = &self.job.stage.name;
-        let title = format!("{stage}/{}, attempt {}", self.index, self.number);
+        let item = self.item_name().map(|name| format!(" ({name})"));
+        let item = item.unwrap_or_default();
+        let title = format!("{stage}/{}{item}, attempt {}", self.index, self.number);
         Failure {
             kind: fault.kind,
             message: format!("{title}: {}", fault.message),
             log_tail,
             ran_on: None,
+        }
+    }
+}
+
+impl Attempt<'_> {
+    /// What the task's item is called: the name of its file, or of its first one, or its text.
+    fn item_name(&self) -> Option<String> {
+        let of_port = |port: &str| self.job.inputs.get(port);
+        let mut item = self.job.tasks.item(self.index, of_port)?;
+        loop {
+            let Value::Map(mut entries) = item else { break };
+            let name = entries.iter().position(|(key, _)| key == "name");
+            item = match name {
+                Some(at) => entries.swap_remove(at).1,
+                None => entries.into_iter().next()?.1,
+            };
+        }
+        match item {
+            Value::String(name) => {
+                let mut text: String = name.chars().take(NAME_CHARS).collect();
+                if text.len() < name.len() {
+                    text.push('…');
+                }
+                Some(text)
+            }
+            _ => None,
         }
     }
 }

@@ -250,7 +250,7 @@ fn what_is_wrong_with_a_kernel_s_stage_is_said() {
     assert!(
         second
             .message
-            .starts_with("work/1, attempt 1: parameter `k`"),
+            .starts_with("work/1 (x), attempt 1: parameter `k`"),
         "{}",
         second.message
     );

@@ -65,6 +65,11 @@ fn a_chain_of_one_task_a_file_runs_again_only_for_what_is_new() {
     assert_eq!(ran(&scene, &stages), [2, 2, 1]);
     assert_eq!(scene.text("out/list.txt"), "b.clim.nc\nc.clim.nc\n");
     assert_eq!(scene.text("out/all.txt"), "B.NCB.NCC.NCC.NC");
+    let shown = scene.sunward(&["show", "clim.c"]).expect(0).out;
+    assert!(
+        shown.contains("b.clim.nc") && shown.contains("c.clim.nc"),
+        "{shown}"
+    );
     assert_eq!(names(&scene, "out/twice"), ["b.clim.nc", "c.clim.nc"]);
     for (edit, expected) in [
         ("nothing", [0, 0, 0]),
@@ -707,4 +712,18 @@ stages:
     let told = scene.run(&["-p", "f=r/*.fq"]).expect(2);
     told.says(&["both name their output"]);
     scene.run(&[]).expect(2).says(&["2 of `r` and 1 of `p`"]);
+}
+
+#[test]
+fn a_failure_names_the_file() {
+    let scene = Scene::with(
+        "name: f
+stages:
+  a: { inputs: { f: ./in/*.txt }, scatter: { over: f }, run: 'grep -q good ${{ inputs.f }}' }
+",
+    );
+    scene.file("in/1.txt", "good");
+    scene.file("in/2 x.txt", "bad");
+    let told = scene.run(&[]).expect(1);
+    told.says(&["failed: a/1 (2 x.txt), attempt 1: the command exited"]);
 }

@@ -166,7 +166,7 @@ fn a_webhook_gets_a_signed_message_about_a_failed_run() {
     assert_eq!(message["failures"][0]["stage"], "work");
     let text = message["text"].as_str().unwrap();
     assert!(text.starts_with("demo: r1 failed after "), "{text}");
-    assert!(text.contains("work/0: "), "{text}");
+    assert!(text.contains("work/0, attempt 1: "), "{text}");
     let sent = &told["notifications"][0];
     assert_eq!(sent["sent"], true, "{told}");
     assert_eq!(
@@ -297,7 +297,7 @@ fn an_email_reaches_the_server_with_the_users_password() {
     }
     let letter = said.join("\n");
     assert!(letter.contains("demo: r1 failed after "), "{letter}");
-    assert!(letter.contains("  work/0: "), "{letter}");
+    assert!(letter.contains("  work/0, attempt 1: "), "{letter}");
 }
 
 #[test]

@@ -93,9 +93,7 @@ fn text(message: &Message) -> String {
         text.push_str("\nfailures\n");
     }
     for failure in &message.failures {
-        let task = failure.task.map(|task| format!("/{task}"));
-        let task = task.unwrap_or_default();
-        text.push_str(&format!("  {}{task}: {}\n", failure.stage, failure.message));
+        text.push_str(&format!("  {}\n", failure.text()));
     }
     text
 }

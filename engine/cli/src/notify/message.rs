@@ -63,10 +63,7 @@ impl Message {
             run.id,
             units::seconds(seconds)
         );
-        let failed = failures.first().map(|one| {
-            let task = one.task.map_or_else(String::new, |task| format!("/{task}"));
-            format!("{}{task}: {}", one.stage, one.message)
-        });
+        let failed = failures.first().map(FailureNote::text);
         for more in failed.iter().chain(&over_budget) {
             text.push_str(&format!(" ({more})"));
         }
@@ -98,6 +95,18 @@ impl Message {
     /// As JSON.
     pub(super) fn body(&self) -> Result<Vec<u8>, String> {
         serde_json::to_vec(self).map_err(|error| error.to_string())
+    }
+}
+
+impl FailureNote {
+    /// One line. A task's own message begins with its name.
+    pub(super) fn text(&self) -> String {
+        let task = self.task.map(|task| format!("/{task}"));
+        let name = format!("{}{}", self.stage, task.unwrap_or_default());
+        match self.message.starts_with(&name) {
+            true => self.message.clone(),
+            false => format!("{name}: {}", self.message),
+        }
     }
 }
 

@@ -70,6 +70,9 @@ struct Column {
 /// One file of a result. Those of a table are Arrow IPC files with its rows, in this order.
 #[derive(Serialize)]
 struct ShownFile {
+    /// Its own name, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
     path: String,
     bytes: u64,
 }
@@ -112,10 +115,11 @@ impl View for Shown {
                 page.line(page.style.faint(&rest));
             }
         }
-        let mut files = Table::new(&["", ">"]).indented(2);
+        let mut files = Table::new(&["", "", ">"]).indented(2);
         let shown = self.files.iter().filter(|_| self.kind != "table");
         for file in shown {
-            files.row([file.path.clone(), bytes(file.bytes)]);
+            let name = file.name.clone().unwrap_or_default();
+            files.row([name, file.path.clone(), bytes(file.bytes)]);
         }
         page.table(&files);
     }
@@ -302,8 +306,10 @@ fn files(
 ) -> anyhow::Result<()> {
     for dataset in parts {
         let paths = store.part_files(dataset, ext)?;
-        for (path, part) in paths.iter().zip(&dataset.parts) {
+        let names = dataset.files.as_ref().map(|files| &files.names);
+        for (at, (path, part)) in paths.iter().zip(&dataset.parts).enumerate() {
             shown.files.push(ShownFile {
+                name: names.and_then(|names| names.get(at)).cloned(),
                 path: sunward_files::as_value(path),
                 bytes: part.bytes,
             });
