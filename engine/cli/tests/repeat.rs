@@ -99,3 +99,25 @@ fn a_number_of_times_below_one_is_refused_before_anything_runs() {
         "{said}"
     );
 }
+
+#[test]
+fn files_carry_the_number_of_their_repetition() {
+    let scene = Scene::with(
+        "name: r
+stages:
+  draw:
+    repeat: 2
+    run: 'echo ${{ repeat }} > ${{ outputs.o }}'
+    outputs: { o: { format: file, name: \"d${{ repeat }}.txt\" } }
+  next:
+    inputs: { o: draw.o }
+    scatter: { over: o }
+    run: 'echo \"${{ item.repeat }} of ${{ inputs.o.files | length }}\" > ${{ outputs.n }}'
+    outputs: { n: { format: file, name: \"n${{ item.repeat }}.txt\" } }
+outputs: { n: next.n }
+",
+    );
+    scene.run(&["--out", "out"]).expect(0);
+    assert_eq!(scene.text("out/n/n0.txt"), "0 of 1\n");
+    assert_eq!(scene.text("out/n/n1.txt"), "1 of 1\n");
+}

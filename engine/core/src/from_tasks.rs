@@ -37,14 +37,24 @@ pub(crate) fn carried_item(
     tasks: &Tasks,
     index: u32,
 ) -> Option<Value> {
-    if let Tasks::Matrix(_) = tasks.each() {
-        return Some(Value::Map(tasks.matrix(index)));
-    }
     let of_port = |port: &str| inputs.get(stage.stage.inputs.get_index_of(port)?);
-    match tasks.item(index, of_port)? {
-        item @ Value::Map(_) => Some(item),
-        item => Some(Value::Map(vec![("item".to_owned(), item)])),
+    let item = match tasks.each() {
+        Tasks::Matrix(_) => Some(Value::Map(tasks.matrix(index))),
+        _ => tasks.item(index, of_port),
+    };
+    let repeat = tasks.repeat(index).map(|number| Value::Int(number.into()));
+    let repeat = repeat.map(|number| ("repeat".to_owned(), number));
+    let mut columns = match item {
+        Some(Value::Map(columns)) => columns,
+        Some(item) => vec![("item".to_owned(), item)],
+        None if repeat.is_none() => return None,
+        None => Vec::new(),
+    };
+    // A column of the item that is called so is the older one.
+    if columns.iter().all(|(name, _)| name != "repeat") {
+        columns.extend(repeat);
     }
+    Some(Value::Map(columns))
 }
 
 /// The columns that files carry from the items of the tasks that wrote them, with a value for each

@@ -164,10 +164,11 @@ fn context(names: &BTreeSet<String>, scope: &Scope) -> Dynamic {
                 .filter_map(|(name, deeper)| {
                     let input = scope.inputs.get(*name)?;
                     let value = if *deeper {
-                        let parts = format!("inputs.{name}.parts");
+                        let start = format!("inputs.{name}.");
                         let has_parts = names.iter().any(|name| {
-                            let rest = name.strip_prefix(&parts);
-                            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+                            let field = name.strip_prefix(&start);
+                            let field = field.and_then(|field| field.split('.').next());
+                            matches!(field, Some("parts" | "files"))
                         });
                         Dynamic::from_object(InputObject::new(input, has_parts))
                     } else {

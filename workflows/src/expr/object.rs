@@ -54,7 +54,7 @@ impl Object for InputObject {
     fn get_value(self: &Arc<Self>, key: &Dynamic) -> Option<Dynamic> {
         match key.as_str()? {
             "path" => Some(Dynamic::from(self.path.clone())),
-            "parts" => self.parts.clone().map(Dynamic::from),
+            "parts" | "files" => self.parts.clone().map(Dynamic::from),
             _ => None,
         }
     }
