@@ -223,7 +223,7 @@ fn broken_records_are_named_with_what_was_expected() {
         ),
         (
             bad("  3  1  0", "  2  1  0"),
-            "line 17, record 2: a bond, and its first atom is ''",
+            "line 17, record 2: a bond, and its first atom is `\"\"`",
         ),
         (
             bad("  3  1  0", "  5  1  0"),
