@@ -28,7 +28,11 @@ pub struct Quoted(String);
 
 impl Display for Quoted {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let text = self.0.as_str();
+        let text = match self.0.as_str() {
+            // Two marks alone read as one.
+            "" => "\"\"",
+            text => text,
+        };
         let runs = text.split(|one| one != MARK).map(str::len);
         let longest = runs.max().unwrap_or_default();
         let marks = MARK.to_string().repeat(longest + 1);
@@ -48,7 +52,7 @@ mod tests {
     fn the_marks_are_longer_than_any_in_the_value() {
         for (value, shown) in [
             ("a", "`a`"),
-            ("", "``"),
+            ("", "`\"\"`"),
             ("it's", "`it's`"),
             ("a\tb\u{1b}[m", "`a\\tb\\u{1b}[m`"),
             ("a`b", "``a`b``"),

@@ -187,7 +187,7 @@ fn another_schema_is_refused_naming_column_found_and_expected() {
     let cases: [Case; 3] = [
         (
             &[("sim", "float32")],
-            &["'sim'", "float64", "float32", "`schema:`"],
+            &["`sim`", "float64", "float32", "`schema:`"],
         ),
         (
             &[("score", "float64")],
@@ -195,7 +195,7 @@ fn another_schema_is_refused_naming_column_found_and_expected() {
         ),
         (
             &[("id", "int64"), ("name", "int64")],
-            &["'name'", "utf8", "int64"],
+            &["`name`", "utf8", "int64"],
         ),
     ];
     for (declared, says) in cases {

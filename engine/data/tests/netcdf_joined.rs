@@ -158,15 +158,15 @@ fn what_cannot_be_joined_is_refused_with_what_differs() {
     let cases: [(Series, &[&str]); 3] = [
         (
             days(|grid| grid["units"] = json!("degC")),
-            &["'value'", "degC", "'K'"],
+            &["`value`", "degC", "`K`"],
         ),
         (
             Series::of("days since 2000-01-01", "360_day", &[0, 1]),
-            &["'time'", "360_day", "noleap"],
+            &["`time`", "360_day", "noleap"],
         ),
         (
             Series::of("days since 2000-01-01 12:00:00", "360_day", &[0, 1]),
-            &["'time'", "360_day", "noleap"],
+            &["`time`", "360_day", "noleap"],
         ),
     ];
     for (other, words) in cases {

@@ -107,7 +107,7 @@ fn headers_of_other_columns_are_refused() {
     for (header, expected) in [
         (
             "id smiles",
-            "line 1: its header says that SMILES are column 2, after 'id'",
+            "line 1: its header says that SMILES are column 2, after `id`",
         ),
         ("Name\tCanonical_SMILES", "column 2"),
         ("No smiles", "column 2"),

@@ -14,6 +14,8 @@ const OTHERWISE: &[&str] = &[
     "workflows/src/script/quote.rs",
     // SQL.
     "engine/state/src/sqlite/schema.rs",
+    // Python.
+    "worker/src/python/pip.rs",
 ];
 
 /// Finds every value that a message shows as `'{…}'`, with its file and line.
@@ -55,7 +57,8 @@ fn quoted_value(line: &str) -> Option<&str> {
     line.match_indices("'{").find_map(|(at, _)| {
         let end = line[at..].find("}'")? + 2;
         let value = &line[at..at + end];
-        let is_one = !value[1..value.len() - 1].contains('\'');
+        // `{{` is a brace of the text itself.
+        let is_one = !value[1..value.len() - 1].contains('\'') && !value.starts_with("'{{");
         let in_code = line[..at].matches('`').count() % 2 == 1;
         (is_one && !in_code).then_some(value)
     })

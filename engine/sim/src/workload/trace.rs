@@ -335,7 +335,7 @@ mod tests {
             "line 2: `soon` is not a time",
             "line 3: its length is `long`",
             "line 4: no pool",
-            "line 5: its arrival '-1'",
+            "line 5: its arrival `-1`",
         ] {
             assert!(told.contains(part), "{part} in {told}");
         }

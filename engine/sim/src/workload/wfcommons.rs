@@ -351,12 +351,12 @@ mod tests {
             .replace("2.5", "-2.5")
             .replace("70", "\"70\"");
         let mistakes = read_wfcommons(&text, 1).unwrap_err();
-        insta::assert_snapshot!(mistakes, @r#"
-        schemaVersion: expected "1.5", found '1.4'; convert it with wfcommons first
-        workflow.execution.tasks[0].runtimeInSeconds: expected the run time of 'left' in seconds, 0 or more
+        insta::assert_snapshot!(mistakes, @r"
+        schemaVersion: expected `1.5`, found `1.4`; convert it with wfcommons first
+        workflow.execution.tasks[0].runtimeInSeconds: expected the run time of `left` in seconds, 0 or more
         workflow.specification.files[1].sizeInBytes: expected a whole number
         task `join` depends on `rihgt`, which does not exist
-        "#);
+        ");
     }
 
     #[test]

@@ -133,7 +133,7 @@ mod tests {
             ("x 5 -o a b", &[3, 4]),
             ("x -- 5 a", &[3]),
             ("x 5 -- a", &[3]),
-            ("x -o -- 5 a", &[3, 4]),
+            ("x -o -- 5 a", &[4]),
             ("x 5", &[]),
         ] {
             let words: Vec<String> = command.split(' ').map(str::to_owned).collect();

@@ -284,16 +284,16 @@ fn what_is_not_valid_is_told_with_event_and_field_and_leaves_the_rest_in_force()
         ),
         (
             json!({ "eventName": "peak", "programID": 7 }),
-            "event e1 (peak): `programID` is 7, but text was expected",
+            "event e1 (peak): `programID` is `7`, but text was expected",
         ),
         (
             json!({ "id": null }),
             "event number 1 of the list: `id` is missing",
         ),
-        (json!({ "priority": -1 }), "`priority` is -1"),
+        (json!({ "priority": -1 }), "`priority` is `-1`"),
         (
             json!({ "intervals": 3 }),
-            "`intervals` is 3, but a list was expected",
+            "`intervals` is `3`, but a list was expected",
         ),
         (json!({ "intervals": [3] }), "intervals[0] is not an object"),
         (
@@ -325,7 +325,7 @@ fn what_is_not_valid_is_told_with_event_and_field_and_leaves_the_rest_in_force()
         ),
         (
             json!({ "intervals": payload("GHG", 99_000) }),
-            "GHG cannot be 99000 g/kWh",
+            "GHG cannot be `99000` g/kWh",
         ),
         (
             json!({ "intervals": payload("PRICE", 1e9) }),
