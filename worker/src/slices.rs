@@ -45,7 +45,8 @@ pub(crate) fn sliced_port(tasks: &Tasks) -> Option<&str> {
         | Tasks::Items(_)
         | Tasks::Matrix(_)
         | Tasks::Files(_)
-        | Tasks::Repeated { .. } => None,
+        | Tasks::Repeated { .. }
+        | Tasks::Beside { .. } => None,
     }
 }
 
@@ -68,10 +69,11 @@ impl Share {
             | Tasks::Items(_)
             | Tasks::Matrix(_)
             | Tasks::Files(_)
-            | Tasks::Repeated { .. } => None,
+            | Tasks::Repeated { .. }
+            | Tasks::Beside { .. } => None,
         };
         let mut files = FilesOfTask::new();
-        if let Tasks::Files(groups) = job.tasks.each() {
+        if let Some(groups) = job.tasks.files() {
             let index = job.tasks.each_index(index);
             for (port, dataset) in &job.inputs {
                 if let Some(of_task) = groups.of_task(index, port, dataset) {

@@ -180,4 +180,11 @@ pub enum Tasks {
         /// How many times, at least 1.
         times: u32,
     },
+    /// These tasks, each with files of its own of further inputs, which its rows name.
+    Beside {
+        /// The tasks without these files.
+        each: Box<Self>,
+        /// The files of each.
+        files: FileGroups,
+    },
 }

@@ -5,6 +5,7 @@ use std::ops::Range;
 use sunward_workflows::Value;
 
 use crate::dataset::Dataset;
+use crate::groups::FileGroups;
 use crate::ids::place;
 use crate::plan::Tasks;
 
@@ -48,6 +49,7 @@ impl Tasks {
                 ..
             } => u128::from(rows.div_ceil((*rows_per_task).max(1))),
             Self::Repeated { each, times } => each.total().saturating_mul(u128::from(*times)),
+            Self::Beside { each, .. } => each.total(),
         }
     }
 
@@ -64,10 +66,40 @@ impl Tasks {
         }
     }
 
-    /// The tasks without repetitions.
+    /// These tasks, each with files of its own, if there are inputs with such files.
+    #[must_use]
+    pub fn beside(self, files: FileGroups) -> Self {
+        if files.ports.is_empty() {
+            return self;
+        }
+        Self::Beside {
+            each: Box::new(self),
+            files,
+        }
+    }
+
+    /// The tasks without repetitions and without files that their rows name.
     #[must_use]
     pub fn each(&self) -> &Self {
-        self.repetitions().map_or(self, |(each, _)| each.each())
+        match self {
+            Self::Repeated { each, .. } | Self::Beside { each, .. } => each.each(),
+            other => other,
+        }
+    }
+
+    /// Which task gets which files, if inputs are divided by files.
+    #[must_use]
+    pub fn files(&self) -> Option<&FileGroups> {
+        match self {
+            Self::Files(files) | Self::Beside { files, .. } => Some(files),
+            Self::Repeated { each, .. } => each.files(),
+            Self::One
+            | Self::Range(_)
+            | Self::Items(_)
+            | Self::Matrix(_)
+            | Self::Rows { .. }
+            | Self::Parts { .. } => None,
+        }
     }
 
     /// The index among [`Self::each`] of the task that one task repeats.
@@ -95,7 +127,8 @@ impl Tasks {
             | Self::Matrix(_)
             | Self::Rows { .. }
             | Self::Files(_)
-            | Self::Parts { .. } => None,
+            | Self::Parts { .. }
+            | Self::Beside { .. } => None,
         }
     }
 
@@ -122,7 +155,8 @@ impl Tasks {
             | Self::Matrix(_)
             | Self::Rows { .. }
             | Self::Parts { .. }
-            | Self::Repeated { .. } => None,
+            | Self::Repeated { .. }
+            | Self::Beside { .. } => None,
         }
     }
 

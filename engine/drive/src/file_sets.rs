@@ -25,6 +25,10 @@ pub(crate) fn named_files(
         Reference::Path(path) => vec![path.clone()],
         Reference::Url(url) => vec![url.clone()],
         Reference::Param(name) => of_param(spec, name)?,
+        Reference::Item(template) => {
+            let message = format!("{template} is a path only with a row of a table");
+            return Err(DataError::NoSuch(message));
+        }
         Reference::Port { stage, port } => {
             let message = format!("there is no output {stage}.{port}");
             return Err(DataError::NoSuch(message));
@@ -54,7 +58,7 @@ pub(crate) fn named_files(
 /// Whether a source is several files by what is written: a pattern, or a parameter of type files.
 pub(crate) fn is_set(spec: &RunSpec, source: &Reference) -> bool {
     match source {
-        Reference::Pattern(_) => true,
+        Reference::Pattern(_) | Reference::Item(_) => true,
         Reference::Param(name) => {
             let param = spec.workflow.params.get(name);
             param.is_some_and(|param| param.kind == ParamType::Files)

@@ -40,6 +40,7 @@ mod questions;
 mod recall;
 mod registry;
 pub mod resolver;
+pub mod row_files;
 pub mod setup;
 mod solver;
 pub mod transport;

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sunward_core::{
     Dataset, DatasetKind, Digest, Failure, FailureKind, FileRows, FromTasks, PlannedStage, RunId,
@@ -16,12 +17,16 @@ use sunward_workflows::{Action, Form, Input, Reference, Scatter, Slicing, Stage,
 use crate::file_sets;
 use crate::recall::FileRecall;
 use crate::resolver::{InputResolver, Resolution, ResolveRequest};
+use crate::row_files::{self, RowPaths};
 use crate::versions::Versions;
 use crate::view::folder;
 
 /// The most rows of a table that is scattered by row. Each row becomes a value in the journal and
 /// in memory. Larger tables are scattered with `rows: N`.
 const ROW_TASKS: u64 = 100_000;
+
+/// The most rows of a table that is scattered by slices, and whose rows name files.
+const ROWS_WITH_FILES: u64 = 1_000_000;
 
 /// Reads local files into the store, gathers tasks' outputs, and counts rows and parts.
 #[derive(Debug)]
@@ -138,9 +143,11 @@ fn producer<'s>(spec: &'s RunSpec, source: &'s Reference) -> Option<(&'s Stage, 
 fn is_list(spec: &RunSpec, source: &Reference) -> bool {
     match source {
         Reference::Param(name) => matches!(spec.params.get(name), Some(Value::List(_))),
-        Reference::Port { .. } | Reference::Path(_) | Reference::Pattern(_) | Reference::Url(_) => {
-            false
-        }
+        Reference::Port { .. }
+        | Reference::Path(_)
+        | Reference::Pattern(_)
+        | Reference::Url(_)
+        | Reference::Item(_) => false,
     }
 }
 
@@ -216,6 +223,11 @@ impl LocalResolver {
         };
         let mut inputs = Vec::with_capacity(planned.stage.inputs.len());
         for ((port, input), upstream) in planned.stage.inputs.iter().zip(&request.upstream) {
+            if matches!(input.from.as_slice(), [Reference::Item(_)]) {
+                // Its files follow from the rows of another input.
+                inputs.push(Dataset::default());
+                continue;
+            }
             let dataset = self
                 .input(
                     (request.run, &request.spec),
@@ -226,7 +238,7 @@ impl LocalResolver {
                 .map_err(|error| failure(&format!("input '{port}'"), &error))?;
             inputs.push(dataset);
         }
-        let tasks = self.tasks(request, planned, &inputs, memory)?;
+        let tasks = self.tasks(request, planned, &mut inputs, memory)?;
         let paths = memory.paths.borrow();
         self.versions
             .stand(request.run, &request.spec, &paths)
@@ -309,14 +321,7 @@ impl LocalResolver {
         let mut files = Vec::new();
         for path in &named {
             let path = absolute(folder, path);
-            let read = || {
-                memory.looked_at(Path::new(&path));
-                self.file(&path, input.form, options, memory)
-            };
-            files.push(
-                self.versions
-                    .once(run, spec, &path, &reading, &self.store, read)?,
-            );
+            files.push(self.version((run, spec), &path, &reading, (input, options), memory)?);
         }
         match input.form {
             Form::Files => Ok(vec![file_sets::as_set(&named, &files, input)?]),
@@ -326,6 +331,97 @@ impl LocalResolver {
             Form::File if is_list(spec, source) => Ok(of_list(files)),
             _ => Ok(files),
         }
+    }
+
+    /// A file in the version that the run reads.
+    fn version(
+        &self,
+        (run, spec): (RunId, &RunSpec),
+        path: &str,
+        reading: &str,
+        (input, options): (&Input, &SourceOptions),
+        memory: &Recall<'_>,
+    ) -> Result<Dataset, DataError> {
+        let read = || {
+            memory.looked_at(Path::new(path));
+            self.file(path, input.form, options, memory)
+        };
+        self.versions
+            .once(run, spec, path, reading, &self.store, read)
+    }
+
+    /// The files that the rows of a table name, as the dataset of an input, and the place of each row's
+    /// file in it.
+    fn of_rows(
+        &self,
+        request: &ResolveRequest,
+        (stage, port): (&Stage, &str),
+        rows: &[Value],
+        memory: &Recall<'_>,
+    ) -> Result<(Dataset, Vec<Option<u32>>), Failure> {
+        let refused = |why: String| refusal(format!("input '{port}': {why}"));
+        let params = Arc::new(request.spec.params.clone());
+        let paths = RowPaths::of(stage, port, &params).map_err(&refused)?;
+        let (Some(paths), Some(input)) = (paths, stage.inputs.get(port)) else {
+            return Err(refused("no rows name its files".to_owned()));
+        };
+        let folder = folder(&request.spec.path);
+        let folder = Path::new(&folder);
+        let options = SourceOptions::of(input);
+        let reading = format!(
+            "{} {:?} {:?}",
+            input.reading(),
+            options.columns,
+            options.keep
+        );
+        let (mut named, mut files, mut places) = (Vec::new(), Vec::new(), Vec::new());
+        for (row, item) in rows.iter().enumerate() {
+            let Some(path) = paths.path(row, item).map_err(&refused)? else {
+                places.push(None);
+                continue;
+            };
+            let whole = absolute(folder, &path);
+            let run = (request.run, &*request.spec);
+            let file = self.version(run, &whole, &reading, (input, &options), memory);
+            files.push(file.map_err(|error| {
+                match !path.contains("://") && !Path::new(&whole).exists() {
+                    true => refused(paths.missing(folder, row, &path)),
+                    false => failure(&format!("input '{port}': {}", paths.place(row)), &error),
+                }
+            })?);
+            places.push(u32::try_from(named.len()).ok());
+            named.push(path);
+        }
+        let set = file_sets::as_set(&named, &files, input);
+        let set = set.map_err(|error| failure(&format!("input '{port}'"), &error))?;
+        Ok((set, places))
+    }
+
+    /// These tasks, each with the files that its rows name. Their datasets become inputs.
+    fn with_files_of_rows(
+        &self,
+        request: &ResolveRequest,
+        (planned, tasks): (&PlannedStage, Tasks),
+        (rows, slicing): (&[Value], &Slicing),
+        inputs: &mut [Dataset],
+        memory: &Recall<'_>,
+    ) -> Result<Tasks, Failure> {
+        let stage = &planned.stage;
+        let mut ports = Vec::new();
+        for (port, _) in stage.row_files() {
+            let (files, places) = self.of_rows(request, (stage, port), rows, memory)?;
+            let optional = stage.inputs.get(port).is_some_and(|input| input.optional);
+            let grouped = row_files::groups(slicing, port, (&places, optional));
+            row_files::distinct(&grouped, &files)
+                .map_err(|why| refusal(format!("input '{port}': {why}")))?;
+            ports.push(grouped);
+            let at = stage.inputs.get_index_of(port);
+            if let Some(input) = at.and_then(|at| inputs.get_mut(at)) {
+                *input = files;
+            }
+        }
+        let count = tasks.count();
+        Ok(tasks.beside(row_files::beside(count, ports)))
     }
 
     fn file(
@@ -389,7 +485,7 @@ impl LocalResolver {
         &self,
         request: &ResolveRequest,
         planned: &PlannedStage,
-        inputs: &[Dataset],
+        inputs: &mut [Dataset],
         memory: &Recall<'_>,
     ) -> Result<Tasks, Failure> {
         if let Some(tasks) = counted(planned, inputs) {
@@ -402,52 +498,67 @@ impl LocalResolver {
         let Scatter::Input { port, slicing } = &planned.stage.scatter else {
             return Err(refusal("how the stage scatters is not known".to_owned()));
         };
-        let dataset = planned
-            .stage
-            .inputs
-            .get_index_of(port)
-            .and_then(|at| inputs.get(at))
-            .ok_or_else(|| {
-                refusal(format!(
-                    "it scatters over '{port}', which is not one of its inputs"
-                ))
-            })?;
-        let unreadable = |error| failure(&format!("scatter over '{port}'"), &error);
+        let dataset = of_port(port).cloned().ok_or_else(|| {
+            refusal(format!(
+                "it scatters over '{port}', which is not one of its inputs"
+            ))
+        })?;
         if dataset.kind != DatasetKind::Table {
             return Err(refusal(format!(
                 "it scatters over rows of '{port}', which is not a table; `parts: true` scatters over \
                  files"
             )));
         }
+        let names_files = planned.stage.row_files().next().is_some();
+        let items = |limit| {
+            let items = self.store.items(&dataset, limit);
+            items.map_err(|error| failure(&format!("scatter over '{port}'"), &error))
+        };
         if let Slicing::Rows(rows_per_task) = slicing {
-            let slices = |digests| Tasks::Rows {
-                port: port.clone(),
-                rows_per_task: *rows_per_task,
-                rows: dataset.rows,
-                digests,
-            };
-            // Too many slices are refused by the core. They are not digested.
-            if slices(Vec::new()).too_many().is_some() {
-                return Ok(slices(Vec::new()));
+            let tasks = self.slices(port, *rows_per_task, &dataset)?;
+            if !names_files || tasks.too_many().is_some() {
+                return Ok(tasks);
             }
-            let digests = self.store.slice_digests(dataset, *rows_per_task);
-            return digests.map(slices).map_err(unreadable);
+            let rows = items(ROWS_WITH_FILES)?;
+            let tasks = (planned, tasks);
+            return self.with_files_of_rows(request, tasks, (&rows, slicing), inputs, memory);
         }
-        self.store
-            .items(dataset, ROW_TASKS)
-            .map_err(unreadable)
-            .and_then(|items| self.named(request, planned, items, memory))
-            .map(Tasks::Items)
+        let rows = items(ROW_TASKS)?;
+        if !names_files {
+            return self.named(request, planned, rows, memory).map(Tasks::Items);
+        }
+        let tasks = self.named(request, planned, rows.clone(), memory)?;
+        let tasks = (planned, Tasks::Items(tasks));
+        self.with_files_of_rows(request, tasks, (&rows, slicing), inputs, memory)
+    }
+
+    /// One task for each slice of a table.
+    fn slices(&self, port: &str, rows_per_task: u64, dataset: &Dataset) -> Result<Tasks, Failure> {
+        let slices = |digests| Tasks::Rows {
+            port: port.to_owned(),
+            rows_per_task,
+            rows: dataset.rows,
+            digests,
+        };
+        // Too many slices are refused by the core. They are not digested.
+        if slices(Vec::new()).too_many().is_some() {
+            return Ok(slices(Vec::new()));
+        }
+        let digests = self.store.slice_digests(dataset, rows_per_task);
+        digests
+            .map(slices)
+            .map_err(|error| failure(&format!("scatter over '{port}'"), &error))
     }
 }
 
-/// How the files of a stage's input are read. If each task gets one row, the original text of its
-/// cells is kept.
+/// How the files of a stage's input are read. If each task gets one row, or rows name files, the
+/// original text of the cells is kept.
 fn reading(planned: &PlannedStage, port: &str, input: &Input) -> SourceOptions {
     let mut options = SourceOptions::of(input);
+    let names_files = planned.stage.row_files().next().is_some();
     let by_row = matches!(
         &planned.stage.scatter,
-        Scatter::Input { port: over, slicing: Slicing::Row } if over == port
+        Scatter::Input { port: over, slicing } if over == port && (*slicing == Slicing::Row || names_files)
     );
     if by_row && !options.keep.contains(&Form::Csv) {
         options.keep.push(Form::Csv);

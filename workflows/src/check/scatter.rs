@@ -317,7 +317,7 @@ fn no_table(
         }
         Reference::Path(path) => no_rows(path, input, context),
         Reference::Param(name) => no_rows(draft.default_path(name, context.facts)?, input, context),
-        Reference::Url(_) | Reference::Pattern(_) => None,
+        Reference::Url(_) | Reference::Pattern(_) | Reference::Item(_) => None,
     }
 }
 

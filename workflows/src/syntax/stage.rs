@@ -216,7 +216,11 @@ static INPUT: Shape = Shape::new(
             "Splits the names of files into columns: {sample} is any text without a slash, {n:[0-9]+} what the expression matches.",
         )
         .example("\"{sample}_{lane}.fastq.gz\""),
-        Key::new("optional", Kind::Bool, "Whether a pattern may match no file.")
+        Key::new(
+            "optional",
+            Kind::Bool,
+            "Whether a pattern may match no file, or a row name none.",
+        )
             .default_is("false")
             .example("true"),
         Key::new(
