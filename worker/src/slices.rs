@@ -39,7 +39,9 @@ pub(crate) type FilesOfTask = BTreeMap<String, Dataset>;
 /// The port of which a job's tasks take slices, if they do.
 pub(crate) fn sliced_port(tasks: &Tasks) -> Option<&str> {
     match tasks.each() {
-        Tasks::Rows { port, .. } | Tasks::Parts { port, .. } => Some(port),
+        Tasks::Rows { port, .. } | Tasks::Groups { port, .. } | Tasks::Parts { port, .. } => {
+            Some(port)
+        }
         Tasks::One
         | Tasks::Range(_)
         | Tasks::Items(_)
@@ -60,7 +62,7 @@ impl Share {
             )));
         }
         let slice = match job.tasks.each() {
-            Tasks::Rows { .. } => job.tasks.rows(index).map(Slice::Rows),
+            Tasks::Rows { .. } | Tasks::Groups { .. } => job.tasks.rows(index).map(Slice::Rows),
             Tasks::Parts { .. } => Some(Slice::Part(sunward_core::ids::place(
                 job.tasks.each_index(index),
             ))),

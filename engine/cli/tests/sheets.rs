@@ -293,3 +293,31 @@ fn a_file_that_a_row_names_may_be_a_link_empty_or_replaced_between_runs() {
         assert_ne!(told.code, 0, "{told:?}");
     }
 }
+
+#[test]
+fn a_group_of_rows_gets_all_files_that_its_rows_name() {
+    let scene = Scene::with(
+        "name: lanes
+stages:
+  each:
+    inputs: { t: ./s/t.csv, f: \"${{ item.f }}\" }
+    scatter: { over: t, by: sample }
+    run: \"cat ${{ inputs.f.files }} > ${{ outputs.o }}\"
+    outputs: { o: { format: file, name: \"${{ item.sample }}.txt\" } }
+outputs: { o: each.o }
+",
+    );
+    for name in ["a1", "a2", "b1"] {
+        scene.file(&format!("s/{name}"), name);
+    }
+    scene.file("s/t.csv", "sample,f\nA,a1\nB,b1\nA,a2\n");
+    assert_eq!(ran(&scene, "each"), 2);
+    assert_eq!(scene.text("out/o/A.txt"), "a1a2");
+    assert_eq!(scene.text("out/o/B.txt"), "b1");
+    scene.file("s/b1", "B");
+    assert_eq!(ran(&scene, "each"), 1);
+    scene.file("s/b2", "b2");
+    scene.file("s/t.csv", "sample,f\nA,a1\nB,b1\nA,a2\nB,b2\n");
+    assert_eq!(ran(&scene, "each"), 1);
+    assert_eq!(scene.text("out/o/B.txt"), "Bb2");
+}

@@ -143,7 +143,7 @@ impl<'a> TaskKeys<'a> {
                 self.add_files(groups, index, bytes);
                 Mark::Files
             }
-            Tasks::Rows { .. } | Tasks::Parts { .. } => {
+            Tasks::Rows { .. } | Tasks::Groups { .. } | Tasks::Parts { .. } => {
                 if let Some(slice) = self.slice(index) {
                     bytes.extend_from_slice(&slice.0);
                     return Mark::Slice;
@@ -186,14 +186,16 @@ impl<'a> TaskKeys<'a> {
                 .reads
                 .matrix
                 .then(|| Ingredient::text("matrix", self.cell(index).to_key())),
-            Tasks::Rows { port, .. } | Tasks::Parts { port, .. } => Some(match self.slice(index) {
-                Some(slice) => Ingredient::digest(format!("slice of {port}"), slice),
-                None => {
-                    let rows = self.tasks.rows(index).unwrap_or_default();
-                    let rows = format!("{}..{}", rows.start, rows.end);
-                    Ingredient::text(format!("rows of {port}"), rows)
-                }
-            }),
+            Tasks::Rows { port, .. } | Tasks::Groups { port, .. } | Tasks::Parts { port, .. } => {
+                Some(match self.slice(index) {
+                    Some(slice) => Ingredient::digest(format!("slice of {port}"), slice),
+                    None => {
+                        let rows = self.tasks.rows(index).unwrap_or_default();
+                        let rows = format!("{}..{}", rows.start, rows.end);
+                        Ingredient::text(format!("rows of {port}"), rows)
+                    }
+                })
+            }
         }
     }
 
@@ -225,7 +227,7 @@ impl<'a> TaskKeys<'a> {
     /// The digest of what one task gets of the divided input.
     fn slice(&self, index: u32) -> Option<Digest> {
         let index = self.tasks.each_index(index);
-        if let Tasks::Rows { digests, .. } = self.tasks.each() {
+        if let Tasks::Rows { digests, .. } | Tasks::Groups { digests, .. } = self.tasks.each() {
             return digests.get(place(index)).copied();
         }
         let Tasks::Parts { port, .. } = self.tasks.each() else {
@@ -254,7 +256,7 @@ pub fn task_key(stage: &PlannedStage, inputs: &[Dataset], tasks: &Tasks, index: 
 pub(crate) fn distinct(reads: &Reads, tasks: &Tasks) -> bool {
     match tasks {
         Tasks::One => true,
-        Tasks::Rows { digests, .. } => {
+        Tasks::Rows { digests, .. } | Tasks::Groups { digests, .. } => {
             let mut sorted: Vec<&Digest> = digests.iter().collect();
             sorted.sort_unstable();
             sorted.windows(2).all(|pair| pair[0] != pair[1])
@@ -331,7 +333,7 @@ fn whole<'a>(
     let is_divided = move |port: &str| match tasks.each() {
         _ if files.is_some_and(|groups| groups.divides(port)) => true,
         Tasks::Files(_) => false,
-        Tasks::Parts { port: divided, .. } => divided == port,
+        Tasks::Parts { port: divided, .. } | Tasks::Groups { port: divided, .. } => divided == port,
         Tasks::Rows {
             port: divided,
             digests,

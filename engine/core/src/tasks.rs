@@ -39,6 +39,7 @@ impl Tasks {
             Self::Range(count) | Self::Parts { count, .. } => u128::from(*count),
             Self::Items(items) => wide(items.len()),
             Self::Files(groups) => u128::from(groups.count),
+            Self::Groups { values, .. } => wide(values.len()),
             Self::Matrix(axes) => axes
                 .iter()
                 .map(|(_, values)| wide(values.len()))
@@ -98,6 +99,7 @@ impl Tasks {
             | Self::Items(_)
             | Self::Matrix(_)
             | Self::Rows { .. }
+            | Self::Groups { .. }
             | Self::Parts { .. } => None,
         }
     }
@@ -127,6 +129,7 @@ impl Tasks {
             | Self::Matrix(_)
             | Self::Rows { .. }
             | Self::Files(_)
+            | Self::Groups { .. }
             | Self::Parts { .. }
             | Self::Beside { .. } => None,
         }
@@ -151,6 +154,10 @@ impl Tasks {
             Self::Files(groups) => groups.item(index, of_port),
             Self::Range(count) => (index < *count).then(|| Value::Int(i64::from(index))),
             Self::Items(items) => items.get(place(index)).cloned(),
+            Self::Groups { column, values, .. } => {
+                let value = values.get(place(index))?.clone();
+                Some(Value::Map(vec![(column.clone(), value)]))
+            }
             Self::One
             | Self::Matrix(_)
             | Self::Rows { .. }
@@ -183,16 +190,30 @@ impl Tasks {
     /// The rows of the divided input that one task gets, if the scatter counts rows.
     #[must_use]
     pub fn rows(&self, index: u32) -> Option<Range<u64>> {
-        let Self::Rows {
-            rows_per_task,
-            rows,
-            ..
-        } = self.each()
-        else {
-            return None;
-        };
-        let first = u64::from(self.each_index(index)).saturating_mul(*rows_per_task);
-        (first < *rows).then(|| first..first.saturating_add(*rows_per_task).min(*rows))
+        let index = self.each_index(index);
+        match self.each() {
+            Self::Rows {
+                rows_per_task,
+                rows,
+                ..
+            } => {
+                let first = u64::from(index).saturating_mul(*rows_per_task);
+                (first < *rows).then(|| first..first.saturating_add(*rows_per_task).min(*rows))
+            }
+            Self::Groups { ends, .. } => {
+                let end = *ends.get(place(index))?;
+                let before = index.checked_sub(1).and_then(|at| ends.get(place(at)));
+                Some(before.copied().unwrap_or(0)..end)
+            }
+            Self::One
+            | Self::Range(_)
+            | Self::Items(_)
+            | Self::Matrix(_)
+            | Self::Files(_)
+            | Self::Parts { .. }
+            | Self::Repeated { .. }
+            | Self::Beside { .. } => None,
+        }
     }
 }
 

@@ -101,7 +101,7 @@ pub fn rows_of_file(source: &str, options: &SourceOptions, limit: usize) -> Opti
 }
 
 /// The value, changed so that it prints like its cell.
-fn as_written(value: Value, cell: &str) -> Value {
+pub(crate) fn as_written(value: Value, cell: &str) -> Value {
     match value {
         Value::String(_) => Value::String(cell.to_owned()),
         // A number with leading zeros prints without them. A shell would take it for text or an

@@ -41,6 +41,7 @@ mod recall;
 mod registry;
 pub mod resolver;
 pub mod row_files;
+mod row_tasks;
 pub mod setup;
 mod solver;
 pub mod transport;

@@ -185,12 +185,30 @@ fn folder_of(port: &str, sheets: &[Option<String>]) -> Result<String, String> {
     }
 }
 
+/// Which rows belong to each task.
+pub(crate) enum Rows<'r> {
+    /// As sliced.
+    Sliced(&'r Slicing),
+    /// The rows in each list.
+    Listed(&'r [Vec<u32>]),
+}
+
 /// Which files each task gets. `files` has the place of each row's file, if it has one.
 pub(crate) fn groups(
-    slicing: &Slicing,
+    rows: &Rows<'_>,
     port: &str,
     (files, optional): (&[Option<u32>], bool),
 ) -> (String, Grouping) {
+    let slicing = match rows {
+        Rows::Sliced(slicing) => slicing,
+        Rows::Listed(lists) => {
+            let file = |row: &u32| files.get(place(*row)).copied().flatten();
+            let lists = lists
+                .iter()
+                .map(|rows| rows.iter().filter_map(file).collect());
+            return (port.to_owned(), Grouping::Listed(lists.collect()));
+        }
+    };
     let size = match slicing {
         Slicing::Row if !optional => return (port.to_owned(), Grouping::Each),
         Slicing::Rows(rows) => usize::try_from((*rows).max(1)).unwrap_or(usize::MAX),

@@ -59,6 +59,9 @@ fn row_columns(stage: &DraftStage<'_>, inputs: &HashMap<&str, Known>, context: &
     let Some(known) = inputs.get(port.as_str()).filter(|known| !known.open) else {
         return;
     };
+    if let Slicing::By(column) = slicing {
+        grouped(stage, (port, column), known, context);
+    }
     let read = match slicing {
         Slicing::Row => item_columns(stage, context.text),
         Slicing::Rows(_) | Slicing::By(_) | Slicing::Parts => {
@@ -81,6 +84,39 @@ fn row_columns(stage: &DraftStage<'_>, inputs: &HashMap<&str, Known>, context: &
             ),
             false => found,
         });
+    }
+}
+
+/// Checks the column of `by:`, which is all that `item` has.
+fn grouped(
+    stage: &DraftStage<'_>,
+    (port, column): (&str, &str),
+    known: &Known,
+    context: &mut Context<'_>,
+) {
+    let names = || known.columns.iter().map(|column| column.name.as_str());
+    let by = stage
+        .node
+        .get("scatter")
+        .and_then(|scatter| scatter.get("by"));
+    if let (None, Some(by)) = (known.find(column), by) {
+        let message = format!("the input `{port}` has no column `{column}`");
+        context.report(
+            Diagnostic::error(codes::UNKNOWN_COLUMN, by.span, message)
+                .expecting(one_of(names()))
+                .nearest(column, names()),
+        );
+    }
+    let sources = columns_of_sources(stage, context.text);
+    for (read, span) in item_columns(stage, context.text) {
+        if read != column && !sources.contains(&(read.clone(), span)) {
+            let message = format!("`item` under `by:` has no column `{read}`");
+            context.report(
+                Diagnostic::error(codes::UNKNOWN_COLUMN, span, message).expecting(format!(
+                    "`item.{column}`, or the rows of the group in `inputs.{port}`"
+                )),
+            );
+        }
     }
 }
 

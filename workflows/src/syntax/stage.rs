@@ -165,7 +165,7 @@ pub(crate) static SCATTER: Shape = Shape::new(
         Key::new(
             "by",
             Kind::Text,
-            "One task per value of this column, with all files that have it.",
+            "One task per value of this column, with all rows or files that have it.",
         )
         .example("sample"),
         Key::new(
