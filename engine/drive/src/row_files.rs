@@ -1,5 +1,6 @@
 //! Files that the rows of a table name: `${{ item.fastq }}`.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -132,11 +133,19 @@ impl RowPaths {
 fn near(missing: &Path) -> Option<String> {
     let name = missing.file_name()?.to_str()?;
     let names = missing.parent()?.read_dir().ok()?.take(COMPARED);
-    let names: Vec<String> = names
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .collect();
+    let names = names.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mut names: Vec<String> = names.collect();
+    // The order of a folder is any order, and of many names only the first are compared.
+    names.sort();
+    names.sort_by_key(|other| Reverse(in_common(other, name)));
     let near = nearest(name, names.iter().map(String::as_str))?;
     Some(sunward_files::shown(Path::new(near)))
+}
+
+/// How many bytes two names begin with in common.
+fn in_common(one: &str, other: &str) -> usize {
+    let pairs = one.bytes().zip(other.bytes());
+    pairs.take_while(|(a, b)| a == b).count()
 }
 
 /// The paths of the tables of an input, as written. `None` for what a stage wrote.
