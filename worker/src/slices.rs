@@ -39,13 +39,16 @@ pub(crate) type FilesOfTask = BTreeMap<String, Dataset>;
 /// The port of which a job's tasks take slices, if they do.
 pub(crate) fn sliced_port(tasks: &Tasks) -> Option<&str> {
     match tasks.each() {
-        Tasks::Rows { port, .. } | Tasks::Parts { port, .. } => Some(port),
+        Tasks::Rows { port, .. } | Tasks::Groups { port, .. } | Tasks::Parts { port, .. } => {
+            Some(port)
+        }
         Tasks::One
         | Tasks::Range(_)
         | Tasks::Items(_)
         | Tasks::Matrix(_)
         | Tasks::Files(_)
-        | Tasks::Repeated { .. } => None,
+        | Tasks::Repeated { .. }
+        | Tasks::Beside { .. } => None,
     }
 }
 
@@ -59,7 +62,7 @@ impl Share {
             )));
         }
         let slice = match job.tasks.each() {
-            Tasks::Rows { .. } => job.tasks.rows(index).map(Slice::Rows),
+            Tasks::Rows { .. } | Tasks::Groups { .. } => job.tasks.rows(index).map(Slice::Rows),
             Tasks::Parts { .. } => Some(Slice::Part(sunward_core::ids::place(
                 job.tasks.each_index(index),
             ))),
@@ -68,10 +71,11 @@ impl Share {
             | Tasks::Items(_)
             | Tasks::Matrix(_)
             | Tasks::Files(_)
-            | Tasks::Repeated { .. } => None,
+            | Tasks::Repeated { .. }
+            | Tasks::Beside { .. } => None,
         };
         let mut files = FilesOfTask::new();
-        if let Tasks::Files(groups) = job.tasks.each() {
+        if let Some(groups) = job.tasks.files() {
             let index = job.tasks.each_index(index);
             for (port, dataset) in &job.inputs {
                 if let Some(of_task) = groups.of_task(index, port, dataset) {

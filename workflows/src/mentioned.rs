@@ -128,7 +128,9 @@ fn readings(entry: &Entry, defaults: &BTreeMap<&str, &[Node]>, mentioned: &mut M
                 add(&mut mentioned.patterns, &pattern);
                 continue;
             }
-            Ok(Reference::Port { .. } | Reference::Url(_)) | Err(_) => continue,
+            Ok(Reference::Port { .. } | Reference::Url(_) | Reference::Item(_)) | Err(_) => {
+                continue;
+            }
         };
         for path in paths.into_iter().filter(|path| is_local(path)) {
             mentioned.readings.push((path.to_owned(), options.clone()));

@@ -33,7 +33,10 @@ pub(crate) fn changed_inputs(
         let reads_files = sources(stage.planned).any(|source| {
             matches!(
                 source,
-                Reference::Param(_) | Reference::Path(_) | Reference::Pattern(_)
+                Reference::Param(_)
+                    | Reference::Path(_)
+                    | Reference::Pattern(_)
+                    | Reference::Item(_)
             )
         });
         if !reads_files || stage.inputs().is_empty() || now.plan.find(stage.name()).is_none() {

@@ -44,6 +44,7 @@ mod report;
 mod restated;
 mod saved;
 mod settings;
+mod sheets;
 mod signals;
 mod simulation;
 mod verbs;

@@ -171,7 +171,7 @@ fn sources(spec: &RunSpec, further: Option<&Path>) -> Vec<(String, PathBuf)> {
                     let files = expand(&folder, pattern).unwrap_or_default();
                     files.iter().for_each(|path| add(what(), path));
                 }
-                Reference::Port { .. } | Reference::Param(_) => {}
+                Reference::Port { .. } | Reference::Param(_) | Reference::Item(_) => {}
             }
         }
         for file in &stage.files {

@@ -18,6 +18,7 @@ use crate::exit::{Exit, SaidAlready, wrong_input};
 use crate::outside::is_present;
 use crate::render;
 use crate::settings::Settings;
+use crate::sheets;
 
 /// The largest file that is read. A larger one is not a workflow, and could fill the memory.
 const LARGEST_BYTES: u64 = 64 << 20;
@@ -90,7 +91,8 @@ impl Read {
             limits: settings.limits.clone(),
             ..facts(&path, &text)
         };
-        let mut checked = check_bytes(&bytes, &catalog(), &facts);
+        let checked = check_bytes(&bytes, &catalog(), &facts);
+        let mut checked = with_sheets(checked, &path, &facts.given);
         pair(&mut checked, &path);
         Ok(Self {
             path,
@@ -190,6 +192,19 @@ fn absolute(context: &Context, file: &Path) -> anyhow::Result<PathBuf> {
     Ok(fs::canonicalize(folder)
         .unwrap_or_else(|_| folder.to_path_buf())
         .join(name))
+}
+
+/// The result of a check, with what is wrong with files that rows of tables name.
+fn with_sheets(mut checked: Checked, path: &Path, given: &BTreeSet<String>) -> Checked {
+    let folder = path.parent().unwrap_or_else(|| Path::new("/"));
+    let found = checked.workflow.as_ref();
+    let found = found.map(|workflow| sheets::mistakes(workflow, folder, given));
+    let found = found.unwrap_or_default();
+    if !found.is_empty() {
+        checked.workflow = None;
+        checked.diagnostics.extend(found);
+    }
+    checked
 }
 
 /// Examines every file that the text mentions.

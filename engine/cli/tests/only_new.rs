@@ -203,3 +203,89 @@ stages:
         assert_eq!(answer["stages"]["each"]["ran"], new, "{list}");
     }
 }
+
+fn by_value(read: &str) -> String {
+    format!(
+        "name: groups
+stages:
+  each:
+    inputs: {{ t: {{ from: ./t.csv{read} }} }}
+    scatter: {{ over: t, by: site }}
+    run: |
+      test -n ${{{{ item.site }}}}
+      cp ${{{{ inputs.t }}}} ${{{{ outputs.o }}}}
+    outputs: {{ o: {{ format: file, name: \"${{{{ item.site }}}}.csv\" }} }}
+outputs: {{ o: each.o }}
+"
+    )
+}
+
+#[test]
+fn a_group_of_rows_runs_again_only_if_its_own_rows_have_changed() {
+    for read in ["", ", as: csv", ", as: parquet"] {
+        let scene = Scene::with(&by_value(read));
+        for (edit, rows, new, cached) in [
+            ("two groups", "a,1.50;b,2;a,3", 2, 0),
+            ("a row of one", "a,1.50;b,2;a,3;b,4", 1, 1),
+            ("a new group at the front", "c,9;a,1.50;b,2;a,3;b,4", 1, 2),
+            (
+                "the groups in another order",
+                "b,2;b,4;c,9;a,1.50;a,3",
+                0,
+                3,
+            ),
+            (
+                "the rows of one in another order",
+                "b,4;b,2;c,9;a,1.50;a,3",
+                1,
+                2,
+            ),
+            ("a group less", "c,9;a,1.50;a,3", 0, 2),
+        ] {
+            let sheet = format!("site,v\n{}\n", rows.replace(';', "\n"));
+            scene.file("t.csv", sheet);
+            if new == 1 {
+                let plan = scene.sunward(&["plan", "workflow.yaml"]).expect(0);
+                assert!(plan.out.contains("new group"), "{edit}: {plan:?}");
+            }
+            assert_eq!(ran(&scene, "each"), (new, cached), "{read}: {edit}");
+        }
+        if read == ", as: csv" {
+            // The text of cells stays as it was written.
+            assert_eq!(scene.text("out/o/a.csv"), "site,v\na,1.50\na,3\n");
+        }
+        std::fs::remove_dir_all(scene.path().join("out")).unwrap();
+    }
+}
+
+#[test]
+fn groups_have_odd_values_empty_ones_and_those_of_other_types() {
+    let scene = Scene::with(
+        "name: odd
+stages:
+  each:
+    inputs: { t: { from: ./t.csv, as: csv } }
+    scatter: { over: t, by: k }
+    run: \"{ printf '[%s]' ${{ item.k }}; tail -n +2 ${{ inputs.t }} | wc -l; } > ${{ outputs.o }}\"
+    outputs: { o: { format: file } }
+  all:
+    inputs: { o: each.o }
+    run: cat ${{ inputs.o.files }} > ${{ outputs.all }}
+    outputs: { all: { format: file, ext: txt } }
+outputs: { all: all.all }
+",
+    );
+    for (rows, told) in [
+        (
+            "a b,1\n\"x\"\"y\",2\n$(id),3\na b,4\n",
+            "[a b]2\n[x\"y]1\n[$(id)]1\n",
+        ),
+        ("1,1\n2,2\n1,3\n", "[1]2\n[2]1\n"),
+        ("1.50,1\n1.5,2\n1.50,3\n", "[1.50]2\n[1.5]1\n"),
+        ("true,1\nfalse,2\n", "[true]1\n[false]1\n"),
+    ] {
+        scene.file("t.csv", format!("k,v\n{rows}"));
+        scene.run(&["--out", "out"]).expect(0);
+        assert_eq!(scene.text("out/all.txt"), told);
+    }
+}

@@ -13,7 +13,7 @@ use crate::plan::{PlannedStage, Reads, Tasks};
 
 /// The version of task keys. It rises if the computation of keys changes. Results with older keys
 /// are then not found any more.
-pub const KEY_VERSION: u32 = 3;
+pub const KEY_VERSION: u32 = 4;
 
 /// What distinguishes one task from the others of its stage.
 #[derive(Clone, Copy)]
@@ -25,6 +25,7 @@ enum Mark {
     Slice,
     Files,
     Repeat,
+    Beside,
 }
 
 impl Mark {
@@ -38,6 +39,7 @@ impl Mark {
             Self::Slice => 4,
             Self::Files => 5,
             Self::Repeat => 6,
+            Self::Beside => 7,
         }
     }
 }
@@ -99,8 +101,29 @@ impl<'a> TaskKeys<'a> {
 
     /// Like [`Self::apart`], for what a task and its repetitions have in common.
     fn apart_once(&self, index: u32, bytes: &mut Vec<u8>) -> Mark {
+        let mark = self.apart_alone(index, bytes);
+        match (mark, self.tasks.files()) {
+            (Mark::Files, _) | (_, None) => mark,
+            (mark, Some(groups)) => {
+                bytes.push(mark.byte());
+                self.add_files(groups, index, bytes);
+                Mark::Beside
+            }
+        }
+    }
+
+    /// Appends the digests of the files that a task gets.
+    fn add_files(&self, groups: &FileGroups, index: u32, bytes: &mut Vec<u8>) {
+        for (port, _) in &groups.ports {
+            let files = self.files(groups, self.tasks.each_index(index), port);
+            bytes.extend_from_slice(&files.unwrap_or_default().0);
+        }
+    }
+
+    /// Like [`Self::apart_once`], without the files that the task's rows name.
+    fn apart_alone(&self, index: u32, bytes: &mut Vec<u8>) -> Mark {
         match self.tasks.each() {
-            Tasks::One | Tasks::Repeated { .. } => Mark::Nothing,
+            Tasks::One | Tasks::Repeated { .. } | Tasks::Beside { .. } => Mark::Nothing,
             Tasks::Range(_) | Tasks::Items(_) => match self.item(index) {
                 Some(item) => {
                     encode(&item, bytes);
@@ -117,13 +140,10 @@ impl<'a> TaskKeys<'a> {
                 if let Some(item) = self.item(index) {
                     encode(&item, bytes);
                 }
-                for (port, _) in &groups.ports {
-                    let files = self.files(groups, self.tasks.each_index(index), port);
-                    bytes.extend_from_slice(&files.unwrap_or_default().0);
-                }
+                self.add_files(groups, index, bytes);
                 Mark::Files
             }
-            Tasks::Rows { .. } | Tasks::Parts { .. } => {
+            Tasks::Rows { .. } | Tasks::Groups { .. } | Tasks::Parts { .. } => {
                 if let Some(slice) = self.slice(index) {
                     bytes.extend_from_slice(&slice.0);
                     return Mark::Slice;
@@ -141,9 +161,11 @@ impl<'a> TaskKeys<'a> {
         let repeat = self.tasks.repeat(index);
         let repeat = repeat.map(|repeat| Ingredient::text("repeat", repeat.to_string()));
         let mut all: Vec<Ingredient> = self.ingredient(index).into_iter().collect();
-        if let Tasks::Files(groups) = self.tasks.each() {
+        if let Tasks::Files(_) = self.tasks.each() {
             let item = self.item(index);
             all.extend(item.map(|item| Ingredient::text("item", item.to_key())));
+        }
+        if let Some(groups) = self.tasks.files() {
             all.extend(groups.ports.iter().filter_map(|(port, _)| {
                 let files = self.files(groups, self.tasks.each_index(index), port)?;
                 Some(Ingredient::digest(format!("files of {port}"), files))
@@ -155,7 +177,7 @@ impl<'a> TaskKeys<'a> {
 
     fn ingredient(&self, index: u32) -> Option<Ingredient> {
         match self.tasks.each() {
-            Tasks::One | Tasks::Files(_) | Tasks::Repeated { .. } => None,
+            Tasks::One | Tasks::Files(_) | Tasks::Repeated { .. } | Tasks::Beside { .. } => None,
             Tasks::Range(_) | Tasks::Items(_) => self
                 .item(index)
                 .map(|item| Ingredient::text("item", item.to_key())),
@@ -164,14 +186,16 @@ impl<'a> TaskKeys<'a> {
                 .reads
                 .matrix
                 .then(|| Ingredient::text("matrix", self.cell(index).to_key())),
-            Tasks::Rows { port, .. } | Tasks::Parts { port, .. } => Some(match self.slice(index) {
-                Some(slice) => Ingredient::digest(format!("slice of {port}"), slice),
-                None => {
-                    let rows = self.tasks.rows(index).unwrap_or_default();
-                    let rows = format!("{}..{}", rows.start, rows.end);
-                    Ingredient::text(format!("rows of {port}"), rows)
-                }
-            }),
+            Tasks::Rows { port, .. } | Tasks::Groups { port, .. } | Tasks::Parts { port, .. } => {
+                Some(match self.slice(index) {
+                    Some(slice) => Ingredient::digest(format!("slice of {port}"), slice),
+                    None => {
+                        let rows = self.tasks.rows(index).unwrap_or_default();
+                        let rows = format!("{}..{}", rows.start, rows.end);
+                        Ingredient::text(format!("rows of {port}"), rows)
+                    }
+                })
+            }
         }
     }
 
@@ -203,7 +227,7 @@ impl<'a> TaskKeys<'a> {
     /// The digest of what one task gets of the divided input.
     fn slice(&self, index: u32) -> Option<Digest> {
         let index = self.tasks.each_index(index);
-        if let Tasks::Rows { digests, .. } = self.tasks.each() {
+        if let Tasks::Rows { digests, .. } | Tasks::Groups { digests, .. } = self.tasks.each() {
             return digests.get(place(index)).copied();
         }
         let Tasks::Parts { port, .. } = self.tasks.each() else {
@@ -232,13 +256,13 @@ pub fn task_key(stage: &PlannedStage, inputs: &[Dataset], tasks: &Tasks, index: 
 pub(crate) fn distinct(reads: &Reads, tasks: &Tasks) -> bool {
     match tasks {
         Tasks::One => true,
-        Tasks::Rows { digests, .. } => {
+        Tasks::Rows { digests, .. } | Tasks::Groups { digests, .. } => {
             let mut sorted: Vec<&Digest> = digests.iter().collect();
             sorted.sort_unstable();
             sorted.windows(2).all(|pair| pair[0] != pair[1])
         }
         Tasks::Parts { count, .. } | Tasks::Files(FileGroups { count, .. }) => *count <= 1,
-        Tasks::Repeated { each, .. } => distinct(reads, each),
+        Tasks::Repeated { each, .. } | Tasks::Beside { each, .. } => distinct(reads, each),
         Tasks::Range(count) => reads.item.is_read() || *count <= 1,
         Tasks::Items(items) => items.len() <= 1 || items_differ(&reads.item, items),
         Tasks::Matrix(axes) => {
@@ -305,9 +329,11 @@ fn whole<'a>(
     tasks: &'a Tasks,
 ) -> impl Iterator<Item = (&'a String, &'a Dataset)> {
     let only_rows = stage.stage.only_rows_of();
+    let files = tasks.files();
     let is_divided = move |port: &str| match tasks.each() {
-        Tasks::Files(groups) => groups.divides(port),
-        Tasks::Parts { port: divided, .. } => divided == port,
+        _ if files.is_some_and(|groups| groups.divides(port)) => true,
+        Tasks::Files(_) => false,
+        Tasks::Parts { port: divided, .. } | Tasks::Groups { port: divided, .. } => divided == port,
         Tasks::Rows {
             port: divided,
             digests,
@@ -317,7 +343,8 @@ fn whole<'a>(
         | Tasks::Range(_)
         | Tasks::Items(_)
         | Tasks::Matrix(_)
-        | Tasks::Repeated { .. } => only_rows == Some(port),
+        | Tasks::Repeated { .. }
+        | Tasks::Beside { .. } => only_rows == Some(port),
     };
     let ports = stage.stage.inputs.keys().zip(inputs);
     ports.filter(move |(port, _)| !is_divided(port))

@@ -180,4 +180,25 @@ pub enum Tasks {
         /// How many times, at least 1.
         times: u32,
     },
+    /// One task for each value of a column of the input `port`, with the rows that have it. The input
+    /// is sorted, so that these rows follow one another.
+    Groups {
+        /// The input that is divided.
+        port: String,
+        /// The column.
+        column: String,
+        /// Its value in each task.
+        values: Vec<Value>,
+        /// Where the rows of each task end, and those of the next one begin.
+        ends: Vec<u64>,
+        /// The digest of the rows of each.
+        digests: Vec<Digest>,
+    },
+    /// These tasks, each with files of its own of further inputs, which its rows name.
+    Beside {
+        /// The tasks without these files.
+        each: Box<Self>,
+        /// The files of each.
+        files: FileGroups,
+    },
 }

@@ -5,6 +5,7 @@ use std::ops::Range;
 use sunward_workflows::Value;
 
 use crate::dataset::Dataset;
+use crate::groups::FileGroups;
 use crate::ids::place;
 use crate::plan::Tasks;
 
@@ -38,6 +39,7 @@ impl Tasks {
             Self::Range(count) | Self::Parts { count, .. } => u128::from(*count),
             Self::Items(items) => wide(items.len()),
             Self::Files(groups) => u128::from(groups.count),
+            Self::Groups { values, .. } => wide(values.len()),
             Self::Matrix(axes) => axes
                 .iter()
                 .map(|(_, values)| wide(values.len()))
@@ -48,6 +50,7 @@ impl Tasks {
                 ..
             } => u128::from(rows.div_ceil((*rows_per_task).max(1))),
             Self::Repeated { each, times } => each.total().saturating_mul(u128::from(*times)),
+            Self::Beside { each, .. } => each.total(),
         }
     }
 
@@ -64,10 +67,41 @@ impl Tasks {
         }
     }
 
-    /// The tasks without repetitions.
+    /// These tasks, each with files of its own, if there are inputs with such files.
+    #[must_use]
+    pub fn beside(self, files: FileGroups) -> Self {
+        if files.ports.is_empty() {
+            return self;
+        }
+        Self::Beside {
+            each: Box::new(self),
+            files,
+        }
+    }
+
+    /// The tasks without repetitions and without files that their rows name.
     #[must_use]
     pub fn each(&self) -> &Self {
-        self.repetitions().map_or(self, |(each, _)| each.each())
+        match self {
+            Self::Repeated { each, .. } | Self::Beside { each, .. } => each.each(),
+            other => other,
+        }
+    }
+
+    /// Which task gets which files, if inputs are divided by files.
+    #[must_use]
+    pub fn files(&self) -> Option<&FileGroups> {
+        match self {
+            Self::Files(files) | Self::Beside { files, .. } => Some(files),
+            Self::Repeated { each, .. } => each.files(),
+            Self::One
+            | Self::Range(_)
+            | Self::Items(_)
+            | Self::Matrix(_)
+            | Self::Rows { .. }
+            | Self::Groups { .. }
+            | Self::Parts { .. } => None,
+        }
     }
 
     /// The index among [`Self::each`] of the task that one task repeats.
@@ -95,7 +129,9 @@ impl Tasks {
             | Self::Matrix(_)
             | Self::Rows { .. }
             | Self::Files(_)
-            | Self::Parts { .. } => None,
+            | Self::Groups { .. }
+            | Self::Parts { .. }
+            | Self::Beside { .. } => None,
         }
     }
 
@@ -118,11 +154,16 @@ impl Tasks {
             Self::Files(groups) => groups.item(index, of_port),
             Self::Range(count) => (index < *count).then(|| Value::Int(i64::from(index))),
             Self::Items(items) => items.get(place(index)).cloned(),
+            Self::Groups { column, values, .. } => {
+                let value = values.get(place(index))?.clone();
+                Some(Value::Map(vec![(column.clone(), value)]))
+            }
             Self::One
             | Self::Matrix(_)
             | Self::Rows { .. }
             | Self::Parts { .. }
-            | Self::Repeated { .. } => None,
+            | Self::Repeated { .. }
+            | Self::Beside { .. } => None,
         }
     }
 
@@ -149,16 +190,30 @@ impl Tasks {
     /// The rows of the divided input that one task gets, if the scatter counts rows.
     #[must_use]
     pub fn rows(&self, index: u32) -> Option<Range<u64>> {
-        let Self::Rows {
-            rows_per_task,
-            rows,
-            ..
-        } = self.each()
-        else {
-            return None;
-        };
-        let first = u64::from(self.each_index(index)).saturating_mul(*rows_per_task);
-        (first < *rows).then(|| first..first.saturating_add(*rows_per_task).min(*rows))
+        let index = self.each_index(index);
+        match self.each() {
+            Self::Rows {
+                rows_per_task,
+                rows,
+                ..
+            } => {
+                let first = u64::from(index).saturating_mul(*rows_per_task);
+                (first < *rows).then(|| first..first.saturating_add(*rows_per_task).min(*rows))
+            }
+            Self::Groups { ends, .. } => {
+                let end = *ends.get(place(index))?;
+                let before = index.checked_sub(1).and_then(|at| ends.get(place(at)));
+                Some(before.copied().unwrap_or(0)..end)
+            }
+            Self::One
+            | Self::Range(_)
+            | Self::Items(_)
+            | Self::Matrix(_)
+            | Self::Files(_)
+            | Self::Parts { .. }
+            | Self::Repeated { .. }
+            | Self::Beside { .. } => None,
+        }
     }
 }
 

@@ -12,8 +12,11 @@ use arrow_schema::DataType;
 use sunward_core::Dataset;
 use sunward_workflows::Value;
 
+use crate::adopt::as_declared;
 use crate::error::DataError;
+use crate::halt::Halt;
 use crate::instants;
+use crate::source::{SourceOptions, local_path, open_guarded};
 use crate::store::Store;
 use crate::written::TextRows;
 
@@ -70,8 +73,35 @@ impl Store {
     }
 }
 
+/// The rows of a file as plain values, read without a store. `source` is a path or a `file://` URL.
+/// Cells do not keep their text. `None` if the file cannot be read as a table, or has more than
+/// `limit` rows.
+#[must_use]
+pub fn rows_of_file(source: &str, options: &SourceOptions, limit: usize) -> Option<Vec<Value>> {
+    let path = local_path(source).ok()?;
+    let opened = open_guarded(&path, options, &Halt::default()).ok()?;
+    let opened = as_declared(&path, opened, options.schema.as_deref()).ok()?;
+    let fields = opened.schema.fields().clone();
+    let mut items = Vec::new();
+    for batch in opened.rows {
+        let batch = batch.ok()?;
+        if items.len() + batch.num_rows() > limit {
+            return None;
+        }
+        for row in 0..batch.num_rows() {
+            let cells = fields.iter().zip(batch.columns());
+            let cells = cells.map(|(field, column)| {
+                let value = value_at(column, row).ok()?;
+                Some((field.name().clone(), value))
+            });
+            items.push(Value::Map(cells.collect::<Option<_>>()?));
+        }
+    }
+    Some(items)
+}
+
 /// The value, changed so that it prints like its cell.
-fn as_written(value: Value, cell: &str) -> Value {
+pub(crate) fn as_written(value: Value, cell: &str) -> Value {
     match value {
         Value::String(_) => Value::String(cell.to_owned()),
         // A number with leading zeros prints without them. A shell would take it for text or an

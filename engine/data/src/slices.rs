@@ -39,12 +39,26 @@ impl Store {
         {
             return Ok(known);
         }
+        let slices = 1..=u64::try_from(count).unwrap_or(u64::MAX);
+        let ends = slices.map(|slice| slice.saturating_mul(rows_per_slice).min(dataset.rows));
+        let digests = SliceDigests(self.digests_to(dataset, ends)?);
+        self.note_slices(&key, &digests);
+        Ok(digests.0)
+    }
+
+    /// The digest of each slice of a table that ends before these rows. Each begins where the one
+    /// before it ends. See [`Self::slice_digests`].
+    pub(crate) fn digests_to(
+        &self,
+        dataset: &Dataset,
+        ends: impl Iterator<Item = u64>,
+    ) -> Result<Vec<Digest>, DataError> {
         let table = self.table(dataset)?;
         let mut texts = TextRows::of(self, dataset, &table.column_names())?;
-        let mut digests = Vec::with_capacity(count);
+        let mut digests = Vec::new();
         let mut first = 0;
-        while first < table.rows() {
-            let rows = first..first.saturating_add(rows_per_slice).min(table.rows());
+        for end in ends {
+            let rows = first..end;
             let schema = table.joined_schema(Some(&rows))?;
             let content = content_digest(&schema, table.batches(Some(rows.clone())))?;
             digests.push(match &mut texts {
@@ -53,9 +67,7 @@ impl Store {
             });
             first = rows.end;
         }
-        let digests = SliceDigests(digests);
-        self.note_slices(&key, &digests);
-        Ok(digests.0)
+        Ok(digests)
     }
 }
 

@@ -454,7 +454,11 @@ pub(crate) fn open_text_as(
 
 /// Opens a file that others wrote. A panic of a library, now or while rows are read, is reported as
 /// damage to the file. All reading of tables goes through here.
-fn open_guarded(path: &Path, options: &SourceOptions, halt: &Halt) -> Result<Opened, DataError> {
+pub(crate) fn open_guarded(
+    path: &Path,
+    options: &SourceOptions,
+    halt: &Halt,
+) -> Result<Opened, DataError> {
     guarded(path, || open(path, options, halt))
 }
 

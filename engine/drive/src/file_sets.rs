@@ -44,6 +44,10 @@ pub(crate) fn named_files(
         Reference::Path(path) => vec![path.clone()],
         Reference::Url(url) => vec![url.clone()],
         Reference::Param(name) => of_param(known, name)?,
+        Reference::Item(template) => {
+            let message = format!("{template} is a path only with a row of a table");
+            return Err(DataError::NoSuch(message));
+        }
         Reference::Port { stage, port } => {
             let message = format!("there is no output {stage}.{port}");
             return Err(DataError::NoSuch(message));
@@ -91,7 +95,7 @@ pub(crate) fn with_contents(
 /// Whether a source is several files by what is written: a pattern, or a parameter of type files.
 pub(crate) fn is_set(known: Known<'_>, source: &Reference) -> bool {
     match source {
-        Reference::Pattern(_) => true,
+        Reference::Pattern(_) | Reference::Item(_) => true,
         Reference::Param(name) => {
             let param = known.workflow.params.get(name);
             param.is_some_and(|param| param.kind == ParamType::Files)
@@ -334,6 +338,10 @@ pub(crate) fn no_collisions(
 ) -> Result<(), String> {
     let twice = |dataset: &Dataset| dataset.files.as_ref().and_then(FileRows::collision);
     for (port, dataset) in stage.inputs.keys().zip(inputs) {
+        // Each task has the files of its own rows.
+        if stage.row_files().any(|(of_rows, _)| of_rows == port) {
+            continue;
+        }
         let Some(path) = twice(dataset) else { continue };
         let path = match tasks.each() {
             Tasks::Files(groups) if groups.divides(port) => {

@@ -41,6 +41,8 @@ mod questions;
 mod recall;
 mod registry;
 pub mod resolver;
+pub mod row_files;
+mod row_tasks;
 pub mod setup;
 mod solver;
 pub mod transport;

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use sunward_core::{
     Dataset, DatasetKind, Digest, Failure, FailureKind, FromTasks, PlannedStage, RunId, RunSpec,
-    TaskResult, Tasks, staged::row_file,
+    TaskResult, Tasks,
 };
-use sunward_data::{DataError, NamedFile, ResultIndex, SourceOptions, Store};
+use sunward_data::{DataError, ResultIndex, SourceOptions, Store};
 use sunward_state::{Reader, StateError};
-use sunward_workflows::{Action, Form, Input, Reference, Scatter, Slicing, Stage, Value, is_path};
+use sunward_workflows::{Form, Input, Reference, Scatter, Slicing, Stage, Value};
 
 use crate::file_sets;
 use crate::recall::FileRecall;
@@ -18,18 +18,14 @@ use crate::resolver::{InputResolver, Resolution, ResolveRequest, Source};
 use crate::versions::Versions;
 use crate::view::folder;
 
-/// The most rows of a table that is scattered by row. Each row becomes a value in the journal and
-/// in memory. Larger tables are scattered with `rows: N`.
-const ROW_TASKS: u64 = 100_000;
-
 /// Reads local files into the store, gathers tasks' outputs, and counts rows and parts.
 #[derive(Debug)]
 pub struct LocalResolver {
-    store: Store,
+    pub(crate) store: Store,
     /// Results that sites share; `None` if the store is local.
     index: Option<ResultIndex>,
     /// The versions of users' files that were read, so that a run reads one version of each.
-    versions: Versions,
+    pub(crate) versions: Versions,
 }
 
 impl LocalResolver {
@@ -137,9 +133,11 @@ fn producer<'s>(spec: &'s RunSpec, source: &'s Reference) -> Option<(&'s Stage, 
 fn is_list(spec: &RunSpec, source: &Reference) -> bool {
     match source {
         Reference::Param(name) => matches!(spec.params.get(name), Some(Value::List(_))),
-        Reference::Port { .. } | Reference::Path(_) | Reference::Pattern(_) | Reference::Url(_) => {
-            false
-        }
+        Reference::Port { .. }
+        | Reference::Path(_)
+        | Reference::Pattern(_)
+        | Reference::Url(_)
+        | Reference::Item(_) => false,
     }
 }
 
@@ -178,7 +176,7 @@ fn plain(request: &ResolveRequest) -> Option<(Vec<Dataset>, Tasks)> {
 }
 
 /// The tasks of a stage, if counting is enough.
-fn counted(planned: &PlannedStage, inputs: &[Dataset]) -> Option<Tasks> {
+pub(crate) fn counted(planned: &PlannedStage, inputs: &[Dataset]) -> Option<Tasks> {
     if let Some(tasks) = &planned.tasks {
         return Some(tasks.clone());
     }
@@ -216,6 +214,11 @@ impl LocalResolver {
         };
         let mut inputs = Vec::with_capacity(planned.stage.inputs.len());
         for ((port, input), sources) in planned.stage.inputs.iter().zip(&request.sources) {
+            if matches!(input.from.as_slice(), [Reference::Item(_)]) {
+                // Its files follow from the rows of another input.
+                inputs.push(Dataset::default());
+                continue;
+            }
             let dataset = self
                 .input(
                     (request.run, &request.spec),
@@ -226,7 +229,7 @@ impl LocalResolver {
                 .map_err(|error| failure(&format!("input `{port}`"), &error))?;
             inputs.push(dataset);
         }
-        let tasks = self.tasks(request, planned, &inputs, memory)?;
+        let tasks = self.tasks(request, planned, &mut inputs, memory)?;
         file_sets::no_collisions(&planned.stage, &inputs, &tasks).map_err(refusal)?;
         let paths = memory.paths.borrow();
         self.versions
@@ -306,14 +309,7 @@ impl LocalResolver {
         let mut files = Vec::new();
         for path in &named {
             let path = absolute(folder, path);
-            let read = || {
-                memory.looked_at(Path::new(&path));
-                self.file(&path, input.form, options, memory)
-            };
-            files.push(
-                self.versions
-                    .once(run, spec, &path, &reading, &self.store, read)?,
-            );
+            files.push(self.version((run, spec), &path, &reading, (input, options), memory)?);
         }
         match input.form {
             Form::Files => Ok(vec![file_sets::as_set(&named, &files, input)?]),
@@ -323,6 +319,23 @@ impl LocalResolver {
             Form::File if is_list(spec, source) => Ok(of_list(files)),
             _ => Ok(files),
         }
+    }
+
+    /// A file in the version that the run reads.
+    pub(crate) fn version(
+        &self,
+        (run, spec): (RunId, &RunSpec),
+        path: &str,
+        reading: &str,
+        (input, options): (&Input, &SourceOptions),
+        memory: &Recall<'_>,
+    ) -> Result<Dataset, DataError> {
+        let read = || {
+            memory.looked_at(Path::new(path));
+            self.file(path, input.form, options, memory)
+        };
+        self.versions
+            .once(run, spec, path, reading, &self.store, read)
     }
 
     fn file(
@@ -341,134 +354,16 @@ impl LocalResolver {
         }
         self.store.read_input(path, form, options, &memory.files)
     }
-
-    /// The rows for a command. A cell that names a file gets the digest of its content, so that a
-    /// change of the file changes the task's key.
-    fn named(
-        &self,
-        request: &ResolveRequest,
-        planned: &PlannedStage,
-        mut rows: Vec<Value>,
-        memory: &Recall<'_>,
-    ) -> Result<Vec<Value>, Failure> {
-        if !matches!(planned.stage.action, Action::Run(_)) {
-            return Ok(rows);
-        }
-        let folder = folder(&request.spec.path);
-        let folder = Path::new(&folder);
-        let kept = [folder, self.store.root()];
-        for row in &mut rows {
-            let Value::Map(cells) = row else { continue };
-            for (column, cell) in cells {
-                let Value::String(text) = cell else { continue };
-                if !planned.reads.item.reads(column) || !is_path(text) {
-                    continue;
-                }
-                let path = folder.join(&*text);
-                let found = self
-                    .versions
-                    .named(request.run, &request.spec, &path, || {
-                        memory.looked_at(&path);
-                        NamedFile::at(&path, &kept, &memory.files)
-                    })
-                    .map_err(|error| {
-                        refusal(format!("column `{column}`: {text} cannot be read: {error}"))
-                    })?;
-                if let NamedFile::Digest(digest) = found {
-                    *cell = row_file(text, &digest);
-                }
-            }
-        }
-        Ok(rows)
-    }
-
-    fn tasks(
-        &self,
-        request: &ResolveRequest,
-        planned: &PlannedStage,
-        inputs: &[Dataset],
-        memory: &Recall<'_>,
-    ) -> Result<Tasks, Failure> {
-        if let Some(tasks) = counted(planned, inputs) {
-            return Ok(tasks);
-        }
-        let of_port = |port: &str| inputs.get(planned.stage.inputs.get_index_of(port)?);
-        if let Scatter::Zip { ports, by: None } = &planned.stage.scatter {
-            has_all_rows(planned, ports, &request.sources).map_err(refusal)?;
-        }
-        if let Some(groups) = file_sets::groups(&planned.stage.scatter, of_port) {
-            return groups.map(Tasks::Files).map_err(refusal);
-        }
-        let Scatter::Input { port, slicing } = &planned.stage.scatter else {
-            return Err(refusal("how the stage scatters is not known".to_owned()));
-        };
-        let dataset = planned
-            .stage
-            .inputs
-            .get_index_of(port)
-            .and_then(|at| inputs.get(at))
-            .ok_or_else(|| {
-                refusal(format!(
-                    "it scatters over `{port}`, which is not one of its inputs"
-                ))
-            })?;
-        let unreadable = |error| failure(&format!("scatter over `{port}`"), &error);
-        if dataset.kind != DatasetKind::Table {
-            return Err(refusal(format!(
-                "it scatters over rows of `{port}`, which is not a table; `parts: true` scatters over \
-                 files"
-            )));
-        }
-        if let Slicing::Rows(rows_per_task) = slicing {
-            let slices = |digests| Tasks::Rows {
-                port: port.clone(),
-                rows_per_task: *rows_per_task,
-                rows: dataset.rows,
-                digests,
-            };
-            // Too many slices are refused by the core. They are not digested.
-            if slices(Vec::new()).too_many().is_some() {
-                return Ok(slices(Vec::new()));
-            }
-            let digests = self.store.slice_digests(dataset, *rows_per_task);
-            return digests.map(slices).map_err(unreadable);
-        }
-        self.store
-            .items(dataset, ROW_TASKS)
-            .map_err(unreadable)
-            .and_then(|items| self.named(request, planned, items, memory))
-            .map(Tasks::Items)
-    }
 }
 
-/// Whether files can be paired by position: each task of the stages before has written one. A failed
-/// task that its stage tolerates leaves a gap, after which the others would pair wrongly.
-fn has_all_rows(
-    planned: &PlannedStage,
-    ports: &[String],
-    sources: &[Vec<Source>],
-) -> Result<(), String> {
-    for (port, sources) in planned.stage.inputs.keys().zip(sources) {
-        let written = sources.iter().filter_map(|source| source.written.as_ref());
-        let failed: u32 = written.map(|written| written.failed).sum();
-        if failed > 0 && ports.contains(port) {
-            return Err(format!(
-                "`zip` pairs files by position, and {failed} of the tasks that write '{port}' failed, which \
-                 leaves gaps; pair them by a column instead, with `by:`, or run the failed tasks again with \
-                 `sunward retry`"
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// How the files of a stage's input are read. If each task gets one row, the original text of its
-/// cells is kept.
+/// How the files of a stage's input are read. If each task gets one row, or rows name files, the
+/// original text of the cells is kept.
 fn reading(planned: &PlannedStage, port: &str, input: &Input) -> SourceOptions {
     let mut options = SourceOptions::of(input);
+    let names_files = planned.stage.row_files().next().is_some();
     let by_row = matches!(
         &planned.stage.scatter,
-        Scatter::Input { port: over, slicing: Slicing::Row } if over == port
+        Scatter::Input { port: over, slicing } if over == port && (*slicing == Slicing::Row || names_files)
     );
     if by_row && !options.keep.contains(&Form::Csv) {
         options.keep.push(Form::Csv);
@@ -477,14 +372,14 @@ fn reading(planned: &PlannedStage, port: &str, input: &Input) -> SourceOptions {
 }
 
 /// A path as an absolute one. An address stays as it is.
-fn absolute(folder: &Path, path: &str) -> String {
+pub(crate) fn absolute(folder: &Path, path: &str) -> String {
     match path.contains("://") {
         true => path.to_owned(),
         false => sunward_files::as_value(&folder.join(path)),
     }
 }
 
-fn failure(place: &str, error: &DataError) -> Failure {
+pub(crate) fn failure(place: &str, error: &DataError) -> Failure {
     Failure {
         kind: error.blame().kind(FailureKind::Input),
         message: format!("{place}: {error}"),
@@ -493,7 +388,7 @@ fn failure(place: &str, error: &DataError) -> Failure {
     }
 }
 
-const fn refusal(message: String) -> Failure {
+pub(crate) const fn refusal(message: String) -> Failure {
     Failure {
         kind: FailureKind::Input,
         message,
@@ -503,14 +398,14 @@ const fn refusal(message: String) -> Failure {
 }
 
 /// What one resolution looks up, and which files it reads.
-struct Recall<'a> {
-    files: FileRecall<'a>,
+pub(crate) struct Recall<'a> {
+    pub(crate) files: FileRecall<'a>,
     /// Paths that this resolution has read.
     paths: RefCell<BTreeSet<PathBuf>>,
 }
 
 impl Recall<'_> {
-    fn looked_at(&self, path: &Path) {
+    pub(crate) fn looked_at(&self, path: &Path) {
         self.paths.borrow_mut().insert(path.into());
     }
 }

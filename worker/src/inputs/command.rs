@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use sunward_core::{Dataset, DatasetKind, Tasks};
+use sunward_core::{Dataset, DatasetKind};
 use sunward_data::{DataError, Store, View, Views, Wanted};
 use sunward_files::private;
 use sunward_protocol::Job;
@@ -35,8 +35,8 @@ impl CommandInputs {
         let mut cut = None;
         let unseen = job.stage.only_rows_of();
         for (port, dataset) in &job.inputs {
-            let is_divided =
-                matches!(job.tasks.each(), Tasks::Files(groups) if groups.divides(port));
+            let groups = job.tasks.files();
+            let is_divided = groups.is_some_and(|groups| groups.divides(port));
             if unseen == Some(port.as_str()) || is_divided {
                 continue;
             }

@@ -76,8 +76,10 @@ fn always_there(
             None
         }
         Reference::Port { stage, .. } => Some(format!("`{stage}` is never skipped")),
-        Reference::Param(_) | Reference::Path(_) | Reference::Pattern(_) | Reference::Url(_) => {
-            Some("the source before it is always there".to_owned())
-        }
+        Reference::Param(_)
+        | Reference::Path(_)
+        | Reference::Pattern(_)
+        | Reference::Url(_)
+        | Reference::Item(_) => Some("the source before it is always there".to_owned()),
     }
 }

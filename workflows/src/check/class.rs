@@ -133,7 +133,10 @@ impl<'d, 'n> Classes<'d, 'n> {
                 output.schema.as_ref()?
             }
             // Another file may be given at run time.
-            Reference::Param(_) | Reference::Url(_) | Reference::Pattern(_) => return None,
+            Reference::Param(_)
+            | Reference::Url(_)
+            | Reference::Pattern(_)
+            | Reference::Item(_) => return None,
         };
         let found = columns.iter().find(|spec| spec.name == column)?;
         Some(found.column_type.0.as_str())

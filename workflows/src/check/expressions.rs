@@ -5,13 +5,15 @@ use super::class::Classes;
 use super::context::Context;
 use super::draft::{Draft, DraftStage};
 use super::location::locate;
+use super::reference::parse_reference;
+use super::stage::input_sources;
 use super::values;
 use crate::codes;
 use crate::diagnostic::Diagnostic;
 use crate::expr::{
     Compiled, CompiledTemplate, FUNCTIONS, RUN_FIELDS, Scope, has_expression, holds,
 };
-use crate::model::{Action, ParamType, Scatter};
+use crate::model::{Action, ParamType, Reference, Scatter};
 use crate::names::{nearest, one_of};
 use crate::source::Span;
 use crate::yaml::{Data, Node};
@@ -45,6 +47,10 @@ const NAME: Place = Place {
     roots: &["params", "item", "matrix", "repeat"],
     what: "the name of an output",
 };
+const ROW_FILE: Place = Place {
+    roots: &["item", "params"],
+    what: "a source of data",
+};
 const SCATTER: Place = Place {
     roots: &["params"],
     what: "a scatter, which is planned before anything runs",
@@ -74,6 +80,9 @@ pub(super) fn check(draft: &mut Draft<'_>, context: &mut Context<'_>) {
                 checker.tree(name, NAME, context);
             }
         }
+        for source in row_sources(node) {
+            checker.tree(source, ROW_FILE, context);
+        }
         values::of_environment(stage, &Classes::new(draft, stage, context.facts), context);
         for (key, place) in [
             ("env", COMMAND),
@@ -88,6 +97,18 @@ pub(super) fn check(draft: &mut Draft<'_>, context: &mut Context<'_>) {
             }
         }
     }
+}
+
+/// The sources of a stage that give a path for each row.
+fn row_sources(stage: &Node) -> impl Iterator<Item = &Node> {
+    let inputs = stage.get("inputs").map(Node::entries).unwrap_or_default();
+    let sources = inputs
+        .iter()
+        .filter_map(|entry| input_sources(&entry.value));
+    sources.flat_map(Node::items).filter(|node| {
+        let text = node.text().filter(|text| has_expression(text));
+        text.is_some_and(|text| matches!(parse_reference(text), Ok(Reference::Item(_))))
+    })
 }
 
 struct Checker<'d, 'n> {

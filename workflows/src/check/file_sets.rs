@@ -31,7 +31,7 @@ pub(super) fn is_files(stage: &DraftStage<'_>, port: &str, draft: &Draft<'_>) ->
 /// Whether a source is several files by what is written, even if there is one file or none.
 pub(super) fn gives_files(reference: &Reference, draft: &Draft<'_>) -> bool {
     match reference {
-        Reference::Pattern(_) => true,
+        Reference::Pattern(_) | Reference::Item(_) => true,
         Reference::Param(name) => draft
             .workflow
             .params

@@ -44,8 +44,8 @@ pub(super) fn check(draft: &mut Draft<'_>, context: &mut Context<'_>) {
                     }
                 }
                 Reference::Url(url) => not_fetched(url, source.span, context),
-                // `file_sets` looks at what it matches.
-                Reference::Pattern(_) => {}
+                // `file_sets` looks at what it matches, and `row_files` at what the rows name.
+                Reference::Pattern(_) | Reference::Item(_) => {}
             }
         }
         staged_files(stage, context);
@@ -131,10 +131,13 @@ fn blobs_stay_blobs(
                 context.facts.of_input(path, input),
                 Some(FileFact::File | FileFact::Folder)
             ),
-            Reference::Pattern(_) | Reference::Param(_) | Reference::Url(_) => false,
+            Reference::Pattern(_)
+            | Reference::Param(_)
+            | Reference::Url(_)
+            | Reference::Item(_) => false,
         };
         let set = |reference: &Reference| match reference {
-            Reference::Pattern(_) => true,
+            Reference::Pattern(_) | Reference::Item(_) => true,
             Reference::Param(name) => sets.contains(name),
             Reference::Port { .. } | Reference::Path(_) | Reference::Url(_) => false,
         };

@@ -21,7 +21,10 @@ pub(super) fn check(draft: &mut Draft<'_>, context: &mut Context<'_>) -> Option<
                     port_exists(stage, port, source.span, draft, context)
                 }
                 Reference::Param(name) => param_exists(name, source.span, draft, context),
-                Reference::Path(_) | Reference::Pattern(_) | Reference::Url(_) => {}
+                Reference::Path(_)
+                | Reference::Pattern(_)
+                | Reference::Url(_)
+                | Reference::Item(_) => {}
             }
         }
         for (name, span) in &stage.waits {

@@ -7,8 +7,17 @@ use crate::yaml::{Data, Node};
 
 /// The column of every `item.column` that a stage reads, with its place.
 pub(super) fn item_columns(stage: &DraftStage<'_>, text: &str) -> Vec<(String, Span)> {
+    columns_in(stage, text, &["run", "env", "with", "outputs", "inputs"])
+}
+
+/// The column of every `item.column` in the sources of a stage, with its place.
+pub(super) fn columns_of_sources(stage: &DraftStage<'_>, text: &str) -> Vec<(String, Span)> {
+    columns_in(stage, text, &["inputs"])
+}
+
+fn columns_in(stage: &DraftStage<'_>, text: &str, keys: &[&str]) -> Vec<(String, Span)> {
     let mut columns = Vec::new();
-    for key in ["run", "env", "with", "outputs"] {
+    for key in keys {
         if let Some(node) = stage.node.get(key) {
             collect_item_columns(node, text, &mut columns);
         }

@@ -26,6 +26,7 @@ mod params;
 mod place;
 mod program;
 mod reference;
+mod row_files;
 mod scatter;
 mod schemas;
 mod settings;
@@ -131,6 +132,7 @@ fn build(root: &yaml::Node, context: &mut Context<'_>) -> Option<Workflow> {
     let order = graph::check(&mut draft, context);
     files::settle_forms(&mut draft, context);
     file_sets::check(&draft, context);
+    row_files::check(&draft, context);
     expressions::check(&mut draft, context);
     scatter::check(&draft, context);
     limits::check(&draft, context);

@@ -75,7 +75,8 @@ fn covers(stage: &DraftStage<'_>, word: &str) -> bool {
         Reference::Param(_)
         | Reference::Pattern(_)
         | Reference::Port { .. }
-        | Reference::Url(_) => false,
+        | Reference::Url(_)
+        | Reference::Item(_) => false,
     })
 }
 

@@ -1,5 +1,6 @@
 //! Parses sources of data: `stage.port`, `params.name`, a path, a URL.
 
+use crate::expr::CompiledTemplate;
 use crate::model::Reference;
 use crate::names::is_name;
 
@@ -20,10 +21,13 @@ pub fn is_pattern(path: &str) -> bool {
 /// Parses a source, or returns what to write instead.
 pub(crate) fn parse_reference(text: &str) -> Result<Reference, String> {
     if text.contains("${{") {
+        if reads_item(text) {
+            return Ok(Reference::Item(text.to_owned()));
+        }
         let inner = text.trim_start_matches("${{").trim_end_matches("}}").trim();
         return Err(match inner.strip_prefix("params.") {
             Some(name) if is_name(name) => format!("write it without braces: `params.{name}`"),
-            _ => "sources are not computed; use a parameter of type path".to_owned(),
+            _ => "sources are not computed, except from a row: `${{ item.COLUMN }}`; use a parameter of type path".to_owned(),
         });
     }
     if is_path(text) {
@@ -53,6 +57,14 @@ pub(crate) fn parse_reference(text: &str) -> Result<Reference, String> {
         _ if is_name(text) => Err(format!("name the port: `{text}.PORT`")),
         _ if text.is_empty() => Err("write where the data comes from".to_owned()),
         _ => Err(format!("if it is a path, write `./{text}`")),
+    }
+}
+
+/// Whether text reads `item`. An expression that is not valid, and names it, is reported elsewhere.
+fn reads_item(text: &str) -> bool {
+    match CompiledTemplate::new(text) {
+        Ok(template) => template.uses().item.is_read(),
+        Err(_) => text.contains("item"),
     }
 }
 
@@ -90,6 +102,13 @@ mod tests {
             parse_reference("s3://b/k"),
             Ok(Reference::Url("s3://b/k".into()))
         );
+        for of_row in [
+            "${{ item.fastq }}",
+            "${{ params.d }}/${{ item.fastq }}.gz",
+            "./d/${{ item.f | lower }}",
+        ] {
+            assert_eq!(parse_reference(of_row), Ok(Reference::Item(of_row.into())));
+        }
         for (bad, says) in [
             ("t-1.csv", "`./t-1.csv`"),
             ("~/t.csv", "whole path"),

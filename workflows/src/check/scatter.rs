@@ -280,15 +280,6 @@ fn check_port(
         }
         return;
     }
-    if let Slicing::By(_) = slicing(stage.node.get("scatter").unwrap_or(over)) {
-        let message =
-            format!("`by` groups files, and the input `{port}` is not a dataset of files");
-        context.report(
-            Diagnostic::error(codes::BAD_SLICING, over.span, message).expecting(
-                "files: a pattern such as ./data/*.nc, or the files of a scattered stage",
-            ),
-        );
-    }
     if input.form == Form::File {
         let message = format!("the input `{port}` is read as a file, which has no rows");
         context.report(unscattered(over.span, message));
@@ -317,7 +308,7 @@ fn no_table(
         }
         Reference::Path(path) => no_rows(path, input, context),
         Reference::Param(name) => no_rows(draft.default_path(name, context.facts)?, input, context),
-        Reference::Url(_) | Reference::Pattern(_) => None,
+        Reference::Url(_) | Reference::Pattern(_) | Reference::Item(_) => None,
     }
 }
 

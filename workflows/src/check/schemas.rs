@@ -6,7 +6,7 @@ use super::columns::Known;
 use super::context::Context;
 use super::cuda;
 use super::draft::{Draft, DraftStage, Source};
-use super::location::item_columns;
+use super::location::{columns_of_sources, item_columns};
 use crate::catalog::PortSpec;
 use crate::codes;
 use crate::column::ColumnType;
@@ -51,32 +51,78 @@ pub(super) fn check(draft: &Draft<'_>, order: &[usize], context: &mut Context<'_
     }
 }
 
-/// Checks `item.column` where each task gets one row.
+/// Checks `item.column` where rows give it a value: each task gets one row, or files that rows name.
 fn row_columns(stage: &DraftStage<'_>, inputs: &HashMap<&str, Known>, context: &mut Context<'_>) {
-    let Scatter::Input {
-        port,
-        slicing: Slicing::Row,
-    } = &stage.stage.scatter
-    else {
+    let Scatter::Input { port, slicing } = &stage.stage.scatter else {
         return;
     };
     let Some(known) = inputs.get(port.as_str()).filter(|known| !known.open) else {
         return;
     };
+    if let Slicing::By(column) = slicing {
+        grouped(stage, (port, column), known, context);
+    }
+    let read = match slicing {
+        Slicing::Row => item_columns(stage, context.text),
+        Slicing::Rows(_) | Slicing::By(_) | Slicing::Parts => {
+            columns_of_sources(stage, context.text)
+        }
+    };
     let names = || known.columns.iter().map(|column| column.name.as_str());
-    for (column, span) in item_columns(stage, context.text) {
-        if known.find(&column).is_none() {
-            context.report(
-                Diagnostic::error(
-                    codes::UNKNOWN_COLUMN,
-                    span,
-                    format!("a row of the input `{port}` has no column `{column}`"),
-                )
+    for (column, span) in read {
+        if known.find(&column).is_some() {
+            continue;
+        }
+        let message = format!("a row of the input `{port}` has no column `{column}`");
+        let found = Diagnostic::error(codes::UNKNOWN_COLUMN, span, message)
+            .expecting(one_of(names()))
+            .nearest(&column, names());
+        let headless = names().any(is_no_header) && found.suggestion.is_none();
+        context.report(match headless {
+            true => found.suggesting(
+                "the first line of a table gives the names of its columns; add such a line if it has none",
+            ),
+            false => found,
+        });
+    }
+}
+
+/// Checks the column of `by:`, which is all that `item` has.
+fn grouped(
+    stage: &DraftStage<'_>,
+    (port, column): (&str, &str),
+    known: &Known,
+    context: &mut Context<'_>,
+) {
+    let names = || known.columns.iter().map(|column| column.name.as_str());
+    let by = stage
+        .node
+        .get("scatter")
+        .and_then(|scatter| scatter.get("by"));
+    if let (None, Some(by)) = (known.find(column), by) {
+        let message = format!("the input `{port}` has no column `{column}`");
+        context.report(
+            Diagnostic::error(codes::UNKNOWN_COLUMN, by.span, message)
                 .expecting(one_of(names()))
-                .nearest(&column, names()),
+                .nearest(column, names()),
+        );
+    }
+    let sources = columns_of_sources(stage, context.text);
+    for (read, span) in item_columns(stage, context.text) {
+        if read != column && !sources.contains(&(read.clone(), span)) {
+            let message = format!("`item` under `by:` has no column `{read}`");
+            context.report(
+                Diagnostic::error(codes::UNKNOWN_COLUMN, span, message).expecting(format!(
+                    "`item.{column}`, or the rows of the group in `inputs.{port}`"
+                )),
             );
         }
     }
+}
+
+/// Whether a column's name looks like a cell: a number or a path. The table then has no header.
+fn is_no_header(name: &str) -> bool {
+    name.parse::<f64>().is_ok() || name.contains('/')
 }
 
 fn kernel_port<'c>(
@@ -104,7 +150,7 @@ fn source_columns(
         }
         Reference::Path(path) => path,
         Reference::Param(name) => draft.default_path(name, context.facts)?,
-        Reference::Url(_) | Reference::Pattern(_) => return None,
+        Reference::Url(_) | Reference::Pattern(_) | Reference::Item(_) => return None,
     };
     let reading = (path.to_owned(), input.reading());
     let other = input.variable.is_some() || input.rows == GridRows::Cell;
@@ -187,7 +233,7 @@ fn may_become(wanted: &ColumnType, found: &ColumnType, source: &Source) -> bool 
         Reference::Path(path) => is_text_table(path),
         Reference::Pattern(pattern) => is_text_table(pattern),
         Reference::Param(_) | Reference::Url(_) => true,
-        Reference::Port { .. } => false,
+        Reference::Port { .. } | Reference::Item(_) => false,
     };
     is_text || wanted.overlaps(found)
 }

@@ -101,6 +101,17 @@ impl CompiledTemplate {
         })
     }
 
+    /// Whether its text begins with what an expression that reads `item` gives.
+    #[must_use]
+    pub fn begins_with_item(&self) -> bool {
+        let Some(Piece::Expression(first)) = self.pieces.first() else {
+            return false;
+        };
+        let mut uses = Uses::default();
+        uses.add(first);
+        uses.item.is_read()
+    }
+
     /// Its expression, if the template is exactly one.
     pub(crate) fn single(&self) -> Option<&Compiled> {
         match self.pieces.as_slice() {

@@ -20,6 +20,8 @@ pub enum Reference {
     Pattern(String),
     /// A URL.
     Url(String),
+    /// A path that each row of the scattered table gives: text with `${{ item.COLUMN }}`.
+    Item(String),
 }
 
 impl Reference {
@@ -28,7 +30,22 @@ impl Reference {
     pub fn port(&self) -> Option<(&str, &str)> {
         match self {
             Self::Port { stage, port } => Some((stage, port)),
-            Self::Param(_) | Self::Path(_) | Self::Pattern(_) | Self::Url(_) => None,
+            Self::Param(_) | Self::Path(_) | Self::Pattern(_) | Self::Url(_) | Self::Item(_) => {
+                None
+            }
+        }
+    }
+
+    /// The text that gives a path for each row, if it is one.
+    #[must_use]
+    pub fn of_row(&self) -> Option<&str> {
+        match self {
+            Self::Item(template) => Some(template),
+            Self::Port { .. }
+            | Self::Param(_)
+            | Self::Path(_)
+            | Self::Pattern(_)
+            | Self::Url(_) => None,
         }
     }
 }

@@ -38,7 +38,7 @@ pub enum Scatter {
 pub enum Slicing {
     /// `rows: N`: N rows or files per task.
     Rows(u64),
-    /// `by: COLUMN`: one task per value of this column, with all files that have it.
+    /// `by: COLUMN`: one task per value of this column, with all rows or files that have it.
     By(String),
     /// `parts: true`: one part per task.
     Parts,

@@ -105,6 +105,15 @@ impl Stage {
         self.scatter != Scatter::One || self.repeat.is_some()
     }
 
+    /// The inputs whose files the rows of the scattered table name, with the text that gives the path.
+    pub fn row_files(&self) -> impl Iterator<Item = (&str, &str)> {
+        let inputs = self.inputs.iter();
+        inputs.filter_map(|(port, input)| match input.from.as_slice() {
+            [source] => Some((port.as_str(), source.of_row()?)),
+            _ => None,
+        })
+    }
+
     /// Variables that the command gets from Sunward's own environment: `env: { X: inherit }`.
     pub fn inherited(&self) -> impl Iterator<Item = &str> {
         let env = self.env.iter();

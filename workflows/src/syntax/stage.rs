@@ -165,7 +165,7 @@ pub(crate) static SCATTER: Shape = Shape::new(
         Key::new(
             "by",
             Kind::Text,
-            "One task per value of this column, with all files that have it.",
+            "One task per value of this column, with all rows or files that have it.",
         )
         .example("sample"),
         Key::new(
@@ -228,7 +228,11 @@ static INPUT: Shape = Shape::new(
             "Splits the names of files into columns: {sample} is any text without a slash, {n:[0-9]+} what the expression matches.",
         )
         .example("\"{sample}_{lane}.fastq.gz\""),
-        Key::new("optional", Kind::Bool, "Whether a pattern may match no file.")
+        Key::new(
+            "optional",
+            Kind::Bool,
+            "Whether a pattern may match no file, or a row name none.",
+        )
             .default_is("false")
             .example("true"),
         Key::new(

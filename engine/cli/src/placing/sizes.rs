@@ -60,7 +60,7 @@ pub(crate) fn input_bytes(spec: &RunSpec, folder: &Path, input: &Input) -> u64 {
             Some(value) => of_value(value),
             None => 0,
         },
-        Reference::Port { .. } | Reference::Url(_) => 0,
+        Reference::Port { .. } | Reference::Url(_) | Reference::Item(_) => 0,
     });
     sizes.fold(0, u64::saturating_add)
 }

@@ -94,9 +94,10 @@ pub(super) fn ingredients(
         _ => false,
     };
     let reads = Reads {
-        // Without a template that reads it, the row is all that could make a task differ.
+        // Without a template that reads it, and without files that it names, the row is all that could
+        // make a task differ.
         item: match uses.item {
-            ItemUse::Nothing if by_row => ItemUse::Whole,
+            ItemUse::Nothing if by_row && stage.row_files().next().is_none() => ItemUse::Whole,
             item if matches!(stage.action, Action::Kernel { .. } | Action::Cuda(_)) => {
                 item.as_values()
             }

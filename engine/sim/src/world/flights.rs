@@ -189,7 +189,8 @@ impl Flight {
                     Reference::Param(_)
                     | Reference::Path(_)
                     | Reference::Pattern(_)
-                    | Reference::Url(_) => outside = true,
+                    | Reference::Url(_)
+                    | Reference::Item(_) => outside = true,
                 }
             }
             let size = self.submission.bytes.input(&planned.stage.name, port);

@@ -144,7 +144,8 @@ impl World {
                     Reference::Param(_)
                     | Reference::Path(_)
                     | Reference::Pattern(_)
-                    | Reference::Url(_) => outside = true,
+                    | Reference::Url(_)
+                    | Reference::Item(_) => outside = true,
                 }
             }
             if outside {

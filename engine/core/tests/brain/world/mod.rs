@@ -478,7 +478,8 @@ impl World {
                     Reference::Param(name)
                     | Reference::Path(name)
                     | Reference::Pattern(name)
-                    | Reference::Url(name) => {
+                    | Reference::Url(name)
+                    | Reference::Item(name) => {
                         parts.push(PartRef {
                             digest: Digest::of(name.as_bytes()),
                             bytes: 100,
