@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use sunward_core::explain::{WaitsFor, waits};
+use sunward_core::place::{Problem, Segment, Solution};
 use sunward_core::{
     Curtailment, Curtailments, Fact, FailureKind, Input, Measure, PoolId, Reason, RunSpec,
     RunStatus, StageId, TaskStatus, Timestamp, explain,
 };
 use sunward_workflows::Stage;
 
+use super::placing::within;
 use crate::world::flow::{Flow, Shape, flow, stage};
-use crate::world::grids::{HOUR_MS, hour, hours};
+use crate::world::grids::{HOUR_MS, cleanest, hour, hours};
 use crate::world::{World, fails};
 
 /// A stage of so many tasks of a kilowatt, each an hour long.
@@ -195,6 +197,45 @@ fn a_cap_holds_back_what_it_has_no_power_for_and_stops_no_more_than_needed() {
     world.settle();
     assert_eq!(world.status(run), RunStatus::Succeeded);
     world.assert_replays();
+}
+
+/// In this order of pools and in the other, since one of them is asked first.
+#[test]
+fn a_pool_without_power_does_not_keep_a_stage_from_the_others_that_it_is_placed_in() {
+    for capped in [0, 1] {
+        let mut world = World::with_grids(&[("DE", &[100; 8]), ("NO", &[100; 8])], 4);
+        world.placer = Box::new(half_in_each_of_two_pools);
+        let measure = Measure::Cap {
+            milliwatts: 500_000,
+        };
+        world.curtail(vec![one(capped, hour(0), Some(hour(8)), measure)]);
+        world.submit(within(8, flow().stage(kilowatts("map", 4, false))));
+        world.think();
+        let pools: Vec<Option<PoolId>> = world
+            .flights
+            .iter()
+            .map(|flight| world.state.pool_of(flight.worker))
+            .collect();
+        assert_eq!(pools, [Some(PoolId(1 - capped)); 2]);
+        world.assert_replays();
+    }
+}
+
+/// A placement that does not know of caps.
+fn half_in_each_of_two_pools(problem: &Problem) -> Solution {
+    let mut solution = cleanest(problem);
+    for placement in solution.placements.iter_mut().flatten() {
+        let whole = placement.segments[0];
+        let half = |pool| Segment {
+            pool: PoolId(pool),
+            tasks: whole.tasks / 2,
+            at_once: whole.tasks / 2,
+            start: problem.now,
+            ..whole
+        };
+        placement.segments = vec![half(0), half(1)];
+    }
+    solution
 }
 
 /// A task that continues from a checkpoint has lost nothing; one that begins anew has.
