@@ -135,7 +135,8 @@ pub(crate) struct LedgerView {
     pub(crate) modelled_joules: f64,
     /// The number of attempts whose energy is not known.
     pub(crate) attempts_missing: u64,
-    /// The part of failed and stopped attempts.
+    /// The part of failed and stopped attempts, but not of those whose task continues from a
+    /// checkpoint.
     pub(crate) failed_joules: f64,
     /// Location-based emissions, including PUE and transfer; `None` without a grid, and if the
     /// intensities count different things.

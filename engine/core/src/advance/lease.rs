@@ -70,8 +70,12 @@ pub(super) fn lease(state: &State, now: Timestamp, step: &mut Step) {
             if step.facts.len() >= limit || !free.is_open(*lane) {
                 break;
             }
-            if taken.insert((run, id)) {
-                offer(state, *lane, (run, id), (&mut free, &turns), now, step);
+            let stage = (run, id);
+            // A pool whose workers have headroom may still have no power for it.
+            if !taken.contains(&stage)
+                && offer(state, *lane, stage, (&mut free, &turns), now, step) > 0
+            {
+                taken.insert(stage);
             }
         }
     }
@@ -127,18 +131,18 @@ fn turns_of(state: &State, free: &Free<'_>) -> Turns {
         return Turns::default();
     }
     Turns::of(state, &|stage| {
-        let Some(lane) = lane_of(state, stage, free) else {
-            return 0;
-        };
-        let mut scratch = Step::default();
-        let mut free = free.clone();
-        let now = Timestamp::default();
-        offer_most(state, lane, stage, (&mut free, u32::MAX), now, &mut scratch)
+        let mut offered = lanes_of(state, stage, free).into_iter().map(|lane| {
+            let mut scratch = Step::default();
+            let mut free = free.clone();
+            let now = Timestamp::default();
+            offer_most(state, lane, stage, (&mut free, u32::MAX), now, &mut scratch)
+        });
+        offered.find(|tasks| *tasks > 0).unwrap_or(0)
     })
 }
 
-/// The lane from which [`lease`] would offer a stage first.
-fn lane_of(state: &State, stage: (RunId, StageId), free: &Free<'_>) -> Option<Lane> {
+/// The lanes from which [`lease`] would offer a stage, one after the other until one takes tasks.
+fn lanes_of(state: &State, stage: (RunId, StageId), free: &Free<'_>) -> Vec<Lane> {
     let listed = |lane: &Lane| {
         state
             .lanes
@@ -146,14 +150,16 @@ fn lane_of(state: &State, stage: (RunId, StageId), free: &Free<'_>) -> Option<La
             .is_some_and(|all| all.contains(&stage))
     };
     let placed = state.lanes.keys().rev().filter(|lane| lane.pool.is_some());
-    let mut placed = placed.filter(|lane| listed(lane) && free.is_open(**lane));
+    let placed = placed.filter(|lane| listed(lane) && free.is_open(**lane));
     let anywhere = [true, false].map(|gpus| Lane { pool: None, gpus });
-    let mut anywhere = anywhere.into_iter().filter(listed);
-    placed.next().copied().or_else(|| anywhere.next())
+    placed
+        .copied()
+        .chain(anywhere.into_iter().filter(listed))
+        .collect()
 }
 
 /// Offers a stage's tasks to the workers that take tasks from the lane, as far as there are units of
-/// what they share.
+/// what they share. Returns how many were leased.
 fn offer(
     state: &State,
     lane: Lane,
@@ -161,14 +167,14 @@ fn offer(
     (free, turns): (&mut Free<'_>, &Turns),
     now: Timestamp,
     step: &mut Step,
-) {
+) -> u32 {
     let planned = state.runs.get(&place.0).and_then(|run| run.get(place.1));
     let shares = planned.is_some_and(|(planned, _)| !planned.stage.resources.shared.is_empty());
     let most = match shares {
         true => turns.most(place),
         false => u32::MAX,
     };
-    offer_most(state, lane, place, (free, most), now, step);
+    offer_most(state, lane, place, (free, most), now, step)
 }
 
 /// Offers at most `most` of a stage's tasks. Returns how many were leased.

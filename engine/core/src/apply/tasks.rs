@@ -245,6 +245,9 @@ pub(super) fn failed(state: &mut State, fact: &Fact) -> Result<(), Illegal> {
     };
     run.shift(stage, index, event)?;
     run.keep_pace(*wall_us);
+    // A task that was stopped and did not fail continues from its checkpoint.
+    let goes_on = retry_at.is_some() && (preempted || stopped);
+    let is_kept = goes_on && run.at(stage)?.0.stage.checkpoint;
     let one = run.stage_mut(stage)?;
     let spent = Spent {
         started_ms: *started_ms,
@@ -253,7 +256,9 @@ pub(super) fn failed(state: &mut State, fact: &Fact) -> Result<(), Illegal> {
         energy: *energy,
     };
     one.ledger.add(spent);
-    one.ledger.waste(spent);
+    if !is_kept {
+        one.ledger.waste(spent);
+    }
     if preempted {
         one.ledger.lost_attempts += 1;
     } else if !stopped {

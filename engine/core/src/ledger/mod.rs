@@ -60,7 +60,8 @@ pub struct Ledger {
     pub first_started_ms: u64,
     /// The end of the last attempt, in milliseconds since the epoch; 0 if there was none.
     pub last_ended_ms: u64,
-    /// The part of the energy that failed and stopped attempts used, in millijoules.
+    /// The part of the energy that failed and stopped attempts used, in millijoules. An attempt that
+    /// made way or was paused is not among them if its task continues from a checkpoint.
     pub failed_millijoules: u64,
     /// The energy by pool and quarter of an hour.
     pub quarters: Quarters,

@@ -4,15 +4,17 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use sunward_core::explain::{WaitsFor, waits};
+use sunward_core::place::{Problem, Segment, Solution};
 use sunward_core::{
-    Curtailment, Curtailments, Fact, Input, Measure, PoolId, Reason, RunSpec, RunStatus, StageId,
-    TaskStatus, Timestamp, explain,
+    Curtailment, Curtailments, Fact, FailureKind, Input, Measure, PoolId, Reason, RunSpec,
+    RunStatus, StageId, TaskStatus, Timestamp, explain,
 };
 use sunward_workflows::Stage;
 
-use crate::world::World;
+use super::placing::within;
 use crate::world::flow::{Flow, Shape, flow, stage};
-use crate::world::grids::{HOUR_MS, hour, hours};
+use crate::world::grids::{HOUR_MS, cleanest, hour, hours};
+use crate::world::{World, fails};
 
 /// A stage of so many tasks of a kilowatt, each an hour long.
 pub(super) fn kilowatts(name: &str, tasks: u32, checkpoint: bool) -> Stage {
@@ -195,6 +197,76 @@ fn a_cap_holds_back_what_it_has_no_power_for_and_stops_no_more_than_needed() {
     world.settle();
     assert_eq!(world.status(run), RunStatus::Succeeded);
     world.assert_replays();
+}
+
+/// In this order of pools and in the other, since one of them is asked first.
+#[test]
+fn a_pool_without_power_does_not_keep_a_stage_from_the_others_that_it_is_placed_in() {
+    for capped in [0, 1] {
+        let mut world = World::with_grids(&[("DE", &[100; 8]), ("NO", &[100; 8])], 4);
+        world.placer = Box::new(half_in_each_of_two_pools);
+        let measure = Measure::Cap {
+            milliwatts: 500_000,
+        };
+        world.curtail(vec![one(capped, hour(0), Some(hour(8)), measure)]);
+        world.submit(within(8, flow().stage(kilowatts("map", 4, false))));
+        world.think();
+        let pools: Vec<Option<PoolId>> = world
+            .flights
+            .iter()
+            .map(|flight| world.state.pool_of(flight.worker))
+            .collect();
+        assert_eq!(pools, [Some(PoolId(1 - capped)); 2]);
+        world.assert_replays();
+    }
+}
+
+/// A placement that does not know of caps.
+fn half_in_each_of_two_pools(problem: &Problem) -> Solution {
+    let mut solution = cleanest(problem);
+    for placement in solution.placements.iter_mut().flatten() {
+        let whole = placement.segments[0];
+        let half = |pool| Segment {
+            pool: PoolId(pool),
+            tasks: whole.tasks / 2,
+            at_once: whole.tasks / 2,
+            start: problem.now,
+            ..whole
+        };
+        placement.segments = vec![half(0), half(1)];
+    }
+    solution
+}
+
+/// A task that continues from a checkpoint has lost nothing; one that begins anew has.
+#[test]
+fn energy_is_lost_only_by_what_is_done_again() {
+    for (kind, checkpoint, lost) in [
+        (FailureKind::Preempted, true, 0),
+        (FailureKind::Preempted, false, 7),
+        (FailureKind::Infrastructure, true, 7),
+        (FailureKind::Infrastructure, false, 7),
+    ] {
+        let mut world = World::with_cores(1);
+        world.now = hour(0);
+        let run = world.submit(spec(flow().stage(kilowatts("long", 1, checkpoint))));
+        world.answer_all();
+        let flight = world.flights.pop().expect("it runs");
+        let end = world.end_of(&flight, fails(kind), 1_000_000);
+        world.give(Input::Ended {
+            worker: flight.worker,
+            ends: vec![end],
+        });
+        world.settle();
+        assert_eq!(world.status(run), RunStatus::Succeeded);
+        let view = world.state.run(run).unwrap().find("long").unwrap();
+        let ledger = view.ledger();
+        assert_eq!(
+            (ledger.failed_millijoules, ledger.millijoules()),
+            (lost, 14)
+        );
+        world.assert_replays();
+    }
 }
 
 #[test]
