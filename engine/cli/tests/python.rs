@@ -64,6 +64,7 @@ outputs: { squares: square.rows }
 fn command(scene: &Scene, wheels: &str, args: &[&str]) -> Command {
     let mut command = scene.command(&[&["run", "workflow.yaml", "--json"], args].concat());
     command
+        .env("XDG_CACHE_HOME", scene.path().join("cache"))
         .env("PIP_CONFIG_FILE", "/dev/null")
         .env("PIP_NO_INDEX", "1")
         .env("PIP_FIND_LINKS", scene.path().join(wheels));
