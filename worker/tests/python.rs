@@ -101,6 +101,8 @@ fn an_environment_is_locked_checked_built_once_and_kept() {
 
     // It is built again without the index, because the package was kept.
     fs::remove_dir_all(words[2]).unwrap();
+    // The worker above still holds a lock on it.
+    fs::remove_file(format!("{}.lock", words[2])).unwrap();
     let host = without_index(scene.home.path(), "1");
     let tools = Tools::new(cache, &host);
     let again = environment(&tools, &lock.environments[0]).unwrap();
