@@ -8,6 +8,7 @@ use sunward_workflows::Action;
 
 use crate::context::WorkerContext;
 use crate::device::Venue;
+use crate::environments::kind::Ready;
 use crate::kernels::prepared::PreparedKernel;
 use crate::memo::Memo;
 use crate::process::prepared::PreparedCommand;
@@ -23,6 +24,8 @@ const BATCH_TASKS: u32 = 4096;
 pub(crate) struct JobState {
     pub(crate) job: Arc<Job>,
     pub(crate) command: Memo<PreparedCommand>,
+    /// The environment of its commands.
+    pub(crate) environment: Memo<Ready>,
     pub(crate) kernel: Memo<PreparedKernel>,
     /// Where its kernel runs.
     pub(crate) venue: Venue,
@@ -69,6 +72,7 @@ impl JobState {
             gpus,
             job,
             command: Memo::default(),
+            environment: Memo::default(),
             kernel: Memo::default(),
             pace_nanos: AtomicU64::new(0),
             noticed: AtomicBool::new(false),

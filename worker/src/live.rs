@@ -23,6 +23,7 @@ use rustix::process::getpid;
 use sunward_files::private;
 
 use crate::clock::{Ticks, since_boot_us};
+use crate::environments::leftover;
 use crate::process::attempt_name;
 use crate::process::table::{ProcessEntry, with_descendants};
 use crate::process::tree::end_all;
@@ -163,7 +164,9 @@ pub(crate) fn clear(folder: &Path) {
     let _sweep_lock = locked(sweep_lock(all));
     // The worker's lock is released a moment after its pipes are closed.
     let _notes = locked(folder.join(NOTES));
-    if end_leftovers(folder).is_empty() {
+    let left = end_leftovers(folder);
+    leftover::remove_noted(folder);
+    if left.is_empty() {
         remove_tree(folder);
     }
 }
@@ -194,6 +197,7 @@ fn sweep_folders(all: &Path, all_machines: bool) -> Vec<LeftRunning> {
             continue;
         }
         let found = end_leftovers(&folder);
+        leftover::remove_noted(&folder);
         if found.is_empty() {
             remove_tree(&folder);
         }

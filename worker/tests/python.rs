@@ -15,9 +15,14 @@ mod support;
 
 use std::fs;
 
+use std::path::Path;
 use sunward_core::{FailureKind, Tasks};
 use sunward_worker::Host;
-use sunward_worker::python::{LockFile, PythonError, Tools, lock_digest, resolve_lock};
+
+use sunward_worker::environments::EnvironmentCache;
+use sunward_worker::environments::python::{
+    LockFile, PythonError, Tools, environment, lock_digest, resolve_lock,
+};
 use sunward_workflows::{Python, Stage};
 use support::{Scene, shell, succeeded};
 
@@ -34,18 +39,29 @@ fn with_python(script: &str, python: Python) -> Stage {
     stage
 }
 
-/// A scene with this process's whole environment, which says how to reach the index.
+/// A scene with this process's whole environment, which says how to reach the index, and with a
+/// cache of its own.
 fn scene() -> Scene {
-    Scene::with(|options| options.host = Host::of_this_process())
+    Scene::with(|options| options.host = host(&options.home, []))
+}
+
+/// This process's environment with a cache in the scene, and these variables.
+fn host(home: &Path, more: impl IntoIterator<Item = (&'static str, &'static str)>) -> Host {
+    let more = more.into_iter().map(|(n, v)| (n.into(), v.into()));
+    std::env::vars_os()
+        .chain([("XDG_CACHE_HOME".into(), home.join("cache").into())])
+        .chain(more)
+        .collect()
 }
 
 #[test]
 fn an_environment_is_locked_checked_built_once_and_kept() {
     let mut scene = scene();
-    let host = Host::of_this_process();
+    let host = host(scene.home.path(), []);
+    let cache = EnvironmentCache::of(&host, scene.home.path());
     let python = wants("six==1.16.0");
     let unresolved = lock_digest(scene.home.path(), &python).unwrap();
-    let tools = Tools::new(scene.home.path(), &host);
+    let tools = Tools::new(cache.clone(), &host);
     match resolve_lock(&tools, scene.home.path(), [&python]) {
         Ok(wrote) => assert!(wrote),
         Err(
@@ -85,9 +101,11 @@ fn an_environment_is_locked_checked_built_once_and_kept() {
 
     // It is built again without the index, because the package was kept.
     fs::remove_dir_all(words[2]).unwrap();
-    let host = without_index("1");
-    let tools = Tools::new(scene.home.path(), &host);
-    let again = sunward_worker::python::environment(&tools, &lock.environments[0]).unwrap();
+    // The worker above still holds a lock on it.
+    fs::remove_file(format!("{}.lock", words[2])).unwrap();
+    let host = without_index(scene.home.path(), "1");
+    let tools = Tools::new(cache, &host);
+    let again = environment(&tools, &lock.environments[0]).unwrap();
     assert!(again.join("bin/python").exists());
 
     // A package that cannot be resolved is the user's error, and the message names it.
@@ -97,13 +115,9 @@ fn an_environment_is_locked_checked_built_once_and_kept() {
 }
 
 /// This process's environment with an index that does not exist.
-fn without_index(retries: &str) -> Host {
-    std::env::vars_os()
-        .chain([
-            ("PIP_INDEX_URL".into(), "http://127.0.0.1:1/".into()),
-            ("PIP_RETRIES".into(), retries.into()),
-        ])
-        .collect()
+fn without_index(home: &Path, retries: &'static str) -> Host {
+    let nowhere = ("PIP_INDEX_URL", "http://127.0.0.1:1/");
+    host(home, [nowhere, ("PIP_RETRIES", retries)])
 }
 
 #[test]
@@ -116,8 +130,8 @@ fn an_index_that_is_away_is_told_so_even_if_pip_is_to_ask_once_only() {
     is_told_to_be_away("0");
 }
 
-fn is_told_to_be_away(retries: &str) {
-    let mut scene = Scene::with(|options| options.host = without_index(retries));
+fn is_told_to_be_away(retries: &'static str) {
+    let mut scene = Scene::with(|options| options.host = without_index(&options.home, retries));
     let failure = scene.failure(with_python("true", wants("six")));
     if failure.message.contains("no python3") || failure.message.contains("venv") {
         return eprintln!("NOT RUN: Python environments: {}", failure.message);

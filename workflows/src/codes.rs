@@ -48,6 +48,10 @@ pub const NOT_YET: Code = Code("SW0211");
 pub const OUT_OF_PLACE: Code = Code("SW0212");
 /// A message of `notify` cannot be sent.
 pub const BAD_NOTIFY: Code = Code("SW0213");
+/// A stage has two environments.
+pub const ENVIRONMENTS_CLASH: Code = Code("SW0214");
+/// An image, a module or a setup is not valid.
+pub const BAD_ENVIRONMENT: Code = Code("SW0215");
 /// There is no such stage.
 pub const UNKNOWN_STAGE: Code = Code("SW0301");
 /// There is no such port.
@@ -154,6 +158,8 @@ pub const PAGES: &[(Code, &str)] = &[
     (NOT_YET, include_str!("../codes/SW0211.md")),
     (OUT_OF_PLACE, include_str!("../codes/SW0212.md")),
     (BAD_NOTIFY, include_str!("../codes/SW0213.md")),
+    (ENVIRONMENTS_CLASH, include_str!("../codes/SW0214.md")),
+    (BAD_ENVIRONMENT, include_str!("../codes/SW0215.md")),
     (UNKNOWN_STAGE, include_str!("../codes/SW0301.md")),
     (UNKNOWN_PORT, include_str!("../codes/SW0302.md")),
     (UNKNOWN_PARAM, include_str!("../codes/SW0303.md")),

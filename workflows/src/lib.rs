@@ -65,17 +65,19 @@ pub use facts::{Facts, FileFact};
 pub use fleet::{CheckedFleet, OpenAdrSpec, PoolSpec, check_fleet};
 pub use mentioned::{Mentioned, mentioned};
 pub use model::{
-    Action, Budget, Cache, Command, CsvOptions, Cuda, CudaArg, Expect, FILE_COLUMNS, Form, Gpus,
-    GridRows, Input, Notify, NotifyBy, NotifyOn, Output, OutputFormat, Param, ParamType, Place,
-    Python, Reference, RejectLimit, Resources, Retry, RetryOn, Scatter, Slicing, Stage, Template,
-    WebAddress, Workflow,
+    Action, Budget, Cache, Command, Container, CsvOptions, Cuda, CudaArg, Expect, FILE_COLUMNS,
+    Form, Gpus, GridRows, Image, Input, Notify, NotifyBy, NotifyOn, Output, OutputFormat, Param,
+    ParamType, Place, Python, Reference, RejectLimit, Resources, Retry, RetryOn, Scatter, Slicing,
+    Stage, Template, WebAddress, Workflow,
 };
 pub use name_pattern::{NamePattern, NoSplit};
 pub use order::{Cycles, topological_order};
 pub use quoted::{Quoted, quoted};
 pub use reading::{input_variable, output_variable};
 pub use render::{JsonDiagnostic, render_human, to_json};
-pub use script::{CompiledArgv, CompiledScript, RenderedScript, default_shell, shell_word};
+pub use script::{
+    CompiledArgv, CompiledScript, RenderedScript, default_shell, setup_shell, shell_word,
+};
 pub use source::Span;
 pub use syntax::schema;
 pub use value::Value;

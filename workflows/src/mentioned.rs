@@ -6,7 +6,7 @@ use crate::check::{
     input_options, input_sources, is_pattern, listed_paths, local_words, outside_words,
     parse_reference,
 };
-use crate::model::{Input, Reference};
+use crate::model::{Image, Input, Reference};
 use crate::yaml::{self, Entry, Node};
 
 /// Distinct paths and words of a file, as written. [`crate::check()`] reports whatever is wrong
@@ -21,7 +21,7 @@ pub struct Mentioned {
     pub readings: Vec<(String, Input)>,
     /// Patterns of files, for [`crate::Facts::patterns`].
     pub patterns: Vec<String>,
-    /// Paths under `files:` and sources of `cuda:`, for [`crate::Facts::files`].
+    /// Paths under `files:`, sources of `cuda:` and files of images, for [`crate::Facts::files`].
     pub files: Vec<String>,
     /// `./word`s in commands. Those that exist belong in [`crate::Facts::beside`].
     pub run_words: Vec<String>,
@@ -78,6 +78,7 @@ pub fn mentioned(text: &str) -> Mentioned {
         for file in files.iter().filter_map(Node::text) {
             add(&mut mentioned.files, file);
         }
+        image(&stage.value, &mut mentioned);
         let cuda = stage.value.get("cuda").and_then(|cuda| cuda.get("source"));
         if let Some(source) = cuda.and_then(Node::text) {
             add(&mut mentioned.files, source);
@@ -86,7 +87,7 @@ pub fn mentioned(text: &str) -> Mentioned {
             let nodes = stage.value.get(key).map(Node::items).unwrap_or_default();
             nodes.iter().filter_map(Node::text)
         };
-        for word in texts("run").flat_map(local_words) {
+        for word in texts("run").chain(texts("setup")).flat_map(local_words) {
             add(&mut mentioned.run_words, &word);
         }
         for word in texts("run").chain(texts("shell")).flat_map(outside_words) {
@@ -95,9 +96,21 @@ pub fn mentioned(text: &str) -> Mentioned {
         environment(&stage.value, &mut mentioned);
     }
     if let Some(defaults) = root.get("defaults") {
+        image(defaults, &mut mentioned);
         environment(defaults, &mut mentioned);
     }
     mentioned
+}
+
+/// The file of the image in `container:`.
+fn image(node: &Node, mentioned: &mut Mentioned) {
+    let container = node.get("container");
+    let image = container.and_then(|node| node.get("image").or(Some(node)));
+    if let Some(Ok(image)) = image.and_then(Node::text).map(Image::parse)
+        && let Some(path) = image.file()
+    {
+        add(&mut mentioned.files, path);
+    }
 }
 
 /// The paths in `env:`.

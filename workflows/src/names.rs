@@ -82,7 +82,16 @@ const SYNONYMS: &[(&str, &[&str])] = &[
     ("requires", &["needs"]),
     ("environment", &["env"]),
     ("retries", &["retry"]),
-    ("conda", &["python"]),
+    ("conda", &["python", "container"]),
+    ("image", &["container"]),
+    ("docker", &["container"]),
+    ("singularity", &["container"]),
+    ("apptainer", &["container"]),
+    ("podman", &["container"]),
+    ("envmodules", &["modules"]),
+    ("module", &["modules"]),
+    ("beforescript", &["setup"]),
+    ("before_script", &["setup"]),
 ];
 
 /// The letters that a word must have for each letter that may differ, as in rustc: `kernal` is near

@@ -6,7 +6,7 @@ use sunward_core::{RunSpec, path_texts};
 use sunward_data::{local_path, of_others, table_suffix};
 use sunward_files::pattern::expand;
 use sunward_state::sqlite::DATABASE;
-use sunward_worker::python::lock_path;
+use sunward_worker::environments::python::lock_path;
 use sunward_workflows::{
     Form, Output, OutputFormat, ParamType, Python, Reference, Stage, Value, is_pattern,
 };

@@ -10,9 +10,10 @@ use sunward_core::{Placing, Plan, RunSpec, Selection, Surroundings, plan};
 use sunward_data::{FileMemory, NoMemory, remembered_digest};
 use sunward_drive::{FileRecall, IgnoredRecords, foreseen};
 use sunward_state::{FileRecord, SqliteReader};
-use sunward_worker::python::{PythonError, Tools, lock_digest, resolve_lock};
+use sunward_worker::environments::{EnvironmentError, Site};
 use sunward_worker::{Host, Space, secret_problem};
-use sunward_workflows::{Action, Command, Given, Python, Stage, Value, Workflow, bind};
+use sunward_workflows::source::Lines;
+use sunward_workflows::{Action, Command, Given, Stage, Value, Workflow, bind};
 
 use crate::context::Context;
 use crate::device::Device;
@@ -74,8 +75,14 @@ pub(crate) fn prepare(
         force: selection.force.clone(),
     };
     let home = context.home_beside(&read.path)?;
-    let (around, files) =
-        surroundings(&workflow, &params, &read.path, &home, machine, &render::say)?;
+    let (around, files) = surroundings(
+        &workflow,
+        &params,
+        (&read.path, &read.text),
+        &home,
+        machine,
+        &render::say,
+    )?;
     let plan = expand(&workflow, &params, &around, &selection)?;
     let folder = read.path.parent().unwrap_or_else(|| Path::new("/"));
     for stage in plan.stages.iter().filter(|planned| planned.selected) {
@@ -129,8 +136,14 @@ pub(crate) fn prepare_again(
         let lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
         wrong_input(lines.join("\nerror: "))
     })?;
-    let (around, files) =
-        surroundings(&workflow, &params, &read.path, home, machine, &render::say)?;
+    let (around, files) = surroundings(
+        &workflow,
+        &params,
+        (&read.path, &read.text),
+        home,
+        machine,
+        &render::say,
+    )?;
     let mut selection = Selection::default();
     for planned in &before.plan.stages {
         let name = &planned.stage.name;
@@ -208,8 +221,10 @@ impl Prepared {
             let Some(program) = shell.first().map(String::as_str) else {
                 continue;
             };
-            // A stage's Python environment may contain more programs.
-            let elsewhere = planned.stage.python.is_some() && !SHELLS.contains(&program);
+            // A stage's environment may contain more programs, and a container has its own.
+            let stage = &planned.stage;
+            let more = stage.python.is_some() || !stage.modules.is_empty() || stage.setup.is_some();
+            let elsewhere = stage.container.is_some() || more && !SHELLS.contains(&program);
             if !elsewhere && !host.has_program(program) {
                 missing
                     .entry(program)
@@ -227,36 +242,40 @@ impl Prepared {
         }
     }
 
-    /// Completes the lock file beside the workflow for stages with a Python environment, and makes
-    /// a new plan if that changed the file. Because this creates files, it is called only before a
-    /// run.
+    /// Completes the lock file beside the workflow for stages with an environment, and makes a new
+    /// plan if that changed the file. Fetches the images of containers. Because this creates files,
+    /// it is called only before a run.
     ///
     /// # Errors
-    /// Fails if there is no such Python, or its packages cannot be resolved.
+    /// Fails if an environment cannot be resolved, or cannot be had on this machine.
     pub(crate) fn lock(self, home: &Path, host: &Host) -> anyhow::Result<Self> {
         let plan = &self.spec.plan;
-        let wanted: Vec<&Python> = plan
-            .stages
-            .iter()
-            .filter(|planned| planned.selected)
-            .filter_map(|planned| planned.stage.python.as_ref())
-            .collect();
-        if wanted.is_empty() {
-            return Ok(self);
-        }
         let folder = self.path.parent().unwrap_or_else(|| Path::new("/"));
-        let tools = Tools::new(home, host);
-        if !resolve_lock(&tools, folder, wanted).map_err(python_error)? {
+        let site = Site::new(host, home, folder, &NoMemory, &render::say);
+        let mut wrote = false;
+        for planned in plan.stages.iter().filter(|planned| planned.selected) {
+            let stage = &planned.stage;
+            wrote |= site
+                .resolve(stage)
+                .map_err(|error| no_environment(error, stage, &self.path, &self.spec.source))?;
+        }
+        if !wrote {
             return Ok(self);
         }
         render::say(
-            "Python packages were resolved and written to the lock file beside the workflow",
+            "what the environments were resolved to was written to the lock file beside the workflow",
         );
         let mut spec = RunSpec::clone(&self.spec);
         // The first look has told what there is to tell.
         let (path, machine) = (&self.path, self.machine);
-        let (around, files) =
-            surroundings(&spec.workflow, &spec.params, path, home, machine, &|_| {})?;
+        let (around, files) = surroundings(
+            &spec.workflow,
+            &spec.params,
+            (path, &spec.source),
+            home,
+            machine,
+            &|_| {},
+        )?;
         spec.plan = expand(&spec.workflow, &spec.params, &around, &self.selection)?;
         Ok(Self {
             spec: Arc::new(spec),
@@ -266,7 +285,7 @@ impl Prepared {
     }
 }
 
-/// Shells that come from the system, not from a Python environment.
+/// Shells that come from the system, not from an environment.
 const SHELLS: &[&str] = &["bash", "sh", "/bin/sh", "/bin/bash"];
 
 /// The message that a shell is missing, with the remedy. At most three stages are named.
@@ -307,12 +326,24 @@ fn expand(
     })
 }
 
-fn python_error(error: PythonError) -> anyhow::Error {
-    match error {
-        PythonError::NoPython(_) | PythonError::Unresolvable { .. } | PythonError::Lock { .. } => {
-            wrong_input(error.to_string())
-        }
-        other => anyhow::Error::new(other),
+/// The message that a stage cannot have its environment, with the place in the workflow's file.
+fn no_environment(
+    error: EnvironmentError,
+    stage: &Stage,
+    file: &Path,
+    source: &str,
+) -> anyhow::Error {
+    let span = stage.container.as_ref().map_or(stage.span, |one| one.span);
+    let (line, _) = Lines::new(source).line_column(span.start);
+    let message = format!(
+        "{}:{line}: stage {}: {error}",
+        sunward_files::shown(file),
+        stage.name
+    );
+    if error.is_the_users() {
+        wrong_input(message)
+    } else {
+        anyhow::Error::new(error).context(message)
     }
 }
 
@@ -322,7 +353,7 @@ fn python_error(error: PythonError) -> anyhow::Error {
 fn surroundings(
     workflow: &Workflow,
     params: &BTreeMap<String, Value>,
-    file: &Path,
+    (file, source): (&Path, &str),
     home: &Path,
     machine: Machine,
     tell: &dyn Fn(&str),
@@ -336,6 +367,8 @@ fn surroundings(
     };
     let folder = file.parent().unwrap_or_else(|| Path::new("/"));
     let mut file_digests = BTreeMap::new();
+    let host = Host::of_this_process();
+    let site = Site::new(&host, home, folder, memory, tell);
     let mut locks = BTreeMap::new();
     for stage in workflow.stages.values() {
         for name in &stage.files {
@@ -350,10 +383,10 @@ fn surroundings(
                 file_digests.insert(name.clone(), digest);
             }
         }
-        if let Some(python) = &stage.python {
-            let lock = lock_digest(folder, python).map_err(python_error)?;
-            locks.insert(stage.name.clone(), lock);
-        }
+        let digests = site
+            .digests(stage)
+            .map_err(|error| no_environment(error, stage, file, source))?;
+        locks.insert(stage.name.clone(), digests);
     }
     let inherited = workflow.stages.values().flat_map(Stage::inherited);
     let mut environment = BTreeMap::new();

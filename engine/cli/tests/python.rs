@@ -64,6 +64,7 @@ outputs: { squares: square.rows }
 fn command(scene: &Scene, wheels: &str, args: &[&str]) -> Command {
     let mut command = scene.command(&[&["run", "workflow.yaml", "--json"], args].concat());
     command
+        .env("XDG_CACHE_HOME", scene.path().join("cache"))
         .env("PIP_CONFIG_FILE", "/dev/null")
         .env("PIP_NO_INDEX", "1")
         .env("PIP_FIND_LINKS", scene.path().join(wheels));
@@ -166,7 +167,7 @@ fn a_stage_runs_in_its_locked_environment_once_and_then_comes_from_the_cache() {
     assert_eq!(package["name"], "sunward-test-squares", "{lock}");
     assert_eq!(package["version"], "1.0", "{lock}");
     let log = scene.sunward(&["logs", "square/0"]).expect(0).out;
-    let inside = scene.path().canonicalize().unwrap().join(".sunward/python");
+    let inside = scene.path().join("cache/sunward/envs");
     let prefix = log.trim().strip_prefix("python ").unwrap();
     assert!(
         std::path::Path::new(prefix).starts_with(&inside),

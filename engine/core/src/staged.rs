@@ -1,8 +1,8 @@
 //! Files that a stage's commands get, with the digests that they had when the run was planned.
 //!
 //! A command sees them as copies in its own folder. A worker compares each copy with the digest
-//! here, so that the task's key covers what is read. The same holds for the lock file of its Python
-//! environment.
+//! here, so that the task's key covers what is read. The same holds for what its environment
+//! resolves to.
 
 use std::collections::BTreeMap;
 
@@ -19,8 +19,8 @@ pub struct StagedFiles {
     /// Files that values name, by the value's text. The values are parameters of type path, and texts
     /// in choices, lists, items and matrices.
     pub named: BTreeMap<String, Digest>,
-    /// The digest of the lock of the stage's Python environment.
-    pub lock: Option<Digest>,
+    /// Digests of what the stage's environment resolves to, by the name that keys use.
+    pub locks: BTreeMap<String, Digest>,
 }
 
 impl StagedFiles {

@@ -135,6 +135,7 @@ impl Child {
             assignment.into(),
         ];
         let order = Order {
+            container: None,
             words: words.into(),
             environment,
         };

@@ -94,6 +94,14 @@ impl Meters {
 
     /// Processor time times the power of a busy core. Idle power belongs to no attempt and is left
     /// out.
+    /// The modelled energy of so much processor time, in whole joules.
+    pub(crate) fn joules(&self, cpu_us: u64) -> u64 {
+        match self.modelled(cpu_us) {
+            Energy::Modelled { millijoules } => millijoules.div_ceil(1000),
+            _ => 0,
+        }
+    }
+
     pub(super) fn modelled(&self, cpu_us: u64) -> Energy {
         Energy::Modelled {
             millijoules: cpu_us

@@ -1,7 +1,7 @@
 //! The environment of a command. It contains only the documented variables.
 
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::path::Path;
 
 use crate::fault::Fault;
 use crate::host::Host;
@@ -10,24 +10,20 @@ use crate::host::Host;
 /// name.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Environment {
-    variables: Vec<(OsString, OsString)>,
+    /// What comes from the host, and from what is installed on it.
+    base: Vec<(OsString, OsString)>,
+    /// What is set for the command.
+    own: Vec<(OsString, OsString)>,
 }
 
 impl Environment {
     /// The variables that every command gets from the host: `PATH`, `HOME`, `LANG` and, if the
-    /// engine itself is traced, `TRACEPARENT`. A Python environment comes first in `PATH`.
-    pub(crate) fn of_host(host: &Host, python: Option<&Path>) -> Self {
+    /// engine itself is traced, `TRACEPARENT`.
+    pub(crate) fn of_host(host: &Host) -> Self {
         let mut environment = Self::default();
-        let mut path = OsString::new();
-        if let Some(python) = python {
-            path.push(python.join("bin"));
-            path.push(":");
-            environment.set("VIRTUAL_ENV", python);
-        }
-        path.push(host.path());
-        environment.set("PATH", path);
-        environment.set("HOME", host.get("HOME").unwrap_or_else(|| OsStr::new("/")));
-        environment.set(
+        environment.set_base("PATH", host.path());
+        environment.set_base("HOME", host.get("HOME").unwrap_or_else(|| OsStr::new("/")));
+        environment.set_base(
             "LANG",
             host.get("LANG").unwrap_or_else(|| OsStr::new("C.UTF-8")),
         );
@@ -40,7 +36,7 @@ impl Environment {
     /// The environment for this program itself when it works on a device. It also has the variables
     /// that name the compiler, libraries and the folder of compiled kernels.
     pub(crate) fn of_our_own(host: &Host) -> Self {
-        let mut environment = Self::of_host(host, None);
+        let mut environment = Self::of_host(host);
         for name in ["CXX", "LD_LIBRARY_PATH", "XDG_CACHE_HOME"] {
             if let Some(value) = host.get(name) {
                 environment.set(name, value);
@@ -66,22 +62,41 @@ impl Environment {
         Ok(self)
     }
 
-    /// Sets one variable.
+    /// Sets one variable for the command.
     pub(crate) fn set(&mut self, name: impl Into<OsString>, value: impl Into<OsString>) {
-        self.variables.push((name.into(), value.into()));
+        self.own.push((name.into(), value.into()));
+    }
+
+    /// Sets one variable of the host.
+    pub(crate) fn set_base(&mut self, name: impl Into<OsString>, value: impl Into<OsString>) {
+        self.base.push((name.into(), value.into()));
+    }
+
+    /// Removes a variable of the host.
+    pub(crate) fn unset_base(&mut self, name: &OsStr) {
+        self.base.retain(|(known, _)| known != name);
     }
 
     /// The value of a variable that the command will see.
     pub(crate) fn get(&self, name: &str) -> Option<&OsStr> {
-        let mut found = self.variables.iter().rev();
+        let mut found = self.own.iter().rev().chain(self.base.iter().rev());
         found
             .find(|(n, _)| n == name)
             .map(|(_, value)| value.as_os_str())
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
-        self.variables
+        self.base
+            .iter()
+            .chain(&self.own)
+            .map(|(n, v)| (n.as_os_str(), v.as_os_str()))
+    }
+
+    /// The variables that are set for the command, each once.
+    pub(crate) fn own(&self) -> BTreeMap<&OsStr, &OsStr> {
+        self.own
             .iter()
             .map(|(n, v)| (n.as_os_str(), v.as_os_str()))
+            .collect()
     }
 }

@@ -12,7 +12,7 @@ const BLOCK_BYTES: u64 = 512;
 /// Returns the bytes on disk of all files below a folder. Links are not followed, holes do not
 /// count, and a file with several names counts once. Files that vanish meanwhile or may not be read
 /// do not count.
-pub(super) fn bytes_below(folder: &Path) -> u64 {
+pub(crate) fn bytes_below(folder: &Path) -> u64 {
     let mut seen = BTreeSet::new();
     let mut folders = vec![folder.to_owned()];
     let mut blocks = 0_u64;

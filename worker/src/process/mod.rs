@@ -4,7 +4,7 @@ pub(crate) mod attempt_name;
 mod checkpoint;
 pub(crate) mod environment;
 pub(crate) mod exit;
-mod footprint;
+pub(crate) mod footprint;
 mod full;
 pub(crate) mod launcher;
 pub(crate) mod limits;
@@ -17,19 +17,23 @@ pub(crate) mod verdict;
 pub(crate) mod watch;
 mod writers;
 
+use std::cell::Cell;
 use std::fs::File;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use sunward_core::{Failure, Outcome, RanOn, TaskEnd, TaskResult};
-use sunward_data::io_remedy;
+use sunward_data::{NoMemory, io_remedy};
 use sunward_workflows::Action;
 
 use crate::attempt::Attempt;
 use crate::batch::Batch;
 use crate::context::WorkerContext;
 use crate::ends::task_end;
+use crate::environments::Site;
+use crate::environments::kind::Ready;
 use crate::executor::Executor;
 use crate::fault::Fault;
 use crate::job::JobState;
@@ -80,9 +84,12 @@ impl ProcessExecutor {
         pending_ends: &mut PendingEnds,
     ) -> TaskEnd {
         let context = Arc::clone(&self.context);
+        // An environment serves all tasks and later runs, so making it ready is not charged to the
+        // task that comes first.
+        let environment = self.environment(job, attempt);
         let span = Span::begin(&context.meters);
         let mut spent = Spent::default();
-        let outcome = match self.prepare(job, attempt) {
+        let outcome = match environment.and_then(|ready| self.prepare(job, attempt, ready)) {
             Err(fault) => Outcome::Failed(attempt.failure(fault, String::new())),
             Ok(prepared) => {
                 let task = Task {
@@ -108,16 +115,46 @@ impl ProcessExecutor {
         task_end(attempt, reading, spent.ran_on, outcome)
     }
 
+    /// The environment of a stage, ready on this machine. If that takes long, the user is told how
+    /// long, and what it took.
+    fn environment(&self, job: &JobState, attempt: &Attempt<'_>) -> Result<Arc<Ready>, Fault> {
+        if attempt.stopped() {
+            return Err(Fault::cancelled());
+        }
+        job.environment.get_or_make(|| {
+            let context = &*self.context;
+            let options = &context.options;
+            let stage = &attempt.job.stage;
+            let told = Cell::new(false);
+            let tell = |line: &str| {
+                told.set(true);
+                context.outbox.notice(line.to_owned());
+            };
+            let folder = Path::new(&attempt.job.folder);
+            let site = Site::new(&options.host, &options.home, folder, &NoMemory, &tell)
+                .stopped_by(&attempt.stop.stop);
+            let began = Instant::now();
+            let ready = Ready::prepare(&site, stage, &attempt.job.staged.locks)?;
+            if told.get() {
+                let joules = context.meters.joules(site.runner.cpu_us());
+                context.outbox.notice(format!(
+                    "stage {}: its environment is ready after {:.1} s and about {joules} J, which do not count as the stage's",
+                    stage.name,
+                    began.elapsed().as_secs_f64(),
+                ));
+            }
+            Ok(ready)
+        })
+    }
+
     fn prepare(
         &self,
         job: &JobState,
         attempt: &Attempt<'_>,
+        ready: Arc<Ready>,
     ) -> Result<Arc<PreparedCommand>, Fault> {
-        if attempt.stopped() {
-            return Err(Fault::cancelled());
-        }
         job.command
-            .get_or_make(|| PreparedCommand::new(&self.context, attempt.job, &attempt.stop.stop))
+            .get_or_make(|| PreparedCommand::new(&self.context, attempt.job, ready))
     }
 
     fn run(
@@ -146,9 +183,13 @@ impl ProcessExecutor {
         pending_ends: &mut PendingEnds,
     ) -> Result<(TaskOrder, CommandExit), Fault> {
         let context = Arc::clone(&self.context);
-        let order = task.prepared.order(&context, task_folder, task.attempt)?;
+        let mut order = task.prepared.order(&context, task_folder, task.attempt)?;
         let gpus = context.meters.begin_gpus(order.gpus());
-        let exit = self.watch(task, task_folder, &order, log, pending_ends)?;
+        let container = order.order.container.take();
+        let mut exit = self.watch(task, task_folder, &order, log, pending_ends)?;
+        if let Some(container) = container {
+            container.end(&mut exit);
+        }
         let is_cuda = matches!(task.attempt.job.stage.action, Action::Cuda(_));
         *spent = Spent {
             cpu_us: exit.cpu_us,

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use sunward_core::names::file_name_of;
@@ -18,16 +19,15 @@ use crate::attempt::Attempt;
 use crate::context::WorkerContext;
 use crate::device::{self, VISIBLE, cuda};
 use crate::devices::HeldGpus;
+use crate::environments::kind::{Ready, TaskPlaces};
 use crate::fault::Fault;
 use crate::inputs::{CommandInputs, TaskInputs};
 use crate::named::NamedFiles;
 use crate::outputs::{self, OutputNames, OutputPaths};
-use crate::python;
 use crate::render::{CompiledCommand, Surroundings, compile, failed};
 use crate::secrets::{self, Redactor};
 use crate::slices::Share;
 use crate::staged::Staged;
-use crate::stop::Stop;
 use crate::task_folder::{TaskFolder, path_text};
 
 /// The number of the next folder of staged files. A stage that is prepared twice gets two folders.
@@ -37,6 +37,7 @@ static STAGED: AtomicU64 = AtomicU64::new(0);
 pub(crate) struct PreparedCommand {
     command: CompiledCommand,
     environment: Environment,
+    ready: Arc<Ready>,
     env: Vec<(String, CompiledTemplate)>,
     /// The names of outputs, by port.
     names: Vec<(String, CompiledTemplate)>,
@@ -68,7 +69,11 @@ impl TaskOrder {
 }
 
 impl PreparedCommand {
-    pub(crate) fn new(context: &WorkerContext, job: &Job, stop: &Stop) -> Result<Self, Fault> {
+    pub(crate) fn new(
+        context: &WorkerContext,
+        job: &Job,
+        ready: Arc<Ready>,
+    ) -> Result<Self, Fault> {
         let stage = &job.stage;
         let command = match &stage.action {
             Action::Run(command) => Cow::Borrowed(command),
@@ -102,14 +107,15 @@ impl PreparedCommand {
             .filter_map(|(port, output)| Some((port, output.name.as_ref()?)))
             .map(|(port, name)| Ok((port.clone(), compile("name", name)?)))
             .collect::<Result<Vec<_>, Fault>>()?;
-        let venv = python::for_stage(&context.options.home, &context.options.host, job, stop)?;
+        let mut environment = match &stage.action {
+            Action::Cuda(_) => Environment::of_our_own(&context.options.host),
+            _ => Environment::of_host(&context.options.host),
+        };
+        ready.change_base(&mut environment);
         Ok(Self {
             command: CompiledCommand::new(&command)?,
-            environment: match &stage.action {
-                Action::Cuda(_) => Environment::of_our_own(&context.options.host),
-                _ => Environment::of_host(&context.options.host, venv.as_deref()),
-            }
-            .inheriting(&context.options.host, stage.inherited())?,
+            environment: environment.inheriting(&context.options.host, stage.inherited())?,
+            ready,
             env,
             names,
             redactor: Redactor::new(secrets.iter().map(|(_, value)| value.as_str())),
@@ -183,11 +189,25 @@ impl PreparedCommand {
         if job.stage.resources.gpus != Gpus::None {
             environment.set(VISIBLE, gpus.visible());
         }
+        let mut order = Order {
+            words: command.words,
+            environment,
+            container: None,
+        };
+        let (inputs, files) = (task_folder.path().join("inputs"), task_folder.files());
+        let read_only = [inputs.as_path(), files.as_path()].into_iter();
+        let places = TaskPlaces {
+            whole: task_folder.path(),
+            work: task_folder.work(),
+            temporary: task_folder.temporary(),
+            read_only: read_only.filter(|folder| folder.exists()).collect(),
+            checkpoint: checkpoint.as_ref().map(Checkpoint::path),
+            has_gpus: !gpus.cards().is_empty(),
+            scratch: context.launcher.folder(),
+        };
+        self.ready.wrap(&mut order, &places)?;
         Ok(TaskOrder {
-            order: Order {
-                words: command.words,
-                environment,
-            },
+            order,
             outputs,
             views,
             checkpoint,

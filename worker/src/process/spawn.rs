@@ -24,6 +24,7 @@ use super::environment::Environment;
 use super::launcher::Launcher;
 use super::tree::ProcessTree;
 use crate::clock::Ticks;
+use crate::environments::leftover;
 use crate::fault::Fault;
 use crate::host::find_program;
 use crate::task_folder::TaskFolder;
@@ -32,6 +33,8 @@ use crate::task_folder::TaskFolder;
 pub(crate) struct Order {
     pub(crate) words: Vec<OsString>,
     pub(crate) environment: Environment,
+    /// The container that it runs in, if a runtime keeps one.
+    pub(crate) container: Option<leftover::Running>,
 }
 
 /// A started process. If this is dropped before the process was reaped, it kills the process and

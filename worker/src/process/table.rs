@@ -23,6 +23,8 @@ pub(crate) struct ProcessEntry {
     /// Whether it has ended but was not reaped yet.
     pub(crate) has_ended: bool,
     pub(crate) started_ticks: u64,
+    /// Processor time of the process and of the children that it has waited for.
+    pub(crate) cpu_ticks: u64,
 }
 
 impl ProcessEntry {
@@ -45,6 +47,11 @@ impl ProcessEntry {
             has_terminal: *words.get(4)? != "0",
             has_ended: matches!(*words.first()?, "Z" | "X" | "x"),
             started_ticks: words.get(19)?.parse().ok()?,
+            cpu_ticks: words
+                .get(11..15)?
+                .iter()
+                .map(|ticks| ticks.parse().unwrap_or(0))
+                .fold(0, u64::saturating_add),
         })
     }
 

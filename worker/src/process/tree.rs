@@ -25,6 +25,12 @@ use crate::clock::Ticks;
 /// How long to wait until killed processes have ended.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// Microseconds of one tick of processor time (`USER_HZ`).
+const TICK_US: u64 = 10_000;
+
+/// The program of Podman that watches a container.
+const MONITOR: &str = "conmon";
+
 /// How long to wait before the next search for processes that are left.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
@@ -48,6 +54,7 @@ static TREES: Mutex<Trees> = Mutex::new(Trees {
     known: BTreeMap::new(),
     own_children: BTreeSet::new(),
     given_up: BTreeSet::new(),
+    monitors: BTreeMap::new(),
 });
 
 struct Trees {
@@ -59,6 +66,8 @@ struct Trees {
     /// Processes that could not be killed, by process id and start time. They are not tried again
     /// after each attempt.
     given_up: BTreeSet<(i32, u64)>,
+    /// The processor time of processes that watched containers and have ended, in ticks.
+    monitors: BTreeMap<i32, u64>,
 }
 
 struct Known {
@@ -116,7 +125,7 @@ impl ProcessTree {
     /// Returns all running processes of the attempt.
     pub(crate) fn members(&self) -> Vec<ProcessEntry> {
         let roots = {
-            let trees = lock();
+            let mut trees = lock();
             let mut roots = trees.orphans_of(self.number);
             roots.extend(trees.known.get(&self.number).and_then(|k| k.leader));
             roots
@@ -191,7 +200,7 @@ impl Drop for OwnChild {
 /// follow.
 pub(crate) fn end_the_rest() {
     end_all(|| {
-        let trees = lock();
+        let mut trees = lock();
         let roots = trees.orphans().into_iter();
         let roots = roots.filter(|orphan| trees.owner(orphan) == Owner::Nobody);
         living(&roots.map(|orphan| orphan.pid).collect())
@@ -202,6 +211,22 @@ pub(crate) fn end_the_rest() {
 /// Reaps orphans that have ended, which would otherwise stay in the system's process table.
 pub(crate) fn reap() {
     lock().orphans();
+}
+
+/// The processor time of a process that watched a container, in microseconds, with all processes of
+/// the container. Waits for its end until `until`.
+pub(crate) fn cpu_of_monitor(pid: i32, until: Instant) -> Option<u64> {
+    loop {
+        reap();
+        if let Some(ticks) = lock().monitors.remove(&pid) {
+            return Some(ticks.saturating_mul(TICK_US));
+        }
+        let entry = Pid::from_raw(pid).and_then(ProcessEntry::read)?;
+        if Instant::now() >= until {
+            return None;
+        }
+        await_ends(&[entry], LOOK_EVERY);
+    }
 }
 
 /// Kills the processes that `find` returns until it returns none. Returns those that are left after
@@ -236,19 +261,19 @@ fn living(roots: &BTreeSet<i32>) -> Vec<ProcessEntry> {
 
 impl Trees {
     /// Returns the process ids of orphans that belong to this attempt or to no running one.
-    fn orphans_of(&self, number: u64) -> BTreeSet<i32> {
+    fn orphans_of(&mut self, number: u64) -> BTreeSet<i32> {
+        let all = self.orphans().into_iter();
         let mine = |orphan: &ProcessEntry| match self.owner(orphan) {
             Owner::Attempt(owner) => owner == number,
             Owner::Nobody => true,
             Owner::Unclear => false,
         };
-        let orphans = self.orphans().into_iter();
-        orphans.filter(mine).map(|orphan| orphan.pid).collect()
+        all.filter(mine).map(|orphan| orphan.pid).collect()
     }
 
     /// Returns the running orphans, and reaps those that have ended. Reaping needs the lock,
     /// because the list of children is complete only while no child is removed from it.
-    fn orphans(&self) -> Vec<ProcessEntry> {
+    fn orphans(&mut self) -> Vec<ProcessEntry> {
         let (pids, are_adopted) = children();
         let leaders: BTreeSet<i32> = self.known.values().filter_map(|k| k.leader).collect();
         let mut orphans = Vec::new();
@@ -269,6 +294,9 @@ impl Trees {
                     orphans.push(entry);
                 }
             } else if are_adopted {
+                if entry.name() == MONITOR {
+                    self.monitors.insert(entry.pid, entry.cpu_ticks);
+                }
                 let how = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
                 waitid(WaitId::Pid(pid), how).ok();
             }

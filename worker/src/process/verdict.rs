@@ -5,8 +5,8 @@ use std::path::Path;
 
 use sunward_core::FailureKind;
 use sunward_data::Views;
-use sunward_workflows::Action;
 use sunward_workflows::units::size_text as shown;
+use sunward_workflows::{Action, Stage};
 
 use super::exit::{Cause, CommandExit};
 use crate::attempt::Attempt;
@@ -40,7 +40,7 @@ pub(crate) fn judge(exit: &CommandExit, attempt: &Attempt<'_>, log: &Path) -> Re
         }
         Cause::Itself => match (exit.status.code(), exit.status.signal()) {
             (Some(0), _) => Ok(()),
-            (Some(code), _) => Err(exited(code, exit, limit, log)),
+            (Some(code), _) => Err(exited(code, exit, stage, limit, log)),
             (None, Some(7 | 11)) if matches!(stage.action, Action::Cuda(_)) => Err(strayed(log)),
             (None, signal) => Err(signalled(signal.unwrap_or(0), exit, limit, log)),
         },
@@ -68,12 +68,18 @@ pub(crate) fn compare_inputs(
     }
 }
 
-fn exited(code: i32, exit: &CommandExit, limit: Option<u64>, log: &Path) -> Fault {
+fn exited(code: i32, exit: &CommandExit, stage: &Stage, limit: Option<u64>, log: &Path) -> Fault {
     // A shell exits with 128 + n if signal n ended its program.
     if code == 137 && is_near(exit.peak_bytes, limit) {
         return out_of_memory(exit.peak_bytes, limit);
     }
     let hint = match code {
+        125 if stage.container.is_some() => {
+            " (the container could not be started, or the command itself exited so; the log says which)"
+        }
+        126 | 127 if stage.container.is_some() => {
+            " (the image does not have that program; without bash in it, write `shell: sh`)"
+        }
         126 => " (the shell found the program, but it is not executable; try `chmod +x`)",
         127 => " (the shell could not find a program or file; the log names it)",
         141 => {

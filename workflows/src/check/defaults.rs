@@ -8,7 +8,10 @@ use crate::yaml::{Data, Entry, Node};
 const MERGED: &[&str] = &["env", "place", "resources", "retry"];
 
 /// Keys that are valid for commands only.
-const OF_COMMANDS: &[&str] = &["env", "python", "shell"];
+const OF_COMMANDS: &[&str] = &["env", "python", "container", "modules", "setup", "shell"];
+
+/// Environments of which a stage has one. Its own is in place of another kind in `defaults`.
+pub(super) const ENVIRONMENTS: &[&str] = &["python", "container"];
 
 /// Keys that are valid for kernels only.
 const OF_KERNELS: &[&str] = &["tolerate_rejects"];
@@ -27,7 +30,9 @@ pub(super) fn apply<'n>(stage: &'n Node, defaults: Option<&Node>) -> Cow<'n, Nod
         let key = default.key.as_str();
         let shell_unused = key == "shell" && run.and_then(Node::text).is_none();
         let of_kernels = OF_KERNELS.contains(&key) && stage.get("kernel").is_none();
-        if shell_unused || of_kernels || (run.is_none() && OF_COMMANDS.contains(&key)) {
+        let has_own =
+            ENVIRONMENTS.contains(&key) && ENVIRONMENTS.iter().any(|one| stage.get(one).is_some());
+        if has_own || shell_unused || of_kernels || (run.is_none() && OF_COMMANDS.contains(&key)) {
             continue;
         }
         match merged.iter_mut().find(|entry| entry.key == default.key) {

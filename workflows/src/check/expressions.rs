@@ -190,7 +190,13 @@ impl Checker<'_, '_> {
         let Action::Run(command) = &self.stage.stage.action else {
             return;
         };
-        for diagnostic in values::of_command(command, run, &classes, context.text) {
+        for diagnostic in values::of_command(
+            command,
+            self.stage.stage.setup.as_deref(),
+            run,
+            &classes,
+            context.text,
+        ) {
             context.report(diagnostic);
         }
     }

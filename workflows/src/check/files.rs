@@ -290,10 +290,12 @@ fn stage_local_words(stage: &mut DraftStage<'_>, context: &Context<'_>) {
     let Action::Run(command) = &stage.stage.action else {
         return;
     };
-    let words = match command {
+    let mut words = match command {
         Command::Shell { script, .. } => local_words(&script.source),
         Command::Argv(words) => words.iter().flat_map(|w| local_words(&w.source)).collect(),
     };
+    let setup = stage.stage.setup.as_deref();
+    words.extend(setup.map(local_words).unwrap_or_default());
     let plain = |path: &str| path.trim_start_matches("./").to_owned();
     for word in words {
         let beside = context

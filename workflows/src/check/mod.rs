@@ -12,6 +12,7 @@ mod context;
 mod cuda;
 mod defaults;
 mod draft;
+mod environment;
 mod expressions;
 mod file_sets;
 mod files;

@@ -25,7 +25,8 @@ const HOME: &[&str] = &["~/", "$HOME/", "${HOME}/"];
 
 /// Warns of every word in a command or in `env:` that names something outside the task's folder.
 pub(super) fn check(stage: &DraftStage<'_>, context: &mut Context<'_>) {
-    if !matches!(stage.stage.action, Action::Run(_)) {
+    // A container has files of its own at such paths.
+    if !matches!(stage.stage.action, Action::Run(_)) || stage.stage.container.is_some() {
         return;
     }
     let mut found = Vec::new();

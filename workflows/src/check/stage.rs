@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use super::context::Context;
 use super::draft::{DraftStage, Source};
 use super::reference::parse_reference;
-use super::{cuda, place, scatter, settings};
+use super::{cuda, environment, place, scatter, settings};
 use crate::codes;
 use crate::column::{ColumnSpec, ColumnType};
 use crate::diagnostic::Diagnostic;
@@ -33,6 +33,9 @@ const OF_COMMANDS: &[&str] = &[
     "secrets",
     "files",
     "python",
+    "container",
+    "modules",
+    "setup",
     "checkpoint",
 ];
 
@@ -97,6 +100,9 @@ pub(super) fn lower<'n>(
         python: node
             .get("python")
             .map(|python| settings::python(python, text)),
+        container: environment::container(&node, context),
+        modules: environment::modules(&node, context),
+        setup: environment::setup(&node, context),
         resources,
         retry: node.get("retry").map(settings::retry).unwrap_or_default(),
         timeout_ms: place::duration(&node, "timeout"),

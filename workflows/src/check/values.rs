@@ -8,13 +8,16 @@ use crate::codes;
 use crate::diagnostic::Diagnostic;
 use crate::expr::{Compiled, CompiledTemplate};
 use crate::model::{Action, Command};
-use crate::script::{CompiledArgv, CompiledScript, Place, Refusal, is_evaluated};
+use crate::script::{
+    CompiledArgv, CompiledScript, Place, Refusal, is_evaluated, is_of_a_shell, setup_shell,
+};
 use crate::source::Span;
 use crate::yaml::Node;
 
 /// Reports every value of a command that is not allowed at its place.
 pub(super) fn of_command(
     command: &Command,
+    setup: Option<&str>,
     run: &Node,
     classes: &Classes<'_, '_>,
     text: &str,
@@ -26,7 +29,14 @@ pub(super) fn of_command(
     };
     match command {
         Command::Shell { shell, script } => {
-            if let Ok(script) = CompiledScript::new(shell, &script.source) {
+            // The script alone is what runs. With the lines of `setup` before it, the check also
+            // sees what they put into variables that the script evaluates.
+            let after = setup.filter(|_| is_of_a_shell(shell));
+            let after = after.map(|setup| format!("{setup}\n{}", script.source));
+            for source in [Some(script.source.clone()), after].into_iter().flatten() {
+                let Ok(script) = CompiledScript::new(shell, &source) else {
+                    continue;
+                };
                 for (at, (one, place)) in script.expressions().enumerate() {
                     judge(one, place, &|refusal| script.note(at, refusal, &one.source));
                 }
@@ -38,6 +48,14 @@ pub(super) fn of_command(
                     .for_each(|(one, place)| judge(one, place, &|_| None));
             }
         }
+    }
+    if setup.is_some() {
+        let mut seen = Vec::new();
+        found.retain(|one: &Diagnostic| {
+            let is_new = !seen.contains(&one.span);
+            seen.push(one.span);
+            is_new
+        });
     }
     found
 }
@@ -52,10 +70,14 @@ pub(super) fn of_environment(
         return;
     };
     let refusal_of = refusals_of(&stage.stage.action);
+    let setup = stage.stage.setup.as_deref();
+    let setup_refusal_of = refusals_of_setup(&stage.stage.action, setup);
     for entry in env.entries() {
         let refusal = if is_evaluated(&entry.key) {
             Refusal::EvaluatedVariable
-        } else if let Some(refusal) = refusal_of(&entry.key) {
+        } else if let Some(refusal) =
+            refusal_of(&entry.key).or_else(|| setup_refusal_of(&entry.key))
+        {
             refusal
         } else {
             continue;
@@ -97,6 +119,27 @@ fn refusals_of(action: &Action) -> RefusalOf {
         },
         _ => Box::new(|_| None),
     }
+}
+
+/// As [`refusals_of`], for the lines of `setup`, and for the script after them.
+fn refusals_of_setup(action: &Action, setup: Option<&str>) -> RefusalOf {
+    let Some(setup) = setup else {
+        return Box::new(|_| None);
+    };
+    let mut sources = vec![(setup_shell(action), setup.to_owned())];
+    if let Action::Run(Command::Shell { shell, script }) = action
+        && is_of_a_shell(shell)
+    {
+        sources.push((shell.clone(), format!("{setup}\n{}", script.source)));
+    }
+    let scripts: Vec<CompiledScript> = sources
+        .iter()
+        .filter_map(|(shell, source)| CompiledScript::new(shell, source).ok())
+        .collect();
+    Box::new(move |name| {
+        let mut scripts = scripts.iter();
+        scripts.find_map(|script| script.refusal_of_variable(name))
+    })
 }
 
 fn value(

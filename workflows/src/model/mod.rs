@@ -1,6 +1,7 @@
 //! A checked workflow: the types that all other rooms use. Read [`Workflow`] first, then [`Stage`].
 
 mod action;
+mod container;
 mod cuda;
 mod input;
 mod notify;
@@ -17,6 +18,7 @@ mod template;
 mod workflow;
 
 pub use action::{Action, Command};
+pub use container::{Container, Image};
 pub use cuda::{Cuda, CudaArg};
 pub use input::{CsvOptions, FILE_COLUMNS, Form, GridRows, Input};
 pub use notify::{Notify, NotifyBy, NotifyOn, WebAddress};

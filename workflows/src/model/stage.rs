@@ -4,8 +4,8 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Action, Cache, Expect, Input, Output, Place, Python, RejectLimit, Resources, Retry, Scatter,
-    Template,
+    Action, Cache, Container, Expect, Input, Output, Place, Python, RejectLimit, Resources, Retry,
+    Scatter, Template,
 };
 use crate::source::Span;
 use crate::value::Value;
@@ -40,6 +40,12 @@ pub struct Stage {
     pub files: Vec<String>,
     /// Its Python environment.
     pub python: Option<Python>,
+    /// The container that it runs in.
+    pub container: Option<Container>,
+    /// Modules of the machine that are loaded first.
+    pub modules: Vec<String>,
+    /// Lines of a shell that run before the command.
+    pub setup: Option<String>,
     /// What one task needs.
     pub resources: Resources,
     /// Which failures are retried.
@@ -84,6 +90,9 @@ impl Stage {
             secrets: Vec::new(),
             files: Vec::new(),
             python: None,
+            container: None,
+            modules: Vec::new(),
+            setup: None,
             resources: Resources::default(),
             retry: Retry::default(),
             timeout_ms: None,

@@ -41,8 +41,8 @@ pub(crate) use place::Place;
 pub(crate) use program::{first_program, program_of_argv};
 pub use quote::word as shell_word;
 pub(crate) use refusal::Refusal;
-pub use shell::default_shell;
-pub(crate) use shell::{Dialect, strict};
+pub(crate) use shell::{Dialect, is_of_a_shell, strict};
+pub use shell::{default_shell, setup_shell};
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,5 +1,7 @@
 //! Which shell reads a script.
 
+use crate::model::{Action, Command};
+
 /// The dialect of a script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dialect {
@@ -52,6 +54,21 @@ pub(crate) fn base_name(program: &str) -> &str {
 #[must_use]
 pub fn default_shell() -> Vec<String> {
     strict("bash")
+}
+
+/// Whether a shell whose rules are known here reads the script.
+pub(crate) fn is_of_a_shell(shell: &[String]) -> bool {
+    Dialect::of(shell) != Dialect::Unknown
+}
+
+/// The argv of the shell that runs the lines of `setup` before a command: the stage's own if it is
+/// a shell, else the default one.
+#[must_use]
+pub fn setup_shell(action: &Action) -> Vec<String> {
+    match action {
+        Action::Run(Command::Shell { shell, .. }) if is_of_a_shell(shell) => shell.clone(),
+        _ => default_shell(),
+    }
 }
 
 /// A program's argv before the script. Known shells are strict.

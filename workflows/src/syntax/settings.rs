@@ -146,6 +146,33 @@ pub(super) static PYTHON: Shape = Shape::new(
     ],
 );
 
+/// An image, with or without options.
+pub(super) const CONTAINER: Kind = Kind::OneOf(&[Kind::Text, Kind::Node(&CONTAINER_SHAPE)]);
+
+/// Names of modules.
+pub(super) const MODULES: Kind = Kind::OneOrMany(&Kind::Text);
+
+/// A container.
+static CONTAINER_SHAPE: Shape = Shape::new(
+    "Container",
+    "A container that it runs in.",
+    &[
+        Key::new(
+            "image",
+            Kind::Text,
+            "The image: NAME:TAG or NAME@sha256:… of a registry, ./FILE.sif, or ./FILE.tar.",
+        )
+        .example("\"quay.io/biocontainers/samtools:1.21--h50ea8bc_0\"")
+        .required(),
+        Key::new(
+            "mounts",
+            Kind::List(&Kind::Text),
+            "Folders of the machine that it sees, read-only, under their own paths. Their content does not count in keys.",
+        )
+        .example("[/data/reference]"),
+    ],
+);
+
 /// Where and when, for a run or a stage.
 pub(super) static PLACE: Shape = Shape::new(
     "Place",

@@ -1,7 +1,9 @@
 //! The table: a stage and its parts.
 
 use super::kind::{Key, KeyRule, Kind, Shape};
-use super::settings::{CACHE, COUNT, PLACE, POSITIVE, PYTHON, REJECTS, RESOURCES, RETRY};
+use super::settings::{
+    CACHE, CONTAINER, COUNT, MODULES, PLACE, POSITIVE, PYTHON, REJECTS, RESOURCES, RETRY,
+};
 
 /// A stage.
 pub(crate) static STAGE: Shape = Shape {
@@ -22,7 +24,6 @@ pub(crate) static STAGE: Shape = Shape {
                 "The user's own kernel, in CUDA C++.",
             ).example("{ source: ./axpy.cu, entry: axpy, args: [{ in: x.v }, { out: y.v, type: float32 }, { rows: uint64 }] }"),
             Key::new("uses", Kind::Any, "Another workflow file.").not_yet(),
-            Key::new("container", Kind::Any, "An image to run in.").not_yet(),
             Key::new(
                 "shell",
                 Kind::OneOrMany(&Kind::Text),
@@ -98,6 +99,21 @@ pub(crate) static STAGE: Shape = Shape {
                 Kind::Node(&PYTHON),
                 "The Python environment it runs in.",
             ).example("{ packages: [matplotlib] }"),
+            Key::new(
+                "container",
+                CONTAINER,
+                "The image of the container it runs in: NAME:TAG or NAME@sha256:… of a registry, ./FILE.sif, or ./FILE.tar.",
+            ).example("\"docker.io/library/debian:13\""),
+            Key::new(
+                "modules",
+                MODULES,
+                "Modules that `module load` loads first, in this order.",
+            ).example("[cdo/2.1]"),
+            Key::new(
+                "setup",
+                Kind::Text,
+                "Lines of a shell that run before the command; what they export is in its environment.",
+            ).example("\"export OMP_PROC_BIND=close\""),
             Key::new("resources", Kind::Node(&RESOURCES), "What one task needs.").example("{ cpus: 4, memory: 8GiB }"),
             Key::new("retry", Kind::Node(&RETRY), "Which failures are retried.").example("{ max_attempts: 3, on: [timeout] }"),
             Key::new("timeout", Kind::Duration, "The time limit of one attempt.").example("90m"),

@@ -2,7 +2,9 @@
 
 use super::kind::{Key, KeyRule, Kind, Shape};
 use super::notify::NOTIFY;
-use super::settings::{CACHE, PLACE, POSITIVE, PYTHON, REJECTS, RESOURCES, RETRY};
+use super::settings::{
+    CACHE, CONTAINER, MODULES, PLACE, POSITIVE, PYTHON, REJECTS, RESOURCES, RETRY,
+};
 use super::stage::STAGE;
 
 /// The whole file.
@@ -117,6 +119,20 @@ static DEFAULTS: Shape = Shape::new(
             "Python environment of `run` stages.",
         )
         .example("{ packages: [numpy] }"),
+        Key::new("container", CONTAINER, "The container of `run` stages.")
+            .example("\"docker.io/library/debian:13\""),
+        Key::new(
+            "modules",
+            MODULES,
+            "Modules that are loaded before the command of `run` stages.",
+        )
+        .example("[cdo/2.1]"),
+        Key::new(
+            "setup",
+            Kind::Text,
+            "Lines of a shell that run before the command of `run` stages.",
+        )
+        .example("\"ulimit -s unlimited\""),
         Key::new("resources", Kind::Node(&RESOURCES), "What one task needs.")
             .example("{ memory: 2GiB }"),
         Key::new("retry", Kind::Node(&RETRY), "Which failures are retried.")

@@ -145,6 +145,7 @@ pub(crate) fn facts() -> Facts {
         ("./missing.csv", FileFact::Missing),
         ("./missing.py", FileFact::Missing),
         ("./missing.cu", FileFact::Missing),
+        ("./missing.sif", FileFact::Missing),
         ("./gone.sh", FileFact::Missing),
     ];
     Facts {

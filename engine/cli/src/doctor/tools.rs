@@ -1,8 +1,12 @@
-//! Checks programs that some pipelines need: a shell, and Python with pip and venv.
+//! Checks programs that some pipelines need: a shell, Python with pip and venv, runtimes of
+//! containers, and modules.
 
 use std::ffi::OsStr;
 use std::path::Path;
 use std::process::{Command, Stdio};
+
+use sunward_worker::Host;
+use sunward_worker::environments::{Found, found_modules, found_runtimes};
 
 use super::Finding;
 
@@ -56,6 +60,29 @@ pub(crate) fn python(search_path: Option<&OsStr>) -> Finding {
         ),
         "apt install python3-venv python3-pip",
     )
+}
+
+/// Checks runtimes of containers and systems of modules, for stages with `container:` and
+/// `modules:`.
+pub(crate) fn containers(host: &Host) -> Finding {
+    let all = found_runtimes(host);
+    let modules = found_modules(host).map_or("no modules", |name| name);
+    let works = |one: &&Found| one.version.is_some();
+    let names: Vec<&str> = all
+        .iter()
+        .filter(works)
+        .filter_map(|one| one.version.as_deref())
+        .collect();
+    if names.is_empty() {
+        return Finding::note(
+            "environments",
+            format!(
+                "none of podman, apptainer, singularity and docker is on the PATH ({modules}): stages with `container:` cannot run"
+            ),
+            "install one where needed: apt install podman",
+        );
+    }
+    Finding::good("environments", format!("{}; {modules}", names.join(", ")))
 }
 
 /// The first line that a program prints; `None` if it cannot be run or fails.

@@ -5,11 +5,14 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use sunward_core::{Digest, RunStatus};
 use sunward_data::{PruneOptions, Store, give_back_reserve};
 use sunward_state::{Journal, Reader, Sqlite, SqliteReader};
+use sunward_worker::Host;
+use sunward_worker::environments::{EnvironmentCache, forget_image};
 use sunward_workflows::units::{parse_duration, parse_size};
 
 use crate::context::Context;
@@ -18,10 +21,13 @@ use crate::render::units::{bytes, count, plural};
 use crate::render::{self, Page, View};
 use crate::which::open;
 
+/// Seconds of a day.
+const DAY_SECONDS: u64 = 86_400;
+
 /// List, prune or verify the contents of the store
 #[derive(Args)]
 #[command(
-    after_help = "Example:\n  sunward cache list\n  sunward cache prune --older 30d --max-size 10GB\n  sunward cache verify"
+    after_help = "Example:\n  sunward cache list\n  sunward cache prune --older 30d --max-size 10GB\n  sunward cache prune --environments --older 90d\n  sunward cache verify"
 )]
 pub(crate) struct Cache {
     #[command(subcommand)]
@@ -31,7 +37,7 @@ pub(crate) struct Cache {
 /// What to do with it.
 #[derive(Subcommand)]
 enum Action {
-    /// Show how much is stored
+    /// Show how much is stored, here and in the environments that all homes share
     List,
     /// Delete the oldest results, by age, by size or both; unfinished runs keep what they need
     #[command(after_help = "Example:\n  sunward cache prune --older 30d --max-size 10GB")]
@@ -42,6 +48,10 @@ enum Action {
         /// Delete only until this much is left, such as 512MiB or 10GB
         #[arg(long, value_name = "SIZE")]
         max_size: Option<String>,
+        /// Delete environments (Python, images of containers) instead of results: those not used
+        /// for the time of `--older`, or all
+        #[arg(long, conflicts_with = "max_size")]
+        environments: bool,
     },
     /// Read all stored data and compare it with its digests
     Verify,
@@ -56,6 +66,19 @@ struct Listed {
     joined: u64,
     joined_bytes: u64,
     path: String,
+    /// Environments that all homes share.
+    environments: Vec<EnvironmentView>,
+    environment_bytes: u64,
+    environment_path: String,
+}
+
+/// One environment, or a folder of downloads.
+#[derive(Serialize)]
+struct EnvironmentView {
+    name: String,
+    bytes: u64,
+    /// Days since it was last used.
+    unused_days: u64,
 }
 
 impl View for Listed {
@@ -72,6 +95,57 @@ impl View for Listed {
                 "{} joined for commands, {}; they can be made again",
                 plural(self.joined, "file"),
                 bytes(self.joined_bytes)
+            ));
+        }
+        if self.environments.is_empty() {
+            return;
+        }
+        page.line(format!(
+            "{} for all homes, {} in {}:",
+            plural(count_of(&self.environments), "environment"),
+            bytes(self.environment_bytes),
+            self.environment_path
+        ));
+        for one in &self.environments {
+            page.line(format!(
+                "  {}  {}, last used {}",
+                one.name,
+                bytes(one.bytes),
+                match one.unused_days {
+                    0 => "within a day".to_owned(),
+                    days => format!("{} ago", plural(days, "day")),
+                }
+            ));
+        }
+    }
+}
+
+fn count_of<T>(list: &[T]) -> u64 {
+    u64::try_from(list.len()).unwrap_or(u64::MAX)
+}
+
+/// The answer of `prune --environments`.
+#[derive(Serialize)]
+struct FreedView {
+    environments: u64,
+    bytes: u64,
+    in_use: u64,
+}
+
+impl View for FreedView {
+    fn page(&self, page: &mut Page) {
+        page.line(format!(
+            "deleted {}, {} in all; they are built again when needed",
+            plural(self.environments, "environment"),
+            bytes(self.bytes)
+        ));
+        if self.in_use > 0 {
+            page.line(format!(
+                "{} in use and stayed",
+                match self.in_use {
+                    1 => "1 is".to_owned(),
+                    several => format!("{} are", count(several)),
+                }
             ));
         }
     }
@@ -168,9 +242,14 @@ impl Cache {
         let home = context.home_nearest()?;
         match &self.action {
             Action::List => list(context, &home),
-            Action::Prune { older, max_size } => {
-                prune(context, &home, older.as_deref(), max_size.as_deref())
-            }
+            Action::Prune {
+                older,
+                environments: true,
+                ..
+            } => prune_environments(context, &home, older.as_deref()),
+            Action::Prune {
+                older, max_size, ..
+            } => prune(context, &home, older.as_deref(), max_size.as_deref()),
             Action::Verify => verify(context, &home),
         }
     }
@@ -182,7 +261,21 @@ fn list(context: &Context, home: &Path) -> anyhow::Result<Exit> {
     reader.each_result(&mut |_, _, _| results += 1)?;
     let store = Store::look(home);
     let usage = store.usage()?;
+    let cache = EnvironmentCache::of(&Host::of_this_process(), home);
+    let environments: Vec<EnvironmentView> = cache
+        .list()
+        .with_context(|| format!("{} cannot be read", sunward_files::shown(cache.folder())))?
+        .into_iter()
+        .map(|one| EnvironmentView {
+            unused_days: one.used.elapsed().unwrap_or_default().as_secs() / DAY_SECONDS,
+            name: one.name,
+            bytes: one.bytes,
+        })
+        .collect();
     let view = Listed {
+        environment_bytes: environments.iter().map(|one| one.bytes).sum(),
+        environment_path: sunward_files::as_value(cache.folder()),
+        environments,
         results,
         parts: usage.parts,
         part_bytes: usage.part_bytes,
@@ -192,6 +285,29 @@ fn list(context: &Context, home: &Path) -> anyhow::Result<Exit> {
     };
     render::answer(context, &view)?;
     Ok(Exit::Done)
+}
+
+/// Deletes environments that all homes share.
+fn prune_environments(context: &Context, home: &Path, older: Option<&str>) -> anyhow::Result<Exit> {
+    let older = older.map(duration).transpose()?;
+    let host = Host::of_this_process();
+    let cache = EnvironmentCache::of(&host, home);
+    let freed = cache
+        .prune(older, |folder| forget_image(folder, &host))
+        .with_context(|| format!("{} cannot be read", sunward_files::shown(cache.folder())))?;
+    let view = FreedView {
+        environments: freed.environments,
+        bytes: freed.bytes,
+        in_use: freed.in_use,
+    };
+    render::answer(context, &view)?;
+    Ok(Exit::Done)
+}
+
+fn duration(text: &str) -> anyhow::Result<Duration> {
+    parse_duration(text)
+        .map(Duration::from_millis)
+        .map_err(|why| wrong_input(format!("--older {text}: expected {why}")))
 }
 
 fn prune(
@@ -205,13 +321,7 @@ fn prune(
             "give `--older TIME`, `--max-size SIZE`, or both: `sunward cache prune --older 30d`",
         ));
     }
-    let older = older
-        .map(|text| {
-            parse_duration(text)
-                .map(Duration::from_millis)
-                .map_err(|why| wrong_input(format!("--older {text}: expected {why}")))
-        })
-        .transpose()?;
+    let older = older.map(duration).transpose()?;
     let max_bytes = max_size
         .map(|text| {
             parse_size(text)

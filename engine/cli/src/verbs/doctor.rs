@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use sunward_state::is_engaged;
+use sunward_worker::Host;
 
 use crate::context::{Context, HOME_NAME};
 use crate::doctor::{
@@ -64,6 +65,7 @@ fn examine(context: &Context, home: &Path) -> Vec<Finding> {
         machine::clock(&folder),
         tools::shell(context.search_path.as_deref()),
         tools::python(context.search_path.as_deref()),
+        tools::containers(&Host::of_this_process()),
         machine::gpu(),
         machine::energy(&settings),
         network::proxy(&context.network),

@@ -188,7 +188,7 @@ fn with(
     Ok(())
 }
 
-/// Adds the staged files and the Python environment.
+/// Adds the staged files and the environment.
 fn environment(
     stage: &Stage,
     around: &Surroundings,
@@ -205,16 +205,37 @@ fn environment(
             })?;
         list.push(Ingredient::digest(format!("file {file}"), *digest));
     }
-    let lock = around.locks.get(&stage.name);
-    match (&stage.python, lock) {
-        (None, _) => {}
-        (Some(_), Some(digest)) => list.push(Ingredient::digest("python lock", *digest)),
-        (Some(python), None) => {
-            let version = python.version.as_deref().unwrap_or("any");
-            list.push(Ingredient::text("python version", version));
-            let packages = words(python.packages.iter());
-            list.push(Ingredient::text("python packages", packages));
+    // What something resolves to stands for its text, so that a tag and its digest are the same.
+    let locks = around.locks.get(&stage.name);
+    let is_resolved = |name: &str| locks.is_some_and(|locks| locks.contains_key(name));
+    list.extend(
+        locks
+            .into_iter()
+            .flatten()
+            .map(|(name, digest)| Ingredient::digest(name.clone(), *digest)),
+    );
+    if let Some(python) = &stage.python
+        && !is_resolved("python lock")
+    {
+        let version = python.version.as_deref().unwrap_or("any");
+        list.push(Ingredient::text("python version", version));
+        let packages = words(python.packages.iter());
+        list.push(Ingredient::text("python packages", packages));
+    }
+    if let Some(container) = &stage.container {
+        if !is_resolved("container image") {
+            list.push(Ingredient::text("container", container.image.to_string()));
         }
+        if !container.mounts.is_empty() {
+            let mounts = words(container.mounts.iter());
+            list.push(Ingredient::text("container mounts", mounts));
+        }
+    }
+    if !stage.modules.is_empty() && !is_resolved("loaded modules") {
+        list.push(Ingredient::text("modules", words(stage.modules.iter())));
+    }
+    if let Some(setup) = &stage.setup {
+        list.push(Ingredient::text("setup", setup.clone()));
     }
     Ok(())
 }

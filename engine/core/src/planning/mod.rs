@@ -34,8 +34,9 @@ pub struct Surroundings {
     pub named: BTreeMap<String, Digest>,
     /// Values of the variables that stages inherit, by name.
     pub environment: BTreeMap<String, String>,
-    /// Digests of environment locks, by stage.
-    pub locks: BTreeMap<String, Digest>,
+    /// Digests of what the environment of each stage resolves to, by stage and by the name that
+    /// keys use, for example `python lock`.
+    pub locks: BTreeMap<String, BTreeMap<String, Digest>>,
     /// Processor cores of the pool.
     pub cpus: u32,
     /// Memory of the pool, in bytes.
@@ -120,7 +121,7 @@ fn expand(
     let staged = StagedFiles {
         files: files.filter_map(digest).collect(),
         named,
-        lock: around.locks.get(&stage.name).copied(),
+        locks: around.locks.get(&stage.name).cloned().unwrap_or_default(),
     };
     let (ingredients, reads) = meaning::ingredients(stage, scope, around, &staged)?;
     let planned = PlannedStage {

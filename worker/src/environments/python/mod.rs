@@ -14,7 +14,7 @@ mod stage;
 
 pub use build::environment;
 pub use error::PythonError;
-pub use lock::{Entry, LockFile, Package, lock_digest, lock_path};
+pub use lock::{Entry, LockFile, LockedImage, Package, lock_digest, lock_path};
 pub use pip::Tools;
 pub use resolve::resolve_lock;
-pub(crate) use stage::for_stage;
+pub(super) use stage::InPython;

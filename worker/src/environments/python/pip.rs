@@ -1,26 +1,16 @@
 //! Runs Python's own tools: interpreters, venv and pip.
 
 use std::ffi::OsStr;
-use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::atomic::Ordering;
-use std::time::Duration;
 
-use rustix::fs::{FlockOperation, flock};
-use rustix::process::{Pid, Signal, kill_process_group};
 use sunward_core::{Digest, Hasher};
-use sunward_files::private;
 use sunward_workflows::Python;
 
 use super::error::PythonError;
+use crate::environments::cache::{Built, EnvironmentCache};
+use crate::environments::runner::{self, NoOutcome, Runner};
 use crate::host::{Host, find_program};
-use crate::process::tree::OwnChild;
 use crate::stop::Stop;
-use crate::tail;
-
-/// How often a running tool is checked for its end.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// Variables of the host that would make the tools use other packages than the requested ones.
 const MISLEADING: &[&str] = &[
@@ -61,45 +51,53 @@ const PLATFORM: &str = "import sys, sysconfig; v = sys.version_info; \
 
 /// Python's tools on this host.
 pub struct Tools<'a> {
-    home: PathBuf,
-    host: &'a Host,
-    stop: Option<&'a Stop>,
+    cache: EnvironmentCache,
+    runner: Runner<'a>,
 }
 
 impl<'a> Tools<'a> {
-    /// Environments and downloaded packages are kept below `home`.
+    /// Environments and downloaded packages are kept in `cache`.
     #[must_use]
-    pub fn new(home: &Path, host: &'a Host) -> Self {
+    pub fn new(cache: EnvironmentCache, host: &'a Host) -> Self {
         Self {
-            home: home.join("python"),
-            host,
-            stop: None,
+            cache,
+            runner: Runner::new(host),
         }
     }
 
     /// The same tools, but a running tool is killed once `stop` is set.
     pub(crate) fn stopped_by(mut self, stop: &'a Stop) -> Self {
-        self.stop = Some(stop);
+        self.runner = self.runner.stopped_by(stop);
         self
     }
 
-    /// The folder that contains all environments and downloaded packages.
-    pub(super) fn home(&self) -> &Path {
-        &self.home
+    /// Where environments and downloaded packages are kept.
+    pub(super) fn cache(&self) -> &EnvironmentCache {
+        &self.cache
+    }
+
+    /// The stop of the run, if there is one.
+    pub(super) fn stop(&self) -> Option<&'a Stop> {
+        self.runner.stop()
+    }
+
+    /// Processor time of all tools so far, in microseconds.
+    pub(crate) fn cpu_us(&self) -> u64 {
+        self.runner.cpu_us()
     }
 
     /// The interpreter and machine, as in [`super::Entry::platform`].
     pub(super) fn platform(&self, python: &Python) -> Result<String, PythonError> {
         let interpreter = self.interpreter(python)?;
         let said = self.run(&interpreter, &["-c".as_ref(), PLATFORM.as_ref()])?;
-        let Outcome { stdout, .. } = said.expect_success("asking Python for its version")?;
-        Ok(stdout.trim().replace([' ', '/'], "-"))
+        let said = said.expect_success("asking Python for its version")?;
+        Ok(said.stdout().trim().replace([' ', '/'], "-"))
     }
 
     /// The interpreter that a stage asks for. For `version: 3.11`, that is `python3.11`, or
     /// `python3` if it has that version. Without a version, it is `python3`.
     pub(super) fn interpreter(&self, python: &Python) -> Result<PathBuf, PythonError> {
-        let find = |name: &str| find_program(OsStr::new(name), self.host.path());
+        let find = |name: &str| find_program(OsStr::new(name), self.runner.host().path());
         let Some(version) = &python.version else {
             return find("python3").ok_or_else(|| {
                 PythonError::NoPython(
@@ -122,8 +120,8 @@ impl<'a> Tools<'a> {
         let any = find("python3").ok_or_else(missing)?;
         let ask = "import sys; print('.'.join(map(str, sys.version_info[:3])))";
         let said = self.run(&any, &["-c".as_ref(), ask.as_ref()])?;
-        let Outcome { stdout, .. } = said.expect_success("asking Python for its version")?;
-        let ours = stdout.trim();
+        let said = said.expect_success("asking Python for its version")?;
+        let ours = said.stdout().trim();
         if ours == version || ours.starts_with(&format!("{version}.")) {
             Ok(any)
         } else {
@@ -134,81 +132,39 @@ impl<'a> Tools<'a> {
     /// Returns an interpreter with pip. If the requested interpreter has a recent pip, that one is
     /// used, but nothing is installed into its Python. Otherwise an environment is created only for
     /// pip.
-    pub(super) fn pip(&self, python: &Python) -> Result<PathBuf, PythonError> {
+    pub(super) fn pip(&self, python: &Python) -> Result<(PathBuf, Option<Built>), PythonError> {
         let interpreter = self.interpreter(python)?;
         let words = ["-m", "pip", "--version"].map(OsStr::new);
         let said = self.run(&interpreter, &words)?;
-        if said.succeeded && is_recent(&said.stdout) {
-            return Ok(interpreter);
+        if said.succeeded() && is_recent(said.stdout()) {
+            return Ok((interpreter, None));
         }
         let digest = name_of("python tools", &[&sunward_files::as_value(&interpreter)]).to_hex();
-        let folder = self.home.join(format!("tools-{}", &digest[..16]));
-        let _lock = self.lock("tools")?;
-        let done = folder.join("complete");
-        if !done.exists() {
-            crate::task_folder::remove_tree(&folder);
-            private::create_folders(&folder).map_err(PythonError::io("create", &folder))?;
+        let name = format!("pip-{}", &digest[..16]);
+        let built = self.cache.get(&name, self.stop(), |folder| {
             let words: [&OsStr; 3] = ["-m".as_ref(), "venv".as_ref(), folder.as_ref()];
             self.run(&interpreter, &words)?.expect_success(
                 "making an environment for pip (Debian: apt install python3-venv)",
             )?;
-            private::write(&done, "").map_err(PythonError::io("write", &done))?;
-        }
-        Ok(folder.join("bin/python"))
-    }
-
-    /// Locks `name` below the home against other processes and threads. The lock is held until the
-    /// returned file is closed.
-    pub(super) fn lock(&self, name: &str) -> Result<File, PythonError> {
-        private::create_folders(&self.home).map_err(PythonError::io("create", &self.home))?;
-        let path = self.home.join(format!("{name}.lock"));
-        let file = private::create(&path).map_err(PythonError::io("create", &path))?;
-        flock(&file, FlockOperation::LockExclusive)
-            .map_err(|error| PythonError::io("lock", &path)(error.into()))?;
-        Ok(file)
+            Ok::<(), PythonError>(())
+        })?;
+        let pip = built.folder.join("bin/python");
+        Ok((pip, Some(built)))
     }
 
     /// Runs a tool until it ends or the run is stopped.
     pub(super) fn run(&self, program: &Path, words: &[&OsStr]) -> Result<Outcome, PythonError> {
-        let failed = |error| PythonError::io("run", program)(error);
-        let mut stdout = tempfile::tempfile().map_err(failed)?;
-        let mut stderr = tempfile::tempfile().map_err(failed)?;
-        let mut command = Command::new(program);
-        command
-            .args(words)
-            .env_clear()
-            .envs(
-                self.host
-                    .variables()
-                    .filter(|(name, _)| !MISLEADING.iter().any(|m| name == m)),
-            )
-            .env("PIP_DISABLE_PIP_VERSION_CHECK", "1")
-            .env("PIP_NO_INPUT", "1")
-            .env("PYTHONNOUSERSITE", "1")
-            .stdin(Stdio::null())
-            .stdout(stdout.try_clone().map_err(failed)?)
-            .stderr(stderr.try_clone().map_err(failed)?);
-        std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        let mut child = command.spawn().map_err(failed)?;
-        let _ours = OwnChild::process(child.id());
-        let status = loop {
-            if let Some(status) = child.try_wait().map_err(failed)? {
-                break status;
-            }
-            if self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) {
-                if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
-                    kill_process_group(group, Signal::KILL).ok();
-                }
-                child.wait().map_err(failed)?;
-                return Err(PythonError::Cancelled);
-            }
-            std::thread::sleep(LOOK_EVERY);
-        };
-        Ok(Outcome {
-            succeeded: status.success(),
-            stdout: read_back(&mut stdout).map_err(failed)?,
-            stderr: read_back(&mut stderr).map_err(failed)?,
-        })
+        let quiet = [
+            ("PIP_DISABLE_PIP_VERSION_CHECK", "1"),
+            ("PIP_NO_INPUT", "1"),
+            ("PYTHONNOUSERSITE", "1"),
+        ];
+        let quiet = quiet.map(|(name, value)| (OsStr::new(name), OsStr::new(value)));
+        match self.runner.run(program, words, MISLEADING, &quiet) {
+            Ok(outcome) => Ok(Outcome(outcome)),
+            Err(NoOutcome::Stopped) => Err(PythonError::Cancelled),
+            Err(NoOutcome::Io(error)) => Err(PythonError::io("run", program)(error)),
+        }
     }
 }
 
@@ -245,30 +201,26 @@ fn is_recent(version: &str) -> bool {
     (numbers.next(), numbers.next()) >= (Some(22), Some(3))
 }
 
-fn read_back(file: &mut File) -> std::io::Result<String> {
-    use std::io::{Read, Seek};
-    file.rewind()?;
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes)?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
-}
-
 /// How a tool ended, and its output.
-pub(super) struct Outcome {
-    pub(super) succeeded: bool,
-    pub(super) stdout: String,
-    pub(super) stderr: String,
-}
+pub(super) struct Outcome(runner::Outcome);
 
 impl Outcome {
+    pub(super) const fn succeeded(&self) -> bool {
+        self.0.succeeded
+    }
+
+    pub(super) fn stdout(&self) -> &str {
+        &self.0.stdout
+    }
+
     /// Returns `self` if the tool succeeded. Otherwise the error distinguishes an unreachable
     /// network from other failures.
     pub(super) fn expect_success(self, what: &str) -> Result<Self, PythonError> {
-        if self.succeeded {
+        if self.succeeded() {
             return Ok(self);
         }
         let said = self.last_words();
-        Err(if self.stderr.contains(OTHER_HASH) {
+        Err(if self.0.stderr.contains(OTHER_HASH) {
             PythonError::OtherBytes { said }
         } else if self.blames_network() {
             PythonError::Registry {
@@ -285,17 +237,12 @@ impl Outcome {
 
     /// Whether the tool failed because of a connection.
     pub(super) fn blames_network(&self) -> bool {
-        is_of_network(&self.stderr)
+        is_of_network(&self.0.stderr)
     }
 
     /// The end of the tool's output. If some of the last lines begin with `ERROR`, only those.
     pub(super) fn last_words(&self) -> String {
-        let said = if self.stderr.trim().is_empty() {
-            &self.stdout
-        } else {
-            &self.stderr
-        };
-        let lines = tail::last_lines(said.as_bytes());
+        let lines = self.0.last_words();
         let errors: Vec<&str> = lines.lines().filter(|l| l.starts_with("ERROR")).collect();
         if errors.is_empty() {
             lines

@@ -1,4 +1,4 @@
-//! The lock file: the exact packages of each set of requirements.
+//! The lock file: the exact packages of each set of requirements, and the digests of images.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -24,6 +24,19 @@ pub struct LockFile {
     pub version: u32,
     /// One entry for each set of requirements and platform.
     pub environments: Vec<Entry>,
+    /// One entry for each image that was written without a digest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub images: Vec<LockedImage>,
+}
+
+/// What the tag of an image was resolved to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LockedImage {
+    /// The image with its tag, for example `docker.io/library/debian:13`.
+    pub image: String,
+    /// Its digest, `sha256:` and 64 hexadecimal digits.
+    pub digest: String,
 }
 
 /// The packages of one set of requirements on one platform.
@@ -58,6 +71,7 @@ impl Default for LockFile {
         Self {
             version: VERSION,
             environments: Vec::new(),
+            images: Vec::new(),
         }
     }
 }
@@ -197,7 +211,7 @@ impl LockFile {
     }
 
     /// Writes the file atomically.
-    pub(super) fn write(&self, path: &Path) -> Result<(), PythonError> {
+    pub(crate) fn write(&self, path: &Path) -> Result<(), PythonError> {
         let io = |error| PythonError::io("write", path)(error);
         let folder = path.parent().unwrap_or_else(|| Path::new("."));
         let mut file = tempfile::NamedTempFile::new_in(folder).map_err(io)?;

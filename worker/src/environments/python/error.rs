@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use sunward_core::FailureKind;
 use sunward_data::{io_blame, io_remedy};
 
+use crate::environments::cache::LockError;
+
 /// The reason why a Python environment could not be resolved or built.
 #[derive(Debug, thiserror::Error)]
 pub enum PythonError {
@@ -78,7 +80,7 @@ impl PythonError {
 
     /// The kind of failure. A tool that fails for another reason than the network will fail again.
     /// If a package has other bytes than the lock file says, the user must decide what to do.
-    pub(super) fn kind(&self) -> FailureKind {
+    pub(in crate::environments) fn kind(&self) -> FailureKind {
         match self {
             Self::NoPython(_)
             | Self::Unresolvable { .. }
@@ -88,6 +90,15 @@ impl PythonError {
             Self::Tool { .. } => FailureKind::Permanent,
             Self::Io { source, .. } => io_blame(source).kind(FailureKind::Infrastructure),
             Self::Cancelled => FailureKind::Cancelled,
+        }
+    }
+}
+
+impl From<LockError> for PythonError {
+    fn from(error: LockError) -> Self {
+        match error {
+            LockError::Stopped => Self::Cancelled,
+            LockError::Io { what, path, source } => Self::Io { what, path, source },
         }
     }
 }

@@ -88,7 +88,7 @@ fn resolve(
             &requires,
             constraints.as_ref().map(|file| file.path()),
         )?;
-        packages = parse(&said.stdout, &requires)?;
+        packages = parse(said.stdout(), &requires)?;
     }
     packages.sort();
     Ok(Entry {
@@ -107,7 +107,7 @@ fn constraints(
     let Some(entry) = elsewhere else {
         return Ok(None);
     };
-    let io = |error| PythonError::io("write constraints in", tools.home())(error);
+    let io = |error| PythonError::io("write constraints in", tools.cache().folder())(error);
     let mut file = tempfile::NamedTempFile::new().map_err(io)?;
     for package in &entry.packages {
         writeln!(file, "{}=={}", package.name, package.version).map_err(io)?;
@@ -121,7 +121,7 @@ fn ask(
     requires: &[String],
     constraints: Option<&Path>,
 ) -> Result<Outcome, PythonError> {
-    let pip = tools.pip(python)?;
+    let (pip, _in_use) = tools.pip(python)?;
     let mut words: Vec<&OsStr> = Vec::new();
     let fixed = "-m pip install --dry-run --ignore-installed --quiet --prefer-binary \
                  --progress-bar off --report -";
@@ -132,13 +132,13 @@ fn ask(
     // pip reports failed downloads only in its log if it must not retry (`PIP_RETRIES=0`). With a
     // log it also draws progress bars into its report, in spite of `--quiet`.
     let log = tempfile::NamedTempFile::new()
-        .map_err(|error| PythonError::io("write pip's log in", tools.home())(error))?;
+        .map_err(|error| PythonError::io("write pip's log in", tools.cache().folder())(error))?;
     words.extend([OsStr::new("--log"), log.path().as_os_str()]);
     // After this word, pip treats nothing as an option.
     words.push(OsStr::new("--"));
     words.extend(requires.iter().map(OsStr::new));
     let said = tools.run(&pip, &words)?;
-    if said.succeeded {
+    if said.succeeded() {
         return Ok(said);
     }
     let listed = requires.join(", ");

@@ -9,7 +9,7 @@ use sunward_workflows::Python;
 use super::error::PythonError;
 use super::lock::Entry;
 use super::pip::{Tools, name_of};
-use crate::task_folder::remove_tree;
+use crate::environments::Built;
 
 /// Returns the folder of the environment for a lock entry, and builds it if it is missing.
 /// Downloaded packages are kept beside it, so that another environment, or the same one after it
@@ -19,20 +19,23 @@ use crate::task_folder::remove_tree;
 ///
 /// Fails if a package cannot be downloaded, differs from the lock, or cannot be installed.
 pub fn environment(tools: &Tools<'_>, entry: &Entry) -> Result<PathBuf, PythonError> {
-    let name = digest(entry);
-    let folder = tools.home().join(&name);
-    let done = folder.join("complete");
-    if done.exists() {
-        return Ok(folder);
-    }
-    let _lock = tools.lock(&name)?;
-    if done.exists() {
-        return Ok(folder);
-    }
-    // The environment is built in place, since it contains its own path. An incomplete one, left by
-    // a crash, is removed first.
-    remove_tree(&folder);
-    private::create_folders(&folder).map_err(PythonError::io("create", &folder))?;
+    held_environment(tools, entry, &mut || {}).map(|built| built.folder)
+}
+
+/// As [`environment`], but nobody deletes it while the returned value lives. `begins` is called if
+/// it has to be built.
+pub(super) fn held_environment(
+    tools: &Tools<'_>,
+    entry: &Entry,
+    begins: &mut dyn FnMut(),
+) -> Result<Built, PythonError> {
+    tools.cache().get(&digest(entry), tools.stop(), |folder| {
+        begins();
+        build(tools, entry, folder)
+    })
+}
+
+fn build(tools: &Tools<'_>, entry: &Entry, folder: &Path) -> Result<(), PythonError> {
     let python = Python {
         version: Some(entry.python.clone()).filter(|version| !version.is_empty()),
         ..Python::default()
@@ -45,11 +48,10 @@ pub fn environment(tools: &Tools<'_>, entry: &Entry) -> Result<PathBuf, PythonEr
         .collect();
     let made = tools.run(&interpreter, &words)?;
     made.expect_success("making a Python environment (Debian: apt install python3-venv)")?;
-    if !entry.packages.is_empty() {
-        install(tools, &python, entry, &folder)?;
+    if entry.packages.is_empty() {
+        return Ok(());
     }
-    private::write(&done, "").map_err(PythonError::io("write", &done))?;
-    Ok(folder)
+    install(tools, &python, entry, folder)
 }
 
 fn install(
@@ -58,10 +60,10 @@ fn install(
     entry: &Entry,
     folder: &Path,
 ) -> Result<(), PythonError> {
-    let pip = tools.pip(python)?;
+    let (pip, _in_use) = tools.pip(python)?;
     let inner = folder.join("bin/python");
-    let wheels = tools.home().join("wheels");
-    private::create_folders(&wheels).map_err(PythonError::io("create", &wheels))?;
+    let downloads = tools.cache().downloads("wheels", tools.stop())?;
+    let wheels = &downloads.folder;
     let list = folder.join("requirements.txt");
     let lines: String = entry
         .packages
@@ -86,7 +88,7 @@ fn install(
         tools.run(&pip, &words)?.expect_success(what)
     };
     let target = sunward_files::as_value(&inner);
-    let kept = sunward_files::as_value(&wheels);
+    let kept = sunward_files::as_value(wheels);
     let install = ["--python", &target, "install"];
     let offline = [&install[..], &["--no-index"]].concat();
     match run(&offline, "installing packages") {
@@ -108,5 +110,5 @@ fn digest(entry: &Entry) -> String {
     }
     let hex = name_of("python environment", &fields).to_hex();
     // Half of the digest, so that the first lines of scripts stay within the kernel's limit.
-    hex[..32].to_owned()
+    format!("python-{}", &hex[..32])
 }
