@@ -219,7 +219,7 @@ fn broken_records_are_named_with_what_was_expected() {
         ),
         (
             bad("V2000", "V4000"),
-            "line 14, record 2: a connection table of version 'V4000'; expected V2000 or V3000",
+            "line 14, record 2: a connection table of version `V4000`; expected V2000 or V3000",
         ),
         (
             bad("  3  1  0", "  2  1  0"),
