@@ -522,7 +522,7 @@ fn the_hostile_files_are_read_or_refused() {
         ("utc.parquet", None),
         ("brotli.parquet", None),
         ("checksum.parquet", None),
-        ("checksum-flipped.parquet", Some("CRC")),
+        ("checksum-flipped.parquet", Some("checksum")),
         ("types.arrow", None),
         ("ids.csv", None),
         ("dates.csv", None),

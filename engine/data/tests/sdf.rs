@@ -223,7 +223,7 @@ fn broken_records_are_named_with_what_was_expected() {
         ),
         (
             bad("  3  1  0", "  2  1  0"),
-            "line 17, record 2: a bond, and its first atom is ''",
+            "line 17, record 2: a bond, and its first atom is ``",
         ),
         (
             bad("  3  1  0", "  5  1  0"),
@@ -231,7 +231,7 @@ fn broken_records_are_named_with_what_was_expected() {
         ),
         (
             bad("  3  1  0", "  3  2  0"),
-            "line 19, record 2: found 'M  END' instead of bond 2 of 2",
+            "line 19, record 2: found `M  END` instead of bond 2 of 2",
         ),
         (
             bad("  1  2  1", "  1  4  1"),
@@ -243,7 +243,7 @@ fn broken_records_are_named_with_what_was_expected() {
         ),
         (
             bad("M  END", "M  CHG  2   1   1\nM  END"),
-            "line 19, record 2: 'M  CHG  2   1   1'; expected 'M  CHG', a number, and that many pairs",
+            "line 19, record 2: `M  CHG  2   1   1`; expected `M  CHG`, a number, and that many pairs",
         ),
         (
             bad("M  END", "M  CHG  1   4   1\nM  END"),
@@ -251,7 +251,7 @@ fn broken_records_are_named_with_what_was_expected() {
         ),
         (
             bad("M  END", "M  END\nstray text"),
-            "line 20, record 2: 'stray text' belongs to no data item; expected '> <NAME>'",
+            "line 20, record 2: `stray text` belongs to no data item; expected `> <NAME>`",
         ),
         (
             bad("M  END", "M  END\n> <>\n1\n"),
@@ -275,15 +275,15 @@ fn broken_records_are_named_with_what_was_expected() {
         ),
         (
             new("C 1.5 0", "C 1.5 O"),
-            "line 9, record 1: no y in '8 C 1.5 O 0.125 0'",
+            "line 9, record 1: no y in `8 C 1.5 O 0.125 0`",
         ),
         (
             new("CHG=1\n", "CHG=+x\n"),
-            "line 8, record 1: charge '+x' in '7 N 0.5",
+            "line 8, record 1: charge `+x` in `7 N 0.5",
         ),
         (
             new("M  V30 END BOND", "END BOND"),
-            "line 16, record 1: 'END BOND'; expected 'M  V30 '",
+            "line 16, record 1: `END BOND`; expected `M  V30 `",
         ),
     ];
     for (text, expected) in cases {
