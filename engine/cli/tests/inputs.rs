@@ -170,7 +170,7 @@ fn no_word_of_a_command_line_reaches_the_terminal_as_an_escape() {
 fn a_tab_may_be_written_in_either_quotes() {
     for tab in ["'\\t'", "\"\\t\""] {
         let scene = Scene::with(&format!(
-            "name: w\nstages:\n  s:\n    inputs: {{ t: {{ from: ./t.csv, as: csv, delimiter: {tab} }} }}\n    run: \"cut -f 2 ${{{{ inputs.t }}}} > ${{{{ outputs.o }}}}\"\n    outputs: {{ o: {{ format: file, ext: txt }} }}\noutputs: {{ o: s.o }}\n"
+            "name: w\nstages:\n  s:\n    inputs: {{ t: {{ from: ./t.csv, as: csv, delimiter: {tab} }} }}\n    run: \"cut -d, -f 2 ${{{{ inputs.t }}}} > ${{{{ outputs.o }}}}\"\n    outputs: {{ o: {{ format: file, ext: txt }} }}\noutputs: {{ o: s.o }}\n"
         ));
         scene.file("t.csv", "a\tb\n1\t2\n");
         scene.run(&["--out", "out"]).expect(0);

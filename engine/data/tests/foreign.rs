@@ -97,7 +97,7 @@ fn a_text_table_that_is_broken_is_refused_with_its_line() {
         ("a;b\n1,5;2\n", ["line 2", "delimiter: ';'"]),
         ("# made by a tool\na,b\n1,2\n", ["line 2", "comment: '#'"]),
         ("a\n\"1\nx\"\n\"open", ["quote is not closed", "line 4"]),
-        ("a,a\n1,2\n", ["two columns", "'a'"]),
+        ("a,a\n1,2\n", ["two columns", "`a`"]),
     ] {
         let source = bench.file("t.csv", text);
         let error = bench.read(&source).unwrap_err().to_string();
@@ -508,7 +508,7 @@ fn a_page_that_fails_its_checksum_is_refused() {
         .read(&bench.file("flipped.parquet", bytes))
         .unwrap_err()
         .to_string();
-    assert!(error.to_lowercase().contains("crc"), "{error}");
+    assert!(error.contains("does not match its checksum"), "{error}");
 }
 
 /// Every file of the collection is read, or refused with a reason.
