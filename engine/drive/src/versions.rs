@@ -17,6 +17,9 @@ use crate::view::folder;
 /// A run, and a path as the run names it.
 type Place = (RunId, PathBuf);
 
+/// What each pattern matched in a folder.
+type Matches = BTreeMap<(PathBuf, String), Vec<String>>;
+
 /// What this engine's runs have read from users' files.
 #[derive(Debug, Default)]
 pub(crate) struct Versions {
@@ -24,7 +27,7 @@ pub(crate) struct Versions {
     /// one's result.
     read: Mutex<BTreeMap<Place, Arc<Mutex<Readings>>>>,
     /// What patterns matched, by run, folder and pattern.
-    listed: Mutex<BTreeMap<RunId, BTreeMap<(PathBuf, String), Vec<String>>>>,
+    listed: Mutex<BTreeMap<RunId, Matches>>,
     /// Files that cells of tables name.
     named: Mutex<BTreeMap<RunId, BTreeMap<PathBuf, NamedFile>>>,
     /// The state of each path when it was read or planned, whichever way it was named. A path has
