@@ -1,7 +1,7 @@
 //! Secrets: found when a command starts, and masked in its log.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 mod encodings;
@@ -14,13 +14,23 @@ use crate::host::Host;
 /// What replaces a secret in a log.
 const MASK: &[u8] = b"***";
 
-/// The value of one secret: the environment variable of that name, else the file
-/// `$SUNWARD_SECRETS_DIR/NAME` without one trailing line end.
+/// The value of one secret: the environment variable of that name, else the file that `$NAME_FILE`
+/// names, else the file `$SUNWARD_SECRETS_DIR/NAME`. One line end at the end of a file is left out.
 pub(crate) fn find(host: &Host, name: &str) -> Result<String, Fault> {
     let value = look_up(host, name)?;
     if value.len() < forms::SHORTEST {
         return Err(Fault::input(format!(
             "secret {name} has fewer than {} characters, so it cannot be masked in logs without hiding half of them; use a longer one, or pass it with `env`",
+            forms::SHORTEST
+        )));
+    }
+    // Brackets alone, as in JSON, tell nothing.
+    let is_short =
+        |line: &str| line.len() < forms::SHORTEST && line.contains(char::is_alphanumeric);
+    if let Some(at) = value.lines().map(str::trim).position(is_short) {
+        return Err(Fault::input(format!(
+            "secret {name}: line {} has fewer than {} characters, so it cannot be masked in logs without hiding half of them; put the secret on one line, for example in base64, or pass it with `env`",
+            at + 1,
             forms::SHORTEST
         )));
     }
@@ -35,15 +45,16 @@ fn look_up(host: &Host, name: &str) -> Result<String, Fault> {
             ))
         });
     }
-    let Some(folder) = host.get("SUNWARD_SECRETS_DIR") else {
+    let named = host.get(&format!("{name}_FILE")).map(PathBuf::from);
+    let in_folder = || Some(Path::new(host.get("SUNWARD_SECRETS_DIR")?).join(name));
+    let Some(path) = named.or_else(in_folder) else {
         return Err(Fault::input(format!(
-            "secret {name} is not set: export {name}, or set SUNWARD_SECRETS_DIR to a folder with a file {name}"
+            "secret {name} is not set: export {name}, set {name}_FILE to a file with it, or SUNWARD_SECRETS_DIR to a folder with a file {name}"
         )));
     };
-    let path = Path::new(folder).join(name);
     let text = sunward_files::read_text(&path).map_err(|error| {
         Fault::input(format!(
-            "secret {name} is neither an environment variable nor readable as {}: {error}",
+            "secret {name} is not an environment variable, and its file {} cannot be read: {error}",
             sunward_files::shown(&path)
         ))
     })?;
@@ -445,6 +456,26 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_with_a_line_too_short_to_be_masked_is_refused() {
+        for (value, line) in [
+            ("longline1\nab\nlongline3", Some("line 2")),
+            ("longline1\r\n  x1 \r\n", Some("line 2")),
+            ("ab\nlongline", Some("line 1")),
+            ("{\n  \"token\": \"secret\"\n}", None),
+            ("longline1\n\nlongline3\n==", None),
+        ] {
+            let host: Host = [("A", value)].into_iter().collect();
+            match (find(&host, "A"), line) {
+                (Ok(found), None) => assert_eq!(found, value),
+                (Err(fault), Some(line)) => {
+                    assert!(fault.message.contains(line), "{}", fault.message);
+                }
+                (found, _) => panic!("{value:?}: {found:?}"),
+            }
+        }
+    }
+
+    #[test]
     fn a_secret_comes_from_the_environment_or_from_a_file() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("TOKEN"), "from file\n").unwrap();
@@ -457,5 +488,21 @@ mod tests {
         assert_eq!(find(&host, "KEY").unwrap(), "from env");
         assert_eq!(find(&host, "TOKEN").unwrap(), "from file");
         assert!(find(&host, "NONE").unwrap_err().message.contains("NONE"));
+        let file = folder.path().join("elsewhere");
+        std::fs::write(&file, "from a named file\r\n").unwrap();
+        let named: Host = [
+            ("TOKEN_FILE", file.to_str().unwrap()),
+            ("KEY_FILE", "/nonexistent"),
+            ("SUNWARD_SECRETS_DIR", folder.path().to_str().unwrap()),
+        ]
+        .into_iter()
+        .collect();
+        assert_eq!(find(&named, "TOKEN").unwrap(), "from a named file");
+        let message = find(&named, "KEY").unwrap_err().message;
+        assert!(message.contains("/nonexistent"), "{message}");
+        let unset = find(&Host::default(), "KEY").unwrap_err().message;
+        for way in ["export KEY", "KEY_FILE", "SUNWARD_SECRETS_DIR"] {
+            assert!(unset.contains(way), "{unset}");
+        }
     }
 }

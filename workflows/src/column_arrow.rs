@@ -207,6 +207,15 @@ mod tests {
         );
         for (bad, says) in [
             ("itn64", "did you mean `int64`"),
+            ("datetime", "did you mean `timestamp[us]`"),
+            ("timestamp", "`timestamp` needs its unit: `timestamp[us]`"),
+            ("list", "`list` needs its element type: `list<float64>`"),
+            (
+                "list<tensor",
+                "`tensor` needs its element type: `tensor<float32>`",
+            ),
+            ("decimal128", "decimal128(12, 2)"),
+            ("struct ", "`struct` needs its fields"),
             ("timestamp[xs]", "unit"),
             ("list<int64", "expected `>`"),
             ("int64]", "unexpected"),

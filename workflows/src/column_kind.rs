@@ -64,20 +64,24 @@ const ALIASES: &[(&str, &str)] = &[
     ("double", "float64"),
 ];
 
-/// Words that take arguments.
-const FAMILIES: &[&str] = &[
-    "any",
-    "timestamp",
-    "time32",
-    "time64",
-    "duration",
-    "decimal128",
-    "fixed_size_binary",
-    "list",
-    "large_list",
-    "fixed_size_list",
-    "struct",
-    "tensor",
+/// Words that take arguments: what they need, and an example.
+const FAMILIES: &[(&str, &str, &str)] = &[
+    ("any", "", "any"),
+    ("timestamp", "unit", "timestamp[us]"),
+    ("time32", "unit", "time32[ms]"),
+    ("time64", "unit", "time64[us]"),
+    ("duration", "unit", "duration[ms]"),
+    ("decimal128", "precision and scale", "decimal128(12, 2)"),
+    ("fixed_size_binary", "", "fixed_size_binary[16]"),
+    ("list", "element type", "list<float64>"),
+    ("large_list", "element type", "large_list<float64>"),
+    (
+        "fixed_size_list",
+        "element type and length",
+        "fixed_size_list<float32>[3]",
+    ),
+    ("struct", "fields", "struct<x: float64, y: float64>"),
+    ("tensor", "element type", "tensor<float32>"),
 ];
 
 /// How deep types may nest.
@@ -206,6 +210,13 @@ impl<'a> Reader<'a> {
         if let Some((_, plain)) = WORDS.iter().find(|(name, _)| *name == word) {
             return Ok(Kind::Plain(plain.clone()));
         }
+        let is_alone = self.rest.trim_start().is_empty();
+        if let Some((_, needed, example)) = FAMILIES.iter().find(|(name, ..)| *name == word)
+            && is_alone
+            && !needed.is_empty()
+        {
+            return Err(format!("`{word}` needs its {needed}: `{example}`"));
+        }
         match word {
             "any" => Ok(Kind::Any),
             "timestamp" => self.timestamp(),
@@ -289,10 +300,6 @@ impl<'a> Reader<'a> {
     }
 
     fn timestamp(&mut self) -> Result<Kind, String> {
-        self.skip_space();
-        if self.rest.is_empty() {
-            return Err("name its unit: `timestamp[us]`, or s, ms or ns".to_owned());
-        }
         self.need('[')?;
         let unit = self.time_unit(&["s", "ms", "us", "ns"])?;
         let mut zone = None;
@@ -354,7 +361,15 @@ impl<'a> Reader<'a> {
 
 fn unknown(word: &str) -> String {
     let known = WORDS.iter().map(|(name, _)| *name);
-    match nearest(word, known.chain(FAMILIES.iter().copied())) {
+    let families = FAMILIES.iter();
+    let near = nearest(word, known.chain(families.clone().map(|(name, ..)| *name)));
+    let example = |near| {
+        families
+            .clone()
+            .find(|(name, ..)| *name == near)
+            .map(|(.., e)| *e)
+    };
+    match near.map(|near| example(near).unwrap_or(near)) {
         Some(near) => format!("`{word}` is not a column type; did you mean `{near}`?"),
         None => format!("`{word}` is not a column type"),
     }

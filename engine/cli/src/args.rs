@@ -13,7 +13,7 @@ use crate::verbs;
     max_term_width = 100,
     disable_help_subcommand = true,
     after_help = "Example:\n  sunward init first\n  sunward run first/workflow.yaml\n  sunward show sum.pi --home first/.sunward\n\n\
-        Exit codes: 0 success, 1 the run failed, 2 the input is wrong, 3 the machine is at fault or the run is held over its budget, 130 interrupted."
+        Exit codes: 0 success, 1 the run failed, 2 the input is wrong, 3 a problem with the machine, or the run is held over its budget, 130 interrupted."
 )]
 pub(crate) struct Cli {
     /// The verb.

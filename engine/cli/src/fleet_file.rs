@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use sunward_grid::knows_timezone;
-use sunward_workflows::{PoolSpec, check_fleet, render_human};
+use sunward_workflows::{PoolSpec, check_fleet, render_human, to_json};
 
 use crate::context::Context;
 use crate::exit::{Exit, SaidAlready, wrong_input};
@@ -38,6 +38,9 @@ impl FleetFile {
                 &checked.diagnostics,
                 is_coloured,
             ));
+        }
+        if context.json && checked.pools.is_none() {
+            render::machine(&to_json(&name, &text, &checked.diagnostics))?;
         }
         let keys = checked.without_effect.iter();
         Ok(Self {

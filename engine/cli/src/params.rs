@@ -248,5 +248,10 @@ fn look(name: &str, value: &Value, inputs: &[&Input], as_table: bool, missing: &
         ),
         FileFact::File | FileFact::Folder | FileFact::Table { .. } => None,
     });
-    missing.extend(problem.map(|problem| format!("parameter `{name}`: {path} {problem}")));
+    let shown = match path.contains("://") {
+        true => path.to_owned(),
+        // Without `.` in the middle.
+        false => sunward_files::shown(&Path::new(path).components().collect::<PathBuf>()),
+    };
+    missing.extend(problem.map(|problem| format!("parameter `{name}`: {shown} {problem}")));
 }

@@ -1,5 +1,6 @@
 //! The whole program: it reads the arguments, performs the verb and reports errors.
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -10,26 +11,14 @@ use crate::args::{Cli, Verb};
 use crate::context::Context;
 use crate::exit::{self, Exit};
 use crate::home;
+use crate::render::style::harmless;
 use crate::render::{self, Style};
 
 /// Runs the whole program: reads arguments and environment, performs the verb, and reports errors.
 pub(crate) fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) if error.kind() == ErrorKind::InvalidUtf8 => {
-            render::complain(Style::new(false), &not_utf8());
-            return Exit::WrongInput.into();
-        }
-        Err(error) if error.kind() == ErrorKind::ValueValidation => {
-            render::say(plain(&error.render().to_string()).trim_end());
-            return Exit::WrongInput.into();
-        }
-        Err(error) => {
-            // Help and version are answers and go to stdout. Mistakes go to stderr. If nobody reads
-            // them, that is not an error.
-            drop(error.print());
-            return u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from);
-        }
+        Err(error) => return refuse(&error),
     };
     home::raise_open_files();
     let mut style = Style::new(false);
@@ -45,9 +34,45 @@ pub(crate) fn main() -> ExitCode {
             if to_say {
                 render::complain(style, &error);
             }
+            if to_say && cli.everywhere.json {
+                render::answer_with(&error, exit);
+            }
             exit.into()
         }
     }
+}
+
+/// Prints what is wrong with the arguments, or the help that was asked for.
+fn refuse(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        // Help and version are answers and go to stdout. If nobody reads them, that is not an error.
+        drop(error.print());
+        return Exit::Done.into();
+    }
+    let arguments = || std::env::args_os().skip(1);
+    let told = match error.kind() {
+        ErrorKind::InvalidUtf8 => {
+            let error = not_utf8();
+            render::complain(Style::new(false), &error);
+            error.to_string()
+        }
+        _ => {
+            let told = harmless(plain(&error.render().to_string()).trim_end());
+            let has_controls = |word: OsString| word.to_string_lossy().contains(char::is_control);
+            // Clap repeats arguments as they are.
+            if error.kind() == ErrorKind::ValueValidation || arguments().any(has_controls) {
+                render::say(&told);
+            } else {
+                drop(error.print());
+            }
+            told
+        }
+    };
+    if arguments().any(|word| word == "--json") {
+        let told = told.strip_prefix("error: ").unwrap_or(&told);
+        render::answer_error(told, Exit::WrongInput);
+    }
+    Exit::WrongInput.into()
 }
 
 /// The message about an option's value, without the words of Rust's number parsers.

@@ -232,14 +232,21 @@ wait $!";
 
 #[test]
 fn a_full_disk_can_be_pruned() {
-    if !can_mount() {
-        return;
+    // With and without space in reserve.
+    for size in ["100m", "12m"] {
+        if can_mount() {
+            can_be_pruned(size);
+        }
     }
+}
+
+/// Fills a disk of this size to the last byte, and prunes the home on it.
+fn can_be_pruned(size: &str) {
     let scene = Scene::with(
         "name: w\nstages:\n  write:\n    run: head -c 5000000 /dev/urandom > ${{ outputs.o }}\n    outputs: { o: { format: file } }\n",
     );
     let script = "\
-mount -t tmpfs -o size=100m none home
+mount -t tmpfs -o size=SIZE none home
 \"$SUNWARD\" run workflow.yaml --home home > first.json 2> first.err
 head -c 200000000 /dev/zero > home/filler 2> filler.err || true
 df --output=avail home | tail -1 > before
@@ -247,7 +254,8 @@ df --output=avail home | tail -1 > before
 rm home/filler
 exec \"$SUNWARD\" run workflow.yaml --json --home home --fresh";
     scene.file("home/.keep", "");
-    let told = Told::of(&in_namespace(&scene, script)).expect(0);
+    let script = script.replace("SIZE", size);
+    let told = Told::of(&in_namespace(&scene, &script)).expect(0);
     assert_eq!(scene.text("before").trim(), "0");
     let pruned: serde_json::Value = serde_json::from_str(&scene.text("pruned.json")).unwrap();
     assert!(pruned["bytes"].as_u64().unwrap() >= 5_000_000, "{pruned}");

@@ -97,6 +97,126 @@ fn mistakes_are_answered_in_json_by_every_verb_that_reads_a_workflow() {
     }
 }
 
+/// Commands that fail before a workflow is read, or outside of it, with their exit codes.
+const FAIL: [(&[&str], u8); 10] = [
+    (&["plan", "nofile.yaml"], 2),
+    (&["check", "nofile.yaml"], 2),
+    (&["run", "workflow.yaml", "-p", "zz=1"], 2),
+    (&["run", "workflow.yaml", "--only", "zz"], 2),
+    (&["run", "workflow.yaml", "--nonsense"], 2),
+    (&["run", "workflow.yaml", "-j", "many"], 2),
+    (&["status", "--home", "nowhere"], 2),
+    (&["show", "a.nope"], 2),
+    (&["logs", "zz"], 2),
+    (&["kernels", "zz"], 2),
+];
+
+#[test]
+fn every_error_is_one_value_of_json() {
+    let scene = Scene::with("name: w\nstages: { a: { run: 'true' } }\n");
+    scene.run(&[]).expect(0);
+    let secret = Scene::with("name: w\nstages: { a: { run: 'true', secrets: [TOKEN] } }\n");
+    let missing: (&[&str], u8) = (&["run", "workflow.yaml"], 2);
+    let cases = FAIL.iter().map(|case| (&scene, case));
+    for (scene, (args, code)) in cases.chain([(&secret, &missing)]) {
+        let told = scene.sunward(&[args, &["--json"][..]].concat());
+        assert_eq!(told.code, i32::from(*code), "{args:?}: {told:?}");
+        let answer = told.json();
+        assert_eq!(answer["version"], 1, "{args:?}: {told:?}");
+        assert_eq!(answer["error"]["code"], *code, "{args:?}: {told:?}");
+        let message = answer["error"]["message"].as_str().unwrap();
+        assert!(told.err.contains(message), "{args:?}: {told:?}");
+        assert!(!message.starts_with("error"), "{message}");
+        let plain = scene.sunward(args).expect(i32::from(*code));
+        assert_eq!(plain.out, "", "{args:?}");
+    }
+    // A run that has an answer has no other one.
+    let fails = Scene::with("name: w\nstages: { a: { run: exit 4 } }\n");
+    let told = fails.sunward(&["run", "workflow.yaml", "--json"]).expect(1);
+    assert_eq!(told.json()["run"], "r1", "{told:?}");
+}
+
+#[test]
+fn no_word_of_a_command_line_reaches_the_terminal_as_an_escape() {
+    let scene = Scene::with("name: w\nstages: { a: { run: 'true' } }\n");
+    scene.run(&[]).expect(0);
+    let word = "x\u{1b}[31m.o";
+    let assigned = format!("{word}=1");
+    for args in [
+        &["show", word][..],
+        &["docs", word],
+        &["logs", word],
+        &["explain", word],
+        &["kernels", word],
+        &["report", word],
+        &["run", "workflow.yaml", "--only", word],
+        &["run", "workflow.yaml", "-p", &assigned],
+        &["run", word],
+        &["check", word],
+        &["run", "workflow.yaml", "-j", word],
+        &["run", "workflow.yaml", "--mode", word],
+        &[word],
+        &["status", "--home", word],
+    ] {
+        let told = scene.sunward(args).expect(2);
+        for text in [&told.out, &told.err] {
+            assert!(!text.contains('\u{1b}'), "{args:?}: {told:?}");
+        }
+        assert!(told.err.starts_with("error: "), "{args:?}: {told:?}");
+    }
+}
+
+#[test]
+fn a_tab_may_be_written_in_either_quotes() {
+    for tab in ["'\\t'", "\"\\t\""] {
+        let scene = Scene::with(&format!(
+            "name: w\nstages:\n  s:\n    inputs: {{ t: {{ from: ./t.csv, as: csv, delimiter: {tab} }} }}\n    run: \"cut -d, -f 2 ${{{{ inputs.t }}}} > ${{{{ outputs.o }}}}\"\n    outputs: {{ o: {{ format: file, ext: txt }} }}\noutputs: {{ o: s.o }}\n"
+        ));
+        scene.file("t.csv", "a\tb\n1\t2\n");
+        scene.run(&["--out", "out"]).expect(0);
+        assert_eq!(scene.text("out/o.txt"), "b\n2\n", "{tab}");
+    }
+    let scene = Scene::with(
+        "name: w\nstages: { s: { run: 'true', inputs: { t: { from: ./t.csv, as: csv, delimiter: x } } } }\n",
+    );
+    scene.file("t.csv", "a\n");
+    scene.sunward(&["check", "workflow.yaml"]).expect(2);
+}
+
+#[test]
+fn check_refuses_what_a_run_would_refuse_of_its_files() {
+    for (workflow, csv, word) in [
+        (
+            "params: { f: { type: path, default: ./nofile } }\nstages: { s: { run: \"cat ${{ params.f }}\" } }\n",
+            "",
+            "./nofile does not exist",
+        ),
+        (
+            "stages: { s: { run: 'true', inputs: { t: { from: ./t.csv, as: csv, schema: { a: int64 } } } } }\n",
+            "a\n1\n1.5\n",
+            "`int64`",
+        ),
+        (
+            "stages: { s: { run: 'true', inputs: { t: { from: ./t.csv, as: csv, schema: { a: 'decimal128(5, 2)' } } } } }\n",
+            "a\n1.555\n",
+            "`decimal128(5, 2)`",
+        ),
+        (
+            "stages: { s: { run: 'true', inputs: { t: { from: ./t.csv, schema: { a: 'timestamp[us]' } } } } }\n",
+            "a\nyesterday\n",
+            "timestamp[us]",
+        ),
+    ] {
+        let scene = Scene::with(&format!("name: w\n{workflow}"));
+        scene.file("t.csv", csv);
+        for verb in ["check", "plan", "run"] {
+            let told = scene.sunward(&[verb, "workflow.yaml"]).expect(2);
+            let said = [told.out.as_str(), told.err.as_str()].concat();
+            assert!(said.contains(word), "{verb}: {told:?}");
+        }
+    }
+}
+
 #[test]
 fn a_missing_secret_is_told_before_anything_runs() {
     let scene = Scene::with(

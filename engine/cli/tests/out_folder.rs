@@ -231,3 +231,49 @@ outputs: {{ mine: s.o }}
         assert_eq!(scene.text("r/mine/figures/notes.txt"), "an afternoon");
     }
 }
+
+#[test]
+fn a_program_among_the_outputs_stays_executable() {
+    let scene = Scene::with(
+        "name: o
+stages:
+  one:
+    run: \"printf '#!/bin/sh\\necho it runs\\n' > ${{ outputs.o }}; chmod u+x ${{ outputs.o }}\"
+    outputs: { o: { format: file, ext: sh } }
+  many:
+    scatter: { range: 2 }
+    run: \"printf '#!/bin/sh\\necho it runs ${{ item }}\\n' > ${{ outputs.o }}; chmod +x ${{ outputs.o }}\"
+    outputs: { o: { format: file, ext: sh } }
+  tree:
+    run: \"mkdir ${{ outputs.o }}; printf '#!/bin/sh\\necho it runs\\n' > ${{ outputs.o }}/p.sh; chmod +x ${{ outputs.o }}/p.sh; echo > ${{ outputs.o }}/plain\"
+    outputs: { o: { format: dir } }
+  plain:
+    run: \"echo no program > ${{ outputs.o }}\"
+    outputs: { o: { format: file, ext: txt } }
+outputs: { one: one.o, many: many.o, tree: tree.o, plain: plain.o }
+",
+    );
+    scene.run(&["--out", "out"]).expect(0);
+    let mode = |path: &str| {
+        let found = std::fs::metadata(scene.path().join(path)).unwrap();
+        std::os::unix::fs::PermissionsExt::mode(&found.permissions()) & 0o777
+    };
+    for program in [
+        "out/one.sh",
+        "out/many/000000.sh",
+        "out/many/000001.sh",
+        "out/tree/p.sh",
+    ] {
+        assert_eq!(mode(program), 0o755, "{program}");
+        let ran = std::process::Command::new(scene.path().join(program))
+            .output()
+            .unwrap();
+        assert!(
+            String::from_utf8_lossy(&ran.stdout).starts_with("it runs"),
+            "{program}"
+        );
+    }
+    for file in ["out/plain.txt", "out/tree/plain"] {
+        assert_eq!(mode(file), 0o644, "{file}");
+    }
+}

@@ -21,6 +21,8 @@
 
 mod scene;
 
+use std::os::unix::fs::symlink;
+
 use scene::{Scene, Told};
 
 /// A way to read `lib/d.csv`.
@@ -96,6 +98,35 @@ const WAYS: [Way; 12] = [
     },
 ];
 
+/// Other names of `lib/d.csv`.
+const LINKS: [Way; 5] = [
+    Way {
+        name: "a symbolic link",
+        keys: "inputs: { d: { from: ./soft.csv, as: file } }, ",
+        run: "cat ${{ inputs.d }}",
+    },
+    Way {
+        name: "a hard link",
+        keys: "inputs: { d: { from: ./hard.csv, as: csv } }, ",
+        run: "cat ${{ inputs.d }}",
+    },
+    Way {
+        name: "a folder with a hard link",
+        keys: "inputs: { d: { from: ./held, as: file } }, ",
+        run: "cat ${{ inputs.d }}/d.csv",
+    },
+    Way {
+        name: "a link to its folder",
+        keys: "inputs: { d: { from: ./libs/d.csv, as: file } }, ",
+        run: "cat ${{ inputs.d }}",
+    },
+    Way {
+        name: "a folder of files: with a symbolic link",
+        keys: "files: [./linked], ",
+        run: "cat linked/d.csv",
+    },
+];
+
 const FIRST: &str = "n\n1\n";
 const SECOND: &str = "n\n2\n";
 
@@ -120,6 +151,16 @@ fn scene(early: Way, late: Way) -> Scene {
     );
     scene.file("t.csv", "p,n\n./lib/d.csv,1\n");
     write(&scene, FIRST);
+    let link = |target: &str, path: &str| symlink(target, scene.path().join(path)).unwrap();
+    link("lib/d.csv", "soft.csv");
+    link("lib", "libs");
+    scene.file("linked/other", "");
+    link("../lib/d.csv", "linked/d.csv");
+    scene.file("held/other", "");
+    for name in ["hard.csv", "held/d.csv"] {
+        let (file, path) = (scene.path().join("lib/d.csv"), scene.path().join(name));
+        std::fs::hard_link(file, path).unwrap();
+    }
     scene
 }
 
@@ -167,17 +208,35 @@ fn what_changes_while_a_run_waits_is_read_as_it_was_or_stops_the_run() {
         let next = WAYS[(number + 1) % WAYS.len()];
         let far = WAYS[(number + 5) % WAYS.len()];
         for late in [early, next, far] {
-            let what = format!("{}, then {}", early.name, late.name);
-            let (scene, told) = changed_meanwhile(early, late);
-            if told.code == 0 {
-                assert_eq!(read(&scene, &what), FIRST, "{what}");
-            } else {
-                assert_eq!(told.code, 1, "{what}: {told:?}");
-                assert!(told.err.contains("changed since"), "{what}: {told:?}");
-            }
-            first_again(&scene, &what);
+            reads_one_version(early, late);
         }
     }
+}
+
+#[test]
+fn a_file_has_one_version_in_a_run_by_whichever_link_it_is_named() {
+    let direct = [0, 8, 9, 11].map(|at| WAYS[at]);
+    for (number, link) in LINKS.into_iter().enumerate() {
+        for way in direct {
+            reads_one_version(way, link);
+            reads_one_version(link, way);
+        }
+        reads_one_version(link, LINKS[(number + 1) % LINKS.len()]);
+    }
+}
+
+/// Changes the file while a run waits. The run reads it as it was, or stops and says so.
+#[track_caller]
+fn reads_one_version(early: Way, late: Way) {
+    let what = format!("{}, then {}", early.name, late.name);
+    let (scene, told) = changed_meanwhile(early, late);
+    if told.code == 0 {
+        assert_eq!(read(&scene, &what), FIRST, "{what}");
+    } else {
+        assert_eq!(told.code, 1, "{what}: {told:?}");
+        assert!(told.err.contains("changed since"), "{what}: {told:?}");
+    }
+    first_again(&scene, &what);
 }
 
 #[test]

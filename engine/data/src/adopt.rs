@@ -69,7 +69,7 @@ impl Store {
                 path: path.to_owned(),
                 expected: format_name(format),
                 found,
-                hint: "write a file or a folder there".into(),
+                hint: format!("write a {} there", file_or_folder(format)),
             });
         }
         mend(path, &lstat(path)?)?;
@@ -218,7 +218,7 @@ fn of_command(
                 path,
                 expected: format_name(format),
                 found: format!("it cannot be read ({source})"),
-                hint: "write a readable file or folder there".into(),
+                hint: format!("write a readable {} there", file_or_folder(format)),
             }
         }
         other => other,
@@ -276,6 +276,17 @@ fn pieces(
             };
             Some(piece)
         })
+}
+
+const fn file_or_folder(format: OutputFormat) -> &'static str {
+    match format {
+        OutputFormat::Dir => "folder",
+        OutputFormat::File
+        | OutputFormat::Arrow
+        | OutputFormat::Parquet
+        | OutputFormat::Csv
+        | OutputFormat::Netcdf => "file",
+    }
 }
 
 /// In a command's output, bad bytes are the command's fault, not damage to the store.

@@ -16,7 +16,7 @@ use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
-use sunward_workflows::Form;
+use sunward_workflows::{Form, quoted};
 
 use crate::behind::WriteBehind;
 use crate::error::DataError;
@@ -248,11 +248,13 @@ fn flatten(batch: &RecordBatch, flat: &SchemaRef) -> Result<RecordBatch, DataErr
     let columns: Vec<ArrayRef> = batch
         .columns()
         .iter()
-        .map(|array| {
+        .zip(batch.schema_ref().fields())
+        .map(|(array, field)| {
             if array.data_type().is_nested() {
                 json_texts(array)
             } else if is_named(array.data_type()) {
-                instants::texts(array).map_err(DataError::arrow("cannot write instants as text"))
+                let context = format!("cannot write column {}", quoted(field.name()));
+                instants::texts(array).map_err(DataError::arrow(context))
             } else if *array.data_type() == DataType::Float16 {
                 cast(array, &DataType::Float32).map_err(DataError::arrow("cannot write numbers"))
             } else {

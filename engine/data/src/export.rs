@@ -14,6 +14,7 @@ use crate::incoming::sync_folder;
 use crate::leftover;
 use crate::mark::{mark, of_others};
 use crate::materialise::{create_parents, only_part};
+use crate::mode::is_executable;
 use crate::store::Store;
 
 impl Store {
@@ -48,7 +49,7 @@ impl Store {
             DatasetKind::File => {
                 let only = only_part(dataset)?;
                 let incoming = leftover::create_file(folder)?;
-                self.copy_out(only, incoming.path())?;
+                self.copy_blob(only, incoming.path())?;
                 incoming.sync()?;
                 leftover::put_file(incoming, path)?;
             }
@@ -56,7 +57,7 @@ impl Store {
                 for (part, member) in dataset.parts.iter().zip(dataset.member_paths(ext)) {
                     let path = target.join(member);
                     create_parents(target, &path)?;
-                    self.copy_out(part, &path)?;
+                    self.copy_blob(part, &path)?;
                 }
                 Ok(())
             })?,
@@ -89,7 +90,7 @@ impl Store {
         let name = incoming.path().to_owned();
         match dataset.written_as(form) {
             Some([only]) => {
-                self.copy_out(only, &name)?;
+                blob::copy_writable(&self.part_path(&only.digest), &name, false)?;
                 incoming.sync()?;
             }
             Some(files) if form == Form::Csv => {
@@ -110,8 +111,11 @@ impl Store {
         leftover::put_file(incoming, path)
     }
 
-    fn copy_out(&self, part: &PartRef, target: &Path) -> Result<(), DataError> {
-        blob::copy_writable(&self.part_path(&part.digest), target, false)
+    /// Copies a file of a command. It is executable if the part is, as for the tasks that read it.
+    fn copy_blob(&self, part: &PartRef, target: &Path) -> Result<(), DataError> {
+        let part = self.part_path(&part.digest);
+        let found = fs::metadata(&part).map_err(DataError::io("read", &part))?;
+        blob::copy_writable(&part, target, is_executable(&found))
     }
 }
 

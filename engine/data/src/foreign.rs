@@ -83,7 +83,7 @@ impl Expansion {
             expected: "table",
             found: format!("its rows take more than {} GiB", self.limit >> 30),
             hint: format!(
-                "a file may expand to {} GiB or {EXPANDED_RATIO} times its size; if these rows are meant, write them in several files",
+                "a file may expand to {} GiB or {EXPANDED_RATIO} times its size; if the file is right, split it",
                 EXPANDED_BYTES >> 30
             ),
         })

@@ -3,12 +3,14 @@
 
 use std::sync::Arc;
 
+use arrow::array::timezone::Tz;
 use arrow::array::{Array, ArrayRef, AsArray as _, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::Date64Type;
 use arrow::error::ArrowError;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use arrow_schema::{DataType, TimeUnit};
+use sunward_workflows::quoted;
 
 /// The milliseconds of a day.
 pub(crate) const DAY_MS: i64 = 86_400_000;
@@ -76,6 +78,12 @@ impl Printer {
             Some(known) => cast(array, &known)?,
             None => ArrayRef::clone(array),
         };
+        if let DataType::Timestamp(_, Some(zone)) = array.data_type()
+            && zone.parse::<Tz>().is_err()
+        {
+            let unknown = format!("the time zone {} is not known", quoted(zone));
+            return Err(ArrowError::InvalidArgumentError(unknown));
+        }
         let in_utc = match array.data_type() {
             DataType::Timestamp(unit, Some(_)) if is_named(array.data_type()) => {
                 Some(cast(&array, &utc(*unit))?)

@@ -52,7 +52,7 @@ impl FileStamp {
 
     /// Whether the last change is long enough ago that another one would show.
     #[must_use]
-    pub(crate) fn is_settled(&self) -> bool {
+    pub fn is_settled(&self) -> bool {
         let now = SystemTime::now()
             .duration_since(SystemTime::UNIX_EPOCH)
             .unwrap_or_default();

@@ -16,8 +16,8 @@ use arrow::array::RecordBatch;
 use arrow_schema::{Schema, SchemaRef};
 use sunward_core::{Dataset, Digest, Hasher, PartRef, Written};
 use sunward_files::open_regular;
-use sunward_workflows::ColumnSpec;
 use sunward_workflows::model::{CsvOptions, Form, GridRows, Input};
+use sunward_workflows::{ColumnSpec, download};
 
 use crate::adopt::{as_declared, concrete_fields, declared_names};
 use crate::error::DataError;
@@ -264,7 +264,8 @@ pub fn not_fetched(source: &str) -> Option<String> {
     let scheme = scheme.to_ascii_lowercase();
     (scheme != "file").then(|| {
         format!(
-            "{source}: {scheme} addresses are not fetched; download it first, for example with `curl -LO`, and name the file"
+            "{source}: {scheme} addresses are not fetched; {}, and name the file",
+            download(source)
         )
     })
 }

@@ -508,7 +508,7 @@ fn a_page_that_fails_its_checksum_is_refused() {
         .read(&bench.file("flipped.parquet", bytes))
         .unwrap_err()
         .to_string();
-    assert!(error.to_lowercase().contains("crc"), "{error}");
+    assert!(error.contains("does not match its checksum"), "{error}");
 }
 
 /// Every file of the collection is read, or refused with a reason.
@@ -522,7 +522,7 @@ fn the_hostile_files_are_read_or_refused() {
         ("utc.parquet", None),
         ("brotli.parquet", None),
         ("checksum.parquet", None),
-        ("checksum-flipped.parquet", Some("CRC")),
+        ("checksum-flipped.parquet", Some("checksum")),
         ("types.arrow", None),
         ("ids.csv", None),
         ("dates.csv", None),

@@ -345,6 +345,29 @@ fn calendars_without_leap_days_count_days_and_know_their_years() {
 }
 
 #[test]
+fn times_since_a_day_that_does_not_exist_are_refused_by_name() {
+    for (calendar, good, bad) in [
+        ("standard", "days since 2001-02-28", "days since 2001-02-30"),
+        ("standard", "days since 1582-10-15", "days since 1582-10-10"),
+        ("noleap", "days since 2001-02-28", "days since 2001-02-29"),
+        ("noleap", "days since 2001-12-02", "days since 2001-13-02"),
+    ] {
+        let (schema, batch) = table(3, calendar, good);
+        let mut bytes = bytes_of(&schema, vec![batch]);
+        let at = bytes
+            .windows(good.len())
+            .position(|one| one == good.as_bytes());
+        bytes[at.unwrap()..][..bad.len()].copy_from_slice(bad.as_bytes());
+        for rows in [GridRows::Time, GridRows::Cell] {
+            let error = read_bytes(bytes.clone(), rows).unwrap_err().to_string();
+            for word in ["`time`", bad, "as: file"] {
+                assert!(error.contains(word), "{error}");
+            }
+        }
+    }
+}
+
+#[test]
 fn other_tables_of_numbers_are_written_too() {
     let schema = Arc::new(Schema::new(vec![
         Field::new("year", DataType::Int32, true),

@@ -134,6 +134,30 @@ fn bytes_instants_and_odd_names_return() {
 }
 
 #[test]
+fn a_column_since_a_day_that_does_not_exist_is_refused_by_name() {
+    let day: ArrayRef = Arc::new(Int32Array::from(vec![1, 2]));
+    let batch = RecordBatch::try_from_iter([("x", day)]).unwrap();
+    let field = batch
+        .schema()
+        .field(0)
+        .clone()
+        .with_metadata([("units", "days since 2001-02-30")]);
+    let schema = Arc::new(arrow_schema::Schema::new(vec![field]));
+    let batch = batch.with_schema(Arc::clone(&schema)).unwrap();
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("t.nc");
+    netcdf::write(&path, &schema, [Ok::<_, arrow_schema::ArrowError>(batch)]).unwrap();
+    let store = Store::open(home.path(), None).unwrap();
+    let options = SourceOptions::default();
+    let error = store.read_source(path.to_str().unwrap(), &options, &NoMemory);
+    let error = error.unwrap_err().to_string();
+    assert!(
+        error.contains("`x`") && error.contains("2001-02-30"),
+        "{error}"
+    );
+}
+
+#[test]
 fn not_a_number_is_not_missing() {
     let numbers = Float64Array::from(vec![Some(f64::NAN), None, Some(1.0)]);
     let batch = RecordBatch::try_from_iter([("x", Arc::new(numbers) as ArrayRef)]).unwrap();

@@ -130,7 +130,7 @@ fn declared_columns_keep_their_type_and_the_others_get_that_of_all_cells() {
     // A declared number does not round an integer either, unless it can hold it.
     let beyond = "a,b\n9007199254740993,1\n";
     let error = adopted(&bench, beyond, &some).unwrap_err().to_string();
-    assert!(error.contains("which would be rounded"), "{error}");
+    assert!(error.contains("does not fit without rounding"), "{error}");
     written(
         &bench,
         "a,b\n-9007199254740994,1\n9007199254740992,1\n0000000000000000,1\n",

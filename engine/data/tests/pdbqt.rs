@@ -92,6 +92,13 @@ fn a_file_without_models_is_one_row() {
 }
 
 #[test]
+fn a_rigid_molecule_has_no_rotors_and_not_minus_none() {
+    let bench = Bench::new();
+    let batch = read(&bench, &atom(1, "C1", [0.0; 3], "C"));
+    assert_eq!(rotors(&batch)[0].to_bits(), 0);
+}
+
+#[test]
 fn each_model_is_a_row_under_its_number() {
     let bench = Bench::new();
     let model = |number: u32| format!("MODEL {number}\n{}ENDMDL\n", ethanol());

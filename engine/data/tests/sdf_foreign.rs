@@ -66,6 +66,28 @@ fn blank_lines_belong_to_a_value_that_goes_on() {
 }
 
 #[test]
+fn no_value_of_a_repeated_item_is_lost() {
+    for (items, expected) in [
+        ("> <a>\nx\n\n> <a>\ny\n\n", "x\ny"),
+        (
+            "> <a>\nx\n\n> <b>\n1\n\n> <a>\ny\n\n> <a>\nz\n\n",
+            "x\ny\nz",
+        ),
+        ("> <a>\nx\n\n> <a>\nx\n\n", "x"),
+        ("> <a>\n\n> <a>\nx\n\n", "x"),
+        ("> <a>\nx\n\n> <a>\n\n", "x"),
+    ] {
+        let batch = read(&[SALT, items, "$$$$\n"].concat());
+        assert_eq!(texts(&batch, "problem"), [None], "{items:?}");
+        assert_eq!(
+            texts(&batch, "a")[0].as_deref(),
+            Some(expected),
+            "{items:?}"
+        );
+    }
+}
+
+#[test]
 fn wide_coordinates_lose_no_digit() {
     let line = "    0.0000    0.5000   -0.2500 N   0  3  0  0  0  0";
     assert!(SALT.contains(line));

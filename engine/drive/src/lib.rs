@@ -28,6 +28,7 @@ pub mod error;
 pub mod event;
 pub mod feed;
 mod file_sets;
+mod files_read;
 mod foreseen;
 mod guard;
 mod history;

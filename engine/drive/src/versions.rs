@@ -6,13 +6,19 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sunward_core::{Dataset, DatasetKind, Digest, RunId, RunSpec};
-use sunward_data::{DataError, FileStamp, NamedFile, Store, path_digest, staged_digest};
+use sunward_data::{
+    DataError, FileStamp, NamedFile, Store, local_path, path_digest, staged_digest,
+};
 use sunward_files::pattern::expand;
 
+use crate::files_read::{FilesRead, FoundFile, files_behind, glance};
 use crate::view::folder;
 
 /// A run, and a path as the run names it.
 type Place = (RunId, PathBuf);
+
+/// What each pattern matched in a folder.
+type Matches = BTreeMap<(PathBuf, String), Vec<String>>;
 
 /// What this engine's runs have read from users' files.
 #[derive(Debug, Default)]
@@ -21,12 +27,22 @@ pub(crate) struct Versions {
     /// one's result.
     read: Mutex<BTreeMap<Place, Arc<Mutex<Readings>>>>,
     /// What patterns matched, by run, folder and pattern.
-    listed: Mutex<BTreeMap<RunId, BTreeMap<(PathBuf, String), Vec<String>>>>,
+    listed: Mutex<BTreeMap<RunId, Matches>>,
     /// Files that cells of tables name.
     named: Mutex<BTreeMap<RunId, BTreeMap<PathBuf, NamedFile>>>,
     /// The state of each path when it was read or planned, whichever way it was named. A path has
     /// several states if it was named in several ways, or if it has changed.
-    seen: Mutex<BTreeMap<RunId, BTreeMap<PathBuf, Vec<Seen>>>>,
+    seen: Mutex<BTreeMap<RunId, OfRun>>,
+}
+
+/// What a run has read.
+#[derive(Debug, Default)]
+struct OfRun {
+    seen: BTreeMap<PathBuf, Vec<Seen>>,
+    files: FilesRead,
+    /// The last [`glance`] at a path whose digest was compared, so that it is compared only again
+    /// when a file in it has another stamp.
+    compared: BTreeMap<PathBuf, Digest>,
 }
 
 /// The datasets of one file, by how it was read.
@@ -69,7 +85,8 @@ impl Versions {
         store: &Store,
         read: impl FnOnce() -> Result<Dataset, DataError>,
     ) -> Result<Dataset, DataError> {
-        let local = Path::new(path);
+        let local = local_path(path).unwrap_or_else(|_| path.into());
+        let local = local.as_path();
         let readings = Arc::clone(lock(&self.read).entry((run, local.into())).or_default());
         let mut readings = lock(&readings);
         if let Some(known) = readings.get(reading)
@@ -81,6 +98,7 @@ impl Versions {
             .is_file()
             .then(|| FileStamp::of(local, Digest::default()))
             .transpose()?;
+        let files = files_behind(local);
         let dataset = read()?;
         let seen = match (stamp, dataset.kind) {
             (Some(stamp), _) => Some(Seen::Stamp(stamp)),
@@ -88,6 +106,7 @@ impl Versions {
             // A change of a remote file cannot be detected.
             (None, _) => None,
         };
+        self.same_files(run, spec, local, &files)?;
         if let Some(seen) = seen {
             self.note(run, spec, local, seen);
         }
@@ -130,7 +149,7 @@ impl Versions {
             return Ok(known);
         }
         let planned = self.with_seen(run, spec, |seen| {
-            let known = seen.get(path).into_iter().flatten();
+            let known = seen.seen.get(path).into_iter().flatten();
             known.cloned().find_map(|one| match one {
                 Seen::Staged(digest) => Some(digest),
                 Seen::Stamp(_) | Seen::Folder(_) => None,
@@ -138,7 +157,13 @@ impl Versions {
         });
         let found = match planned {
             Some(digest) => NamedFile::Digest(digest),
-            None => look()?,
+            None => {
+                let files = files_behind(path);
+                let found = look()?;
+                self.same_files(run, spec, path, &files)
+                    .map_err(io::Error::other)?;
+                found
+            }
         };
         if let NamedFile::Digest(digest) = found {
             self.note(run, spec, path, Seen::Staged(digest));
@@ -160,7 +185,8 @@ impl Versions {
         spec: &RunSpec,
         paths: &BTreeSet<PathBuf>,
     ) -> Result<(), DataError> {
-        let related = self.with_seen(run, spec, |seen| {
+        let related = self.with_seen(run, spec, |of_run| {
+            let seen = &of_run.seen;
             let mut related = BTreeMap::new();
             for path in paths {
                 let around = path.ancestors().filter_map(|path| seen.get_key_value(path));
@@ -173,20 +199,64 @@ impl Versions {
         for (path, seen) in related {
             // A state that only this reading has recorded is not compared with itself.
             let is_first = seen.len() == 1 && paths.contains(&path);
-            if !is_first && !seen.iter().all(|seen| seen.stands(&path)) {
-                return Err(DataError::NoSuch(format!(
-                    "{} has changed since this run first read or planned it, and a run reads only one \
-                     version of a file; run again to read the new version",
-                    sunward_files::shown(&path)
-                )));
+            if !is_first && !self.stands(run, spec, &path, &seen) {
+                return Err(changed(&path));
             }
         }
         Ok(())
     }
 
+    /// Checks that files that are read as `path` have the version that the run has read before,
+    /// by whichever path.
+    fn same_files(
+        &self,
+        run: RunId,
+        spec: &RunSpec,
+        path: &Path,
+        files: &[FoundFile],
+    ) -> Result<(), DataError> {
+        let doubtful = self.with_seen(run, spec, |of_run| {
+            let doubtful = of_run.files.add(path, files);
+            let states = |path: PathBuf| {
+                let seen = of_run.seen.get(&path).cloned().unwrap_or_default();
+                (path, seen)
+            };
+            doubtful.into_iter().map(states).collect::<Vec<_>>()
+        });
+        if doubtful.is_empty() {
+            return Ok(());
+        }
+        for (named, seen) in doubtful {
+            let now = files_behind(&named);
+            if seen.is_empty() || !self.stands(run, spec, &named, &seen) {
+                return Err(changed(&named));
+            }
+            self.with_seen(run, spec, |of_run| of_run.files.confirm(&now));
+        }
+        let still = self.with_seen(run, spec, |of_run| of_run.files.add(path, files));
+        still.first().map_or(Ok(()), |named| Err(changed(named)))
+    }
+
+    /// Whether a path is as it was in all of these states.
+    fn stands(&self, run: RunId, spec: &RunSpec, path: &Path, seen: &[Seen]) -> bool {
+        if seen.iter().all(|seen| matches!(seen, Seen::Stamp(_))) {
+            return seen.iter().all(|seen| seen.stands(path));
+        }
+        let now = glance(path);
+        let compared = self.with_seen(run, spec, |of_run| of_run.compared.get(path).copied());
+        if now.is_some() && now == compared {
+            return true;
+        }
+        let stands = seen.iter().all(|seen| seen.stands(path));
+        if let Some(now) = now.filter(|_| stands) {
+            self.with_seen(run, spec, |of_run| of_run.compared.insert(path.into(), now));
+        }
+        stands
+    }
+
     fn note(&self, run: RunId, spec: &RunSpec, path: &Path, found: Seen) {
-        self.with_seen(run, spec, |seen| {
-            let all = seen.entry(path.into()).or_default();
+        self.with_seen(run, spec, |of_run| {
+            let all = of_run.seen.entry(path.into()).or_default();
             if !all.contains(&found) {
                 all.push(found);
             }
@@ -194,30 +264,35 @@ impl Versions {
     }
 
     /// Calls `look` with the states of a run's paths. They start with the files of its plan.
-    fn with_seen<T>(
-        &self,
-        run: RunId,
-        spec: &RunSpec,
-        look: impl FnOnce(&mut BTreeMap<PathBuf, Vec<Seen>>) -> T,
-    ) -> T {
+    fn with_seen<T>(&self, run: RunId, spec: &RunSpec, look: impl FnOnce(&mut OfRun) -> T) -> T {
         let mut all = lock(&self.seen);
         look(all.entry(run).or_insert_with(|| planned(spec)))
     }
 }
 
 /// The files of a plan with their digests, from all stages.
-fn planned(spec: &RunSpec) -> BTreeMap<PathBuf, Vec<Seen>> {
+fn planned(spec: &RunSpec) -> OfRun {
     let folder = folder(&spec.path);
-    let mut all: BTreeMap<PathBuf, Vec<Seen>> = BTreeMap::new();
+    let mut all = OfRun::default();
     for stage in &spec.plan.stages {
         for (text, digest) in stage.staged.named.iter().chain(&stage.staged.files) {
-            let seen = all.entry(Path::new(&folder).join(text)).or_default();
+            let path = Path::new(&folder).join(text);
+            all.files.add_planned(&path);
+            let seen = all.seen.entry(path).or_default();
             if !seen.contains(&Seen::Staged(*digest)) {
                 seen.push(Seen::Staged(*digest));
             }
         }
     }
     all
+}
+
+fn changed(path: &Path) -> DataError {
+    DataError::NoSuch(format!(
+        "{} has changed since this run first read or planned it, and a run reads only one version of \
+         a file; run again to read the new version",
+        sunward_files::shown(path)
+    ))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

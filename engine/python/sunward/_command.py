@@ -43,7 +43,7 @@ class WorkflowError(ProgramError):
 
 
 class MachineError(ProgramError):
-    """The machine or the network is at fault (exit code 3). The same call continues the run."""
+    """There is a problem with the machine or the network (exit code 3). The same call continues the run."""
 
     code = 3
 

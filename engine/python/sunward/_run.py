@@ -33,7 +33,7 @@ def run(
     ``["-p", "out=…"]`` for a parameter whose name is one of these words.
 
     Raises ``WorkflowError`` if the workflow or a parameter is wrong, ``RunFailed`` if a stage fails, ``MachineError``
-    if the machine is at fault, and ``Interrupted`` if somebody cancels the run.
+    if there is a problem with the machine, and ``Interrupted`` if somebody cancels the run.
     """
     path = Path(workflow).absolute()
     here = Path.cwd()
@@ -44,8 +44,9 @@ def run(
         args += _params.arguments(params, Path(scratch))
         code, told, errors = _command.follow(args, here, show)
     answer = json.loads(told or "null")
-    # What is wrong with a workflow is a list of diagnostics, and no run.
-    done = Run(answer["run"], home=home, folder=path.parent) if isinstance(answer, dict) else None
+    # What is wrong with a workflow is a list of diagnostics, and another error has no run.
+    begun = answer.get("run") if isinstance(answer, dict) else None
+    done = Run(begun, home=home, folder=path.parent) if begun is not None else None
     if code == 0 and done is not None:
         return done
     error = _command.error_of(code, answer, errors)

@@ -238,7 +238,11 @@ impl Checker<'_, '_> {
                     Diagnostic::error(
                         codes::BAD_EXPRESSION,
                         span,
-                        format!("this expression is not valid: {error}"),
+                        match error.expression.starts_with("${{") {
+                            // It has no end, so there is no expression to show.
+                            true => error.message,
+                            false => format!("this expression is not valid: {error}"),
+                        },
                     )
                     .expecting("an expression such as `${{ params.k + 1 }}`"),
                 );

@@ -192,10 +192,23 @@ fn not_fetched(url: &str, span: Span, context: &mut Context<'_>) {
     context.report(
         Diagnostic::error(codes::BAD_SOURCE, span, message)
             .expecting("a file on this machine, such as ./data.csv")
-            .suggesting(format!(
-                "download it first, for example with `curl -LO {url}`"
-            )),
+            .suggesting(download(url)),
     );
+}
+
+/// How to get a file from an address that is not fetched.
+#[must_use]
+pub fn download(url: &str) -> String {
+    let scheme = url
+        .split_once("://")
+        .map(|(scheme, _)| scheme.to_ascii_lowercase());
+    let with = match scheme.as_deref() {
+        Some("http" | "https" | "ftp") => format!(", for example with `curl -LO {url}`"),
+        Some("s3") => format!(", for example with `aws s3 cp {url} .`"),
+        Some("gs") => format!(", for example with `gcloud storage cp {url} .`"),
+        _ => String::new(),
+    };
+    format!("download it first{with}")
 }
 
 /// The mistake of naming a file that does not exist.
@@ -253,6 +266,12 @@ fn default_exists(param: &Param, span: Span, readers: &[Reader<'_>], context: &m
         _ => return,
     };
     for path in paths {
+        // A command gets the path itself.
+        let is_unread = param.kind == ParamType::Path && readers.is_empty();
+        if is_unread && context.facts.files.get(path) == Some(&FileFact::Missing) {
+            let diagnostic = missing(path, span, context);
+            context.report(diagnostic);
+        }
         for reader in readers {
             let reader = Reader {
                 table: reader.table || param.kind == ParamType::Table,

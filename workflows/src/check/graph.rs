@@ -198,10 +198,7 @@ fn describe(cycle: &[NodeIndex], graph: &DiGraph<&str, Span>) -> Diagnostic {
     let message = if cycle.len() < 2 {
         format!("the stage {} depends on itself", words[0])
     } else {
-        format!(
-            "these stages depend on each other: {}",
-            words.join(" needs ")
-        )
+        format!("these stages depend on each other: {}", words.join(" -> "))
     };
     Diagnostic::error(codes::CYCLE, span.unwrap_or_default(), message)
         .expecting("every stage to start before the stages that need it")

@@ -34,6 +34,7 @@ mod settings;
 mod stage;
 mod values;
 
+pub use files::download;
 pub(crate) use files::local_words;
 pub use outside::literal_folder;
 pub(crate) use outside::{listed_paths, outside_words};

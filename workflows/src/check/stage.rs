@@ -380,7 +380,11 @@ fn columns(port: &Node) -> Option<Vec<ColumnSpec>> {
 
 /// An input's options for text tables.
 fn csv_options(input: &Node) -> CsvOptions {
-    let only = |key: &str| input.get(key)?.text()?.chars().next();
+    // A tab may be written as `"\t"`, which YAML reads as a tab, or as `'\t'`.
+    let only = |key: &str| match input.get(key)?.text()? {
+        "\\t" => Some('\t'),
+        text => text.chars().next(),
+    };
     CsvOptions {
         delimiter: only("delimiter"),
         comment: only("comment"),

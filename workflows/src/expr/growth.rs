@@ -25,6 +25,13 @@ pub(super) fn check_filter(name: &str, args: &[Dynamic], size: usize) -> Result<
         .or_else(|| args.first().and_then(Dynamic::as_str));
     match (name, text) {
         ("batch" | "slice", _) => check_length(count(args.get(1))?),
+        ("indent", _)
+            if args
+                .get(1)
+                .is_some_and(|by| by.as_i64().is_some_and(is_wide)) =>
+        {
+            Err(refused(&format!("`indent` is from 0 to {WIDEST}")))
+        }
         ("indent", Some(text)) => {
             let lines = text.lines().count() + 1;
             check_size(count(args.get(1))?.checked_mul(lines))
@@ -64,13 +71,21 @@ pub(super) fn check_filter(name: &str, args: &[Dynamic], size: usize) -> Result<
 
 /// Refuses a test that has no answer.
 pub(super) fn check_test(name: &str, args: &[Dynamic]) -> Result<(), Error> {
-    let divisor = args.get(1).and_then(Dynamic::as_i64);
-    if name == "divisibleby" && matches!(divisor, None | Some(0 | -1)) {
-        return Err(refused(
-            "`divisibleby` needs a whole number other than 0 and -1",
-        ));
+    if name != "divisibleby" {
+        return Ok(());
     }
-    Ok(())
+    match args.get(1).and_then(Dynamic::as_i64) {
+        None | Some(0) => Err(refused("`divisibleby` needs a whole number other than 0")),
+        // The division of the smallest number would overflow.
+        Some(-1) if args.first().is_none_or(|value| !is_above_smallest(value)) => {
+            Err(refused("`divisibleby(-1)` needs a whole number of 64 bits"))
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+fn is_above_smallest(value: &Dynamic) -> bool {
+    value.as_i64().is_some_and(|number| number > i64::MIN)
 }
 
 /// Refuses a range whose bounds overflow. The engine itself refuses a range that is too long.
@@ -107,6 +122,10 @@ fn count(arg: Option<&Dynamic>) -> Result<usize, Error> {
             "expected a number from 0 to {LIST_LIMIT}"
         ))),
     }
+}
+
+fn is_wide(width: i64) -> bool {
+    !(0..=WIDEST).contains(&width)
 }
 
 fn check_widths(args: &[Dynamic]) -> Result<(), Error> {

@@ -153,6 +153,11 @@ fn apply_plain(sign: &str, left: &Dynamic, right: &Dynamic) -> Result<Dynamic, E
         .find(|(known, _)| *known == sign)
         .ok_or_else(|| refused(&format!("there is no operator `{sign}`")))?;
     let no_number = || {
+        let is_negative = sign == "**" && as_float(left).is_some_and(f64::is_sign_negative);
+        let left = match is_negative {
+            true => format!("({left})"),
+            false => left.to_string(),
+        };
         let message = format!("`{left} {sign} {right}` has no result that a number holds");
         refused(&message)
     };

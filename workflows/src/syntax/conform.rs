@@ -5,6 +5,7 @@ use crate::codes;
 use crate::column::ColumnType;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::{is_loose_name, is_name, nearest};
+use crate::quoted;
 use crate::source::Span;
 use crate::units::{meant_duration, parse_duration, parse_power, parse_share, parse_size};
 use crate::value::Value;
@@ -207,14 +208,16 @@ fn scalar(node: &Node, kind: &Kind, label: &str) -> Option<Diagnostic> {
             None
         }
         (Kind::Word(words), Value::String(text)) => {
+            // In YAML, `'\t'` is a backslash and a `t`.
+            let text = text.replace("\\t", "\t");
             if words.contains(&text.as_str()) {
                 return None;
             }
             problem(
                 codes::NOT_A_CHOICE,
-                format!("`{text}` is not a valid value for `{label}`"),
+                format!("{} is not a valid value for `{label}`", quoted(&text)),
             )
-            .map(|diagnostic| diagnostic.nearest(text, words.iter().copied()))
+            .map(|diagnostic| diagnostic.nearest(&text, words.iter().copied()))
         }
         (Kind::Name, Value::String(text)) => {
             (!is_name(text)).then(|| bad_name(text, node.span, false))

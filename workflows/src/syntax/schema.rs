@@ -80,7 +80,11 @@ fn kind(of: &Kind, definitions: &mut Map<String, Json>) -> Json {
         Kind::Text | Kind::ColumnType | Kind::Suffix | Kind::Requirement => {
             json!({ "type": "string" })
         }
-        Kind::Word(words) => json!({ "enum": words }),
+        Kind::Word(words) => {
+            let has_tab = words.contains(&"\t");
+            let also = has_tab.then_some("\\t");
+            json!({ "enum": words.iter().copied().chain(also).collect::<Vec<_>>() })
+        }
         Kind::Name => json!({ "type": "string", "pattern": NAME }),
         Kind::LooseName => json!({ "type": "string", "pattern": LOOSE_NAME }),
         Kind::Scalar => json!({ "type": ["string", "number", "boolean"] }),

@@ -10,13 +10,19 @@ pub(crate) mod text_width;
 pub(crate) mod units;
 
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 
 use crate::context::Context;
+use crate::exit::Exit;
 
 pub(crate) use page::Page;
 pub(crate) use style::Style;
+use style::harmless;
+
+/// Whether something was written to stdout. An answer with `--json` is one value.
+static ANSWERED: AtomicBool = AtomicBool::new(false);
 
 /// An answer: `--json` shows its fields, and people read its page.
 pub(crate) trait View: Serialize {
@@ -53,6 +59,7 @@ pub(crate) fn machine(value: &impl Serialize) -> anyhow::Result<()> {
 /// # Errors
 /// Fails if stdout cannot be written.
 pub(crate) fn raw(bytes: &[u8]) -> anyhow::Result<()> {
+    ANSWERED.store(true, Ordering::Relaxed);
     let mut stdout = std::io::stdout().lock();
     stdout.write_all(bytes)?;
     stdout.flush()?;
@@ -67,10 +74,15 @@ pub(crate) fn say(text: &str) {
     drop(write!(stderr, "{text}{ending}"));
 }
 
-/// Prints an error with its causes to stderr.
+/// Prints an error with its causes to stderr. It may name what the user or a file wrote, so control
+/// characters are escaped.
 pub(crate) fn complain(style: Style, error: &anyhow::Error) {
-    let mut text = style.bad("error: ");
-    text.push_str(&error.to_string());
+    say(&(style.bad("error: ") + &harmless(&in_full(error))));
+}
+
+/// An error with its causes.
+fn in_full(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
     for cause in error.chain().skip(1) {
         let cause = cause.to_string();
         // Many errors repeat their source in their own text.
@@ -79,5 +91,36 @@ pub(crate) fn complain(style: Style, error: &anyhow::Error) {
             text.push_str(&cause);
         }
     }
-    say(&text);
+    text
+}
+
+/// The answer of `--json` to an error: what is wrong, and the exit code.
+#[derive(Serialize)]
+struct ErrorAnswer {
+    version: u32,
+    error: ErrorView,
+}
+
+#[derive(Serialize)]
+struct ErrorView {
+    message: String,
+    code: u8,
+}
+
+/// Answers a program that asked for JSON with the error, unless it has an answer.
+pub(crate) fn answer_error(message: impl Into<String>, exit: Exit) {
+    if ANSWERED.load(Ordering::Relaxed) {
+        return;
+    }
+    let error = ErrorView {
+        message: message.into(),
+        code: exit.code(),
+    };
+    // Nobody may read it any more.
+    drop(machine(&ErrorAnswer { version: 1, error }));
+}
+
+/// As [`answer_error`], with the causes of an error.
+pub(crate) fn answer_with(error: &anyhow::Error, exit: Exit) {
+    answer_error(in_full(error), exit);
 }

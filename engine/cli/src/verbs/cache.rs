@@ -333,7 +333,7 @@ fn prune(
     open(home)?;
     // Opens the state as its engine, so that no run is in progress. A run must not lose what it is
     // about to read.
-    let mut journal = Sqlite::open(home)?;
+    let mut journal = Sqlite::open_on_full_disk(home)?;
     let store = Store::open(home, None)?;
     let keep = kept(&journal)?;
     let pruned = store.prune(&PruneOptions {

@@ -26,6 +26,7 @@ impl Check {
     /// Checks all files. With `--json`, the answer comes after the last one.
     pub(crate) fn perform(&self, context: &Context) -> anyhow::Result<Exit> {
         let mut sound = true;
+        let mut unread = None;
         let mut found: Vec<JsonDiagnostic> = Vec::new();
         for file in &self.files {
             match Read::file(context, file) {
@@ -38,12 +39,16 @@ impl Check {
                         return Err(error);
                     }
                     render::complain(context.err_style, &error);
+                    unread = unread.or(Some(error));
                 }
             }
         }
         // An empty list would say that there are no mistakes.
         if context.json && (sound || !found.is_empty()) {
             render::machine(&found)?;
+        }
+        if let Some(error) = unread.filter(|_| context.json) {
+            render::answer_with(&error, Exit::WrongInput);
         }
         Ok(if sound { Exit::Done } else { Exit::WrongInput })
     }

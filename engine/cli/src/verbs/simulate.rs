@@ -51,7 +51,7 @@ const INPUTS: &str = "\
     A job in --jobs needs `arrival`, `length_h`, `power_kw` and `home`; `slack_h`, `allowed`, \
     `interruptible`, `input_gb`, `gpus`, `project`, `priority`, `user` and `name` are optional. \
     `deadline_h` (hours from arrival to end) may stand in place of `slack_h`. An elastic job has `tasks`, the number of its \
-    equal parts, and `width`, the most of them at the same time; length_h is then its length one at a time, and \
+    equal parts, and `width`, how many may run at once; length_h is then the total if they run one by one, and \
     power_kw and gpus are those of one task.\n\n\
     With --lengths history no policy knows how long a job takes. It expects the mean of earlier jobs with the same `user` and \
     `name` (without either: with the same devices and cores), and an hour before any has ended. A job with slack_h may \

@@ -50,7 +50,7 @@ impl Summary {
             (self.not_started, "could not start"),
             (self.skipped, "skipped"),
             (self.cancelled, "cancelled"),
-            (self.open, "not ended"),
+            (self.open, "unfinished"),
         ];
         let told = numbers.iter().filter(|(number, _)| *number > 0);
         let told: Vec<String> = told

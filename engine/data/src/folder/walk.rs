@@ -26,12 +26,18 @@ pub(super) fn walk(
     folder: &Path,
     go_on: &dyn Fn() -> Result<(), DataError>,
 ) -> Result<Vec<Entry>, DataError> {
-    if !lstat(folder)?.is_dir() {
+    let found = lstat(folder)?;
+    if !found.is_dir() {
+        let what = if found.is_symlink() {
+            "a link"
+        } else {
+            "a file"
+        };
         return Err(DataError::Format {
             path: folder.to_owned(),
             expected: "folder",
-            found: "it is none".into(),
-            hint: "create it with `mkdir`, or write `format: file`".into(),
+            found: format!("it is {what}"),
+            hint: "create a folder with `mkdir`, or write `format: file`".into(),
         });
     }
     let mut all = Vec::new();
@@ -143,7 +149,12 @@ fn walk_into(
     visit: &mut Visit<'_>,
 ) -> Result<(), DataError> {
     if depth > MAX_DEPTH {
-        return Err(refuse(folder, "it is nested too deeply"));
+        return Err(DataError::Format {
+            path: folder.to_owned(),
+            expected: "part of a folder",
+            found: format!("it is more than {MAX_DEPTH} folders deep"),
+            hint: "keep deep folders in an archive (tar, zip)".into(),
+        });
     }
     let relative = |path: &Path| {
         path.strip_prefix(root)

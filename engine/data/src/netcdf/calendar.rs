@@ -39,10 +39,7 @@ impl Calendar {
     /// The number of days from the calendar's zero to a date. The zero is 1970-01-01 in calendars
     /// with real days, and year 0 in others.
     fn days(self, date: Date) -> Option<i64> {
-        if date.month == 0 || date.month > 12 || date.day == 0 || date.day > 31 {
-            return None;
-        }
-        if date.year.abs() > 1_000_000 {
+        if !self.has(date) {
             return None;
         }
         let (m, d) = (date.month, date.day);
@@ -57,7 +54,52 @@ impl Calendar {
         })
     }
 
-    /// The year that contains a day.
+    /// Whether the calendar has this date, of a year within a million.
+    fn has(self, date: Date) -> bool {
+        let Date { year, month, day } = date;
+        let by_four = year % 4 == 0;
+        let gregorian = by_four && (year % 100 != 0 || year % 400 == 0);
+        let february = match self {
+            Self::Days360 => 30,
+            Self::AllLeap => 29,
+            Self::NoLeap => 28,
+            Self::Julian => 28 + i64::from(by_four),
+            Self::Standard if year <= 1582 => 28 + i64::from(by_four),
+            Self::Standard | Self::ProlepticGregorian => 28 + i64::from(gregorian),
+        };
+        let length = match (self, month) {
+            (_, 2) => february,
+            (Self::Days360, 1..=12) | (_, 4 | 6 | 9 | 11) => 30,
+            (_, 1..=12) => 31,
+            _ => 0,
+        };
+        // The days that the reform of 1582 left out.
+        let left_out =
+            self == Self::Standard && (year, month) == (1582, 10) && (5..15).contains(&day);
+        year.abs() <= 1_000_000 && (1..=length).contains(&day) && !left_out
+    }
+
+    /// Whether the year before 1 is -1, as historians count, and not 0. CF's default for calendars
+    /// with Julian dates.
+    fn lacks_year_zero(self) -> bool {
+        matches!(self, Self::Standard | Self::Julian)
+    }
+
+    /// A year as files write it, counted with a year 0. `None` for a year 0 that does not exist.
+    fn year_from_file(self, year: i64) -> Option<i64> {
+        match year {
+            _ if !self.lacks_year_zero() || year > 0 => Some(year),
+            0 => None,
+            _ => Some(year + 1),
+        }
+    }
+
+    /// The reverse of [`Self::year_from_file`].
+    fn year_in_file(self, year: i64) -> i64 {
+        year - i64::from(self.lacks_year_zero() && year <= 0)
+    }
+
+    /// The year that contains a day, counted with a year 0.
     fn year(self, day: i64) -> i64 {
         match self {
             Self::NoLeap => day.div_euclid(365),
@@ -86,6 +128,7 @@ fn year_by_search(day: i64, first_day: impl Fn(i64) -> i64) -> i64 {
     year
 }
 
+/// A date. The year before 1 is 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Date {
     year: i64,
@@ -100,6 +143,11 @@ impl Date {
             month: 1,
             day: 1,
         }
+    }
+
+    fn text(self) -> String {
+        let Self { year, month, day } = self;
+        format!("{year:04}-{month:02}-{day:02}")
     }
 }
 
@@ -155,31 +203,73 @@ enum Step {
     Months(i64),
 }
 
+impl Step {
+    fn from_name(name: &str) -> Option<Self> {
+        Some(match name.trim().to_ascii_lowercase().as_str() {
+            "milliseconds" | "millisecond" | "millisec" | "msec" | "msecs" | "ms" => {
+                Self::Milliseconds(1)
+            }
+            "seconds" | "second" | "sec" | "secs" | "s" => Self::Milliseconds(1_000),
+            "minutes" | "minute" | "min" | "mins" => Self::Milliseconds(60_000),
+            "hours" | "hour" | "hr" | "hrs" | "h" => Self::Milliseconds(3_600_000),
+            "days" | "day" | "d" => Self::Milliseconds(DAY_MS),
+            "months" | "month" => Self::Months(1),
+            "years" | "year" | "yr" | "yrs" => Self::Months(12),
+            _ => return None,
+        })
+    }
+}
+
 impl TimeUnits {
     /// Parses units such as `hours since 1900-01-01 00:00:0.0`. Returns `None` for anything else.
     pub(super) fn parse(units: &str, calendar: &str) -> Option<Self> {
-        let calendar = Calendar::from_name(calendar)?;
-        let (step, since) = units.split_once(" since ")?;
-        let step = match step.trim().to_ascii_lowercase().as_str() {
-            "milliseconds" | "millisecond" | "millisec" | "msec" | "msecs" | "ms" => {
-                Step::Milliseconds(1)
-            }
-            "seconds" | "second" | "sec" | "secs" | "s" => Step::Milliseconds(1_000),
-            "minutes" | "minute" | "min" | "mins" => Step::Milliseconds(60_000),
-            "hours" | "hour" | "hr" | "hrs" | "h" => Step::Milliseconds(3_600_000),
-            "days" | "day" | "d" => Step::Milliseconds(DAY_MS),
-            "months" | "month" => Step::Months(1),
-            "years" | "year" | "yr" | "yrs" => Step::Months(12),
-            _ => return None,
+        Self::checked(units, calendar).ok().flatten()
+    }
+
+    /// Like [`Self::parse`], for the units of a file that somebody else wrote. Returns `None` if
+    /// these are not units of time, or the calendar, the step or the way to write a date is not
+    /// known.
+    ///
+    /// # Errors
+    /// Fails, with the reason, if they are units of time from a moment that does not exist.
+    pub(super) fn checked(units: &str, calendar: &str) -> Result<Option<Self>, String> {
+        let parts = units.split_once(" since ");
+        let parts = parts.and_then(|(step, since)| Some((Step::from_name(step)?, since.trim())));
+        let (Some((step, since)), Some(known)) = (parts, Calendar::from_name(calendar)) else {
+            return Ok(None);
         };
-        let (date, ms) = parse_moment(since)?;
-        let origin_ms = calendar.days(date)?.checked_mul(DAY_MS)?.checked_add(ms)?;
-        Some(Self {
-            calendar,
+        let wrong = |what: String| format!("has the units `{units}`, but {what}");
+        let Some((written, ms)) = parse_moment(since) else {
+            // Words such as `jan 1899` are a way to write a date that is not read.
+            let is_of_date = |c: char| c.is_ascii_digit() || "-+:.TtZz ".contains(c);
+            if !since.chars().all(is_of_date) {
+                return Ok(None);
+            }
+            let expected = "expected a date and a time, such as 1850-01-01 00:00:00";
+            return Err(wrong(format!("`{since}` is not a date: {expected}")));
+        };
+        let date = known
+            .year_from_file(written.year)
+            .map(|year| Date { year, ..written });
+        let origin = date.and_then(|date| {
+            let days = known.days(date)?;
+            Some((date, days.checked_mul(DAY_MS)?.checked_add(ms)?))
+        });
+        let Some((date, origin_ms)) = origin else {
+            let day = written.text();
+            let calendar = if calendar.trim().is_empty() {
+                "standard"
+            } else {
+                calendar
+            };
+            return Err(wrong(format!("the calendar `{calendar}` has no {day}")));
+        };
+        Ok(Some(Self {
+            calendar: known,
             origin_ms,
             date,
             step,
-        })
+        }))
     }
 
     pub(super) fn calendar(&self) -> Calendar {
@@ -247,7 +337,8 @@ impl TimeUnits {
 
     /// The calendar year of a moment.
     pub(super) fn year(&self, moment_ms: i64) -> Option<i32> {
-        i32::try_from(self.calendar.year(moment_ms.div_euclid(DAY_MS))).ok()
+        let year = self.calendar.year(moment_ms.div_euclid(DAY_MS));
+        i32::try_from(self.calendar.year_in_file(year)).ok()
     }
 
     /// The moment from which steps are counted, in milliseconds from the calendar's zero.
@@ -258,7 +349,10 @@ impl TimeUnits {
     /// The units `days since …`, counted from this many milliseconds after the beginning of the day
     /// that these units name.
     pub(super) fn in_days(&self, time_of_day_ms: i64) -> String {
-        let Date { year, month, day } = self.date;
+        let date = Date {
+            year: self.calendar.year_in_file(self.date.year),
+            ..self.date
+        };
         let (s, ms) = (time_of_day_ms / 1000, time_of_day_ms % 1000);
         let (h, m, s) = (s / 3600, s / 60 % 60, s % 60);
         let fraction = if ms == 0 {
@@ -266,7 +360,7 @@ impl TimeUnits {
         } else {
             format!(".{ms:03}")
         };
-        format!("days since {year:04}-{month:02}-{day:02} {h:02}:{m:02}:{s:02}{fraction}")
+        format!("days since {} {h:02}:{m:02}:{s:02}{fraction}", date.text())
     }
 
     /// The beginning of the day that the units name, in milliseconds from the calendar's zero.
@@ -288,8 +382,9 @@ fn whole(value: f64) -> Option<i64> {
     (value.abs() < 9.0e15).then(|| value.round() as i64)
 }
 
-/// Parses a date, an optional time of day and an optional time zone. The time is in milliseconds
-/// since the beginning of the day, in UTC.
+/// Parses a date, an optional time of day and an optional time zone. The date is as it is written,
+/// whether or not a calendar has it. The time is in milliseconds since the beginning of the day, in
+/// UTC.
 fn parse_moment(text: &str) -> Option<(Date, i64)> {
     let text = text.trim();
     let (date, rest) = text
@@ -315,7 +410,9 @@ fn parse_time_of_day(text: &str) -> Option<i64> {
     if text.is_empty() {
         return Some(0);
     }
-    let text = text.strip_suffix("UTC").unwrap_or(text).trim_end();
+    let is_zone = |zone: &&str| text.ends_with(*zone);
+    let zone = ["UTC", "GMT"].into_iter().find(is_zone).unwrap_or_default();
+    let text = text.strip_suffix(zone).unwrap_or(text).trim_end();
     let text = text.strip_suffix(['Z', 'z']).unwrap_or(text).trim_end();
     let zone_at = text.find(['+', '-']).unwrap_or(text.len());
     let (clock, zone) = text.split_at_checked(zone_at)?;
@@ -334,17 +431,20 @@ fn clock_ms(text: &str) -> Option<i64> {
     }
     if text.len() == 4 && text.bytes().all(|b| b.is_ascii_digit()) {
         let number: i64 = text.parse().ok()?;
-        return Some((number / 100 * 60 + number % 100) * 60_000);
+        let (hours, minutes) = (number / 100, number % 100);
+        return (hours < 24 && minutes < 60).then_some((hours * 60 + minutes) * 60_000);
     }
     let mut ms = 0.0;
-    let mut unit = 3_600_000.0;
-    for field in text.splitn(3, ':') {
+    let units = [(3_600_000.0, 24.0), (60_000.0, 60.0), (1_000.0, 60.0)];
+    for (field, (unit, end)) in text.splitn(3, ':').zip(units) {
         let plain = field.bytes().all(|b| b.is_ascii_digit() || b == b'.');
         let value: f64 = field.parse().ok().filter(|_| plain)?;
+        if value >= end {
+            return None;
+        }
         ms += value * unit;
-        unit /= 60.0;
     }
-    whole(ms).filter(|ms| *ms <= DAY_MS)
+    whole(ms)
 }
 
 #[cfg(test)]
@@ -420,18 +520,131 @@ mod tests {
         }
     }
 
+    /// Whether a reference exists, and its moment in calendars with real days, are from cftime 1.6.
+    #[test]
+    fn the_references_that_exist_are_those_of_cftime() {
+        const ABSENT: Option<i64> = None;
+        let cases = [
+            ("2001-02-30", "standard", ABSENT),
+            ("2001-02-29", "standard", ABSENT),
+            ("1582-10-04", "standard", Some(-12_219_379_200_000)),
+            ("1582-10-05", "standard", ABSENT),
+            ("1582-10-10", "standard", ABSENT),
+            ("1582-10-14", "gregorian", ABSENT),
+            ("1582-10-15", "standard", Some(-12_219_292_800_000)),
+            (
+                "1582-10-10",
+                "proleptic_gregorian",
+                Some(-12_219_724_800_000),
+            ),
+            ("0000-01-01", "standard", ABSENT),
+            ("0000-01-01", "julian", ABSENT),
+            (
+                "0000-01-01",
+                "proleptic_gregorian",
+                Some(-62_167_219_200_000),
+            ),
+            ("-0001-01-01", "standard", Some(-62_167_392_000_000)),
+            (
+                "-0001-01-01",
+                "proleptic_gregorian",
+                Some(-62_198_755_200_000),
+            ),
+            ("-4712-01-01 12:00", "standard", Some(-210_835_137_600_000)),
+            ("2001-04-31", "julian", ABSENT),
+            ("1900-02-29", "standard", ABSENT),
+            ("1500-02-29", "standard", Some(-14_825_894_400_000)),
+            ("1500-02-29", "proleptic_gregorian", ABSENT),
+            ("2001-02-29", "noleap", ABSENT),
+            ("2001-02-29", "365_day", ABSENT),
+            ("2001-02-30", "all_leap", ABSENT),
+            ("2001-01-31", "360_day", ABSENT),
+            ("2001-13-01", "standard", ABSENT),
+            ("2001-00-01", "standard", ABSENT),
+            ("2001-01-00", "standard", ABSENT),
+            ("2001-01-32", "standard", ABSENT),
+            ("2001-01-01 25:00", "standard", ABSENT),
+            ("2001-01-01 24:00", "standard", ABSENT),
+            ("2001-01-01 23:60", "standard", ABSENT),
+            ("2001-01-01 23:59:60", "standard", ABSENT),
+            ("2001-01-01 2400", "standard", ABSENT),
+            ("2001-01-01 0000", "standard", Some(978_307_200_000)),
+            ("2001", "standard", ABSENT),
+            ("2001-02-03T04:05:06Z", "standard", Some(981_173_106_000)),
+            ("2001-02-03 04:05:06 UTC", "standard", Some(981_173_106_000)),
+            ("2001-02-03 04:05:06 GMT", "standard", Some(981_173_106_000)),
+            (
+                "2001-02-03 04:05:06 +0200",
+                "standard",
+                Some(981_165_906_000),
+            ),
+            ("2001-2-3 4:5:6.5", "standard", Some(981_173_106_500)),
+        ];
+        for (since, calendar, expected) in cases {
+            for step in ["days", "seconds", "months"] {
+                let found = TimeUnits::checked(&format!("{step} since {since}"), calendar);
+                let found = found.map(|units| units.unwrap().origin_ms());
+                assert_eq!(
+                    found.clone().ok(),
+                    expected,
+                    "{since} {calendar}: {found:?}"
+                );
+            }
+        }
+        for (since, calendar) in [
+            ("0000-01-01", "noleap"),
+            ("2001-02-29", "all_leap"),
+            ("2001-02-30", "360_day"),
+            ("1582-10-10", "julian"),
+            ("1900-02-29", "julian"),
+        ] {
+            let units = format!("days since {since}");
+            assert!(
+                TimeUnits::parse(&units, calendar).is_some(),
+                "{since} {calendar}"
+            );
+        }
+    }
+
+    #[test]
+    fn years_before_the_first_are_written_as_they_were_read() {
+        for (since, calendar, year) in [
+            ("-0001-03-01", "standard", -1),
+            ("-0044-03-15", "julian", -44),
+            ("-0001-03-01", "proleptic_gregorian", -1),
+            ("0000-03-01", "noleap", 0),
+            ("0001-01-01", "standard", 1),
+        ] {
+            let units = TimeUnits::parse(&format!("days since {since}"), calendar).unwrap();
+            assert_eq!(
+                units.year(units.origin_ms()),
+                Some(year),
+                "{since} {calendar}"
+            );
+            let again = TimeUnits::parse(&units.in_days(0), calendar);
+            assert_eq!(again, Some(units), "{since} {calendar}");
+        }
+    }
+
     #[test]
     fn what_is_no_unit_of_time_is_not_guessed() {
         for units in [
-            "months since jan 1899",
             "days",
-            "days since 2000-13-01",
+            "days since yesterday",
+            "months since jan 1899",
+            "",
             "furlongs since 2000-01-01",
-            "days since 2000-01-01 25:00",
+            "days since",
+            "K",
         ] {
-            assert_eq!(TimeUnits::parse(units, "standard"), None, "{units}");
+            assert_eq!(TimeUnits::checked(units, "standard"), Ok(None), "{units}");
         }
-        assert_eq!(TimeUnits::parse("days since 2000-01-01", "lunar"), None);
+        let lunar = TimeUnits::checked("days since 2000-01-01", "lunar");
+        assert_eq!(lunar, Ok(None));
+        // The months after it have no 31st.
+        let ends = TimeUnits::parse("months since 2000-01-31", "standard").unwrap();
+        assert_eq!(ends.moment_ms(1.0), None);
+        assert!(ends.moment_ms(2.0).is_some());
         let months = TimeUnits::parse("months since 2000-01-01", "standard").unwrap();
         assert_eq!(months.moment_ms(0.5), None);
         assert_eq!(months.moment_ms(f64::NAN), None);

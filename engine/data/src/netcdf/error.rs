@@ -117,3 +117,17 @@ pub enum NetcdfError {
         source: arrow_schema::ArrowError,
     },
 }
+
+impl NetcdfError {
+    /// The error for times that are counted from a moment that does not exist.
+    pub(super) fn no_moment(path: &str, variable: &str, what: &str) -> Self {
+        Self::Unsuitable {
+            path: path.to_owned(),
+            variable: variable.to_owned(),
+            what: format!(
+                "{what}; correct its attributes `units` and `calendar` (as `ncatted` does), or read the \
+                 file `as: file`"
+            ),
+        }
+    }
+}

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use sunward_workflows::model::GridRows;
 
 use super::axes::{Axis, Role, axes, role_of};
+use super::calendar::TimeUnits;
 use super::error::NetcdfError;
 use super::file::NetcdfFile;
 use super::grid::{Coordinate, Grid, Squeezed, TimeAxis};
@@ -188,6 +189,9 @@ impl<'a> LayingOut<'a> {
             },
             ..TimeAxis::default()
         };
+        let variable = &self.header.variables[index].name;
+        TimeUnits::checked(&axis.units, &axis.calendar)
+            .map_err(|what| NetcdfError::no_moment(self.path, variable, &what))?;
         Ok(Times::decode(axis, self.values(index)?))
     }
 

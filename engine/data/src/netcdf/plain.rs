@@ -63,6 +63,10 @@ impl PlainReader {
         for index in chosen {
             let variable = &header.variables[index];
             file.require_inside(variable)?;
+            let units = variable.attributes.text("units").unwrap_or_default();
+            let calendar = variable.attributes.text("calendar").unwrap_or_default();
+            TimeUnits::checked(units, calendar)
+                .map_err(|what| NetcdfError::no_moment(&file.path, &variable.name, &what))?;
             let column = Column::of(header, variable);
             columns.push(column.map_err(|source| NetcdfError::Arrow {
                 path: file.path.clone(),
@@ -223,6 +227,13 @@ impl Column {
                     return Err(ArrowError::CastError(
                         "has times between two milliseconds, which would be cut; read the file `as: file`".to_owned(),
                     ));
+                }
+                let is_no_moment =
+                    |value: &&f64| value.is_finite() && units.moment_ms(**value).is_none();
+                if let Some(value) = known.iter().find(is_no_moment) {
+                    return Err(ArrowError::CastError(format!(
+                        "has the time {value}, which is not a moment in its units; read the file `as: file`"
+                    )));
                 }
                 let moment = |value: Option<f64>| value.and_then(|value| units.moment_ms(value));
                 let moments = values.into_iter().map(moment);

@@ -367,6 +367,14 @@ fn batch_rows(metadata: &ParquetMetaData) -> usize {
 }
 
 fn fault(path: &Path, found: &str) -> DataError {
+    if found.contains("CRC checksum mismatch") {
+        return DataError::Format {
+            path: PathBuf::from(path),
+            expected: PARQUET,
+            found: "a page does not match its checksum".to_owned(),
+            hint: "the file is damaged; copy or write it again".to_owned(),
+        };
+    }
     let encrypted = found.to_ascii_lowercase().contains("encrypt");
     DataError::Format {
         path: PathBuf::from(path),

@@ -6,15 +6,17 @@ use std::path::{Path, PathBuf};
 
 use arrow_schema::Schema;
 use sunward_files::{irregular, open_regular};
-use sunward_workflows::{FileFact, Form, Input, from_arrow};
+use sunward_workflows::{ColumnSpec, FileFact, Form, Input, from_arrow};
 
 use super::{
-    SourceFormat, SourceOptions, csv, format_of, layout, local_path, parquet, pdbqt, sdf, smiles,
-    stream,
+    SourceFormat, SourceOptions, csv, format_of, layout, local_path, open, parquet, pdbqt, sdf,
+    smiles, stream,
 };
+use crate::adopt::as_declared;
 use crate::error::DataError;
 use crate::foreign;
 use crate::gather::column_indices;
+use crate::halt::Halt;
 use crate::netcdf;
 use crate::part::Part;
 
@@ -97,6 +99,8 @@ fn table(path: &Path, bytes: u64, options: &SourceOptions) -> Result<Found, Data
             None => return Ok(None),
         },
     };
+    let is_text = matches!(format, SourceFormat::Csv | SourceFormat::Tsv);
+    let is_whole = is_text && bytes <= WHOLE_BYTES;
     let (schema, rows) = match format {
         SourceFormat::Arrow => arrow(path)?,
         SourceFormat::Parquet => parquet::probe(path)?,
@@ -106,6 +110,7 @@ fn table(path: &Path, bytes: u64, options: &SourceOptions) -> Result<Found, Data
         SourceFormat::Pdbqt => (pdbqt::schema().as_ref().clone(), None),
         SourceFormat::Sdf => (sdf::schema(path)?.as_ref().clone(), None),
     };
+    fits_declared(path, &schema, options, is_whole)?;
     if options.columns.is_empty() {
         return Ok(Some((schema, rows)));
     }
@@ -114,6 +119,32 @@ fn table(path: &Path, bytes: u64, options: &SourceOptions) -> Result<Found, Data
         .project(&indices)
         .map_err(DataError::arrow("cannot select columns"))?;
     Ok(Some((schema, rows)))
+}
+
+/// Reads the rows with the types that the input declares, as a run does: all of them, or the first.
+/// Columns that the file lacks are reported by name elsewhere.
+fn fits_declared(
+    path: &Path,
+    found: &Schema,
+    options: &SourceOptions,
+    is_whole: bool,
+) -> Result<(), DataError> {
+    let Some(declared) = options.schema.as_deref() else {
+        return Ok(());
+    };
+    let has = |column: &ColumnSpec| found.column_with_name(&column.name).is_some();
+    if !declared.iter().all(has) {
+        return Ok(());
+    }
+    let opened = open(path, options, &Halt::default())?;
+    let mut left = if is_whole { usize::MAX } else { HEAD_ROWS };
+    for batch in as_declared(path, opened, Some(declared))?.rows {
+        left = left.saturating_sub(batch?.num_rows());
+        if left == 0 {
+            break;
+        }
+    }
+    Ok(())
 }
 
 fn arrow(path: &Path) -> Result<(Schema, Option<u64>), DataError> {

@@ -64,6 +64,26 @@ impl Sqlite {
     ///
     /// [`StateError::Engaged`] if another engine holds it; other errors if it cannot be opened.
     pub fn open(home: &Path) -> Result<Self, StateError> {
+        Self::open_with(home, "")
+    }
+
+    /// Like [`Self::open`], also on a disk without any space left, so that something can be deleted
+    /// there. No other process can read the state then.
+    ///
+    /// # Errors
+    ///
+    /// Fails in the same cases as [`Self::open`], except for a full disk.
+    pub fn open_on_full_disk(home: &Path) -> Result<Self, StateError> {
+        match Self::open(home) {
+            // Alone, SQLite keeps the index of the log in memory and not in a file.
+            Err(StateError::Full { .. }) => {
+                Self::open_with(home, "PRAGMA locking_mode = EXCLUSIVE;")
+            }
+            other => other,
+        }
+    }
+
+    fn open_with(home: &Path, pragmas: &str) -> Result<Self, StateError> {
         let lock = EngineLock::acquire(home)?;
         let path = home.join(DATABASE);
         let is_new = !path.exists();
@@ -73,6 +93,10 @@ impl Sqlite {
                 | OpenFlags::SQLITE_OPEN_CREATE
                 | OpenFlags::SQLITE_OPEN_NO_MUTEX,
         )
+        .and_then(|connection| {
+            connection.execute_batch(pragmas)?;
+            Ok(connection)
+        })
         .map_err(|source| StateError::sql("open the database", &path, source))?;
         schema::prepare_writer(&connection, &path)?;
         if is_new {
@@ -140,7 +164,9 @@ impl SqliteReader {
             });
         }
         match Self::connect(path) {
-            Err(error @ StateError::Sql { .. }) => unwritable::open(path, error),
+            Err(error @ (StateError::Sql { .. } | StateError::Full { .. })) => {
+                unwritable::open(path, error)
+            }
             other => other,
         }
     }

@@ -8,7 +8,7 @@ use arrow::array::{Array as _, ArrayRef, RecordBatch, StringArray, StringBuilder
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow_schema::{DataType, Field, SchemaRef};
 use csv::ByteRecord;
-use sunward_workflows::quoted;
+use sunward_workflows::{from_arrow, quoted};
 
 use super::{Layout, utf8};
 use crate::error::DataError;
@@ -73,7 +73,7 @@ impl Columns {
                 place: format!("{}, line {line}", sunward_files::shown(&self.path)),
                 column: field.name().clone(),
                 found: format!("holds {}{why}", quoted(cell)),
-                expected: wanted.to_string(),
+                expected: quoted(from_arrow(field).column_type.0).to_string(),
                 hint: "correct the cell, or declare another type with `schema:`".into(),
             }
         };
@@ -148,7 +148,7 @@ fn inexact(text: &ArrayRef, array: &ArrayRef, wanted: &DataType) -> Option<(usiz
     if let Some(scale) = scale {
         let row = (0..cells.len())
             .find(|row| cells.is_valid(*row) && decimals(cells.value(*row)) > scale)?;
-        return Some((row, ", which would be rounded"));
+        return Some((row, ", which does not fit without rounding"));
     }
     if !wanted.is_floating() {
         return None;
@@ -156,7 +156,7 @@ fn inexact(text: &ArrayRef, array: &ArrayRef, wanted: &DataType) -> Option<(usiz
     if let Some(row) =
         (0..cells.len()).find(|row| cells.is_valid(*row) && rounds_integer(cells.value(*row)))
     {
-        return Some((row, ", which would be rounded"));
+        return Some((row, ", which does not fit without rounding"));
     }
     let numbers = arrow::compute::cast(array, &DataType::Float64).ok()?;
     let numbers: &arrow::array::Float64Array = arrow::array::AsArray::as_primitive(&numbers);

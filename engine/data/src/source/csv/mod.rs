@@ -17,7 +17,7 @@ use arrow::array::RecordBatch;
 use arrow_schema::{Field, Schema, SchemaRef};
 use csv::{ByteRecord, Reader, ReaderBuilder};
 use sunward_workflows::model::CsvOptions;
-use sunward_workflows::quoted;
+use sunward_workflows::{from_arrow, quoted};
 
 use self::cells::Columns;
 use self::infer::Guess;
@@ -419,7 +419,7 @@ fn with_declared(
             place: sunward_files::shown(path),
             column: field.name().clone(),
             found: "is text in a CSV file".into(),
-            expected: field.data_type().to_string(),
+            expected: quoted(from_arrow(field).column_type.0).to_string(),
             hint: "write lists, tensors and structs as `format: arrow` or `format: parquet`".into(),
         });
     }

@@ -98,9 +98,11 @@ pub(super) fn rotors(atoms: &[Atom], bonds: &Bonds, branches: &[(usize, usize)])
     let heavy = |i: usize| atoms[i].kind.element != Element::Hydrogen;
     let inner = |i: usize| bonds.partners[i].iter().filter(|&&i| heavy(i)).count() > 1;
     let half = |i: usize| if inner(i) { 0.5 } else { 0.0 };
-    branches
+    let each: f32 = branches
         .iter()
         .filter(|&&(from, to)| heavy(from) && heavy(to))
         .map(|&(from, to)| half(from) + half(to))
-        .sum()
+        .sum();
+    // The sum of nothing is -0.
+    0.0 + each
 }

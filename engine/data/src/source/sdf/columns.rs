@@ -136,7 +136,7 @@ impl<'l> Columns<'l> {
         self.weight
     }
 
-    /// Adds a row. Of items with the same name, the last one is used.
+    /// Adds a row.
     pub(super) fn push(&mut self, record: &Record, lines: &Lines) -> Result<(), DataError> {
         let mut values: Vec<Option<&str>> = vec![None; self.items.len()];
         let mut bytes = record.id.len();

@@ -35,7 +35,7 @@ impl Record {
         };
         let mut items = Vec::new();
         items::each(lines, |_, name, value| {
-            items.push((name.to_owned(), value));
+            add(&mut items, name, value);
             Ok(())
         })?;
         let id = lines.id();
@@ -77,6 +77,19 @@ fn head(lines: &mut Lines) -> Result<bool, DataError> {
         }
     }
     Ok(false)
+}
+
+/// Adds an item. Different values of a repeated item are joined by a line end.
+fn add(items: &mut Vec<(String, String)>, name: &str, value: String) {
+    match items.iter_mut().find(|(known, _)| known == name) {
+        Some((_, before)) if *before == value || value.is_empty() => {}
+        Some((_, before)) if before.is_empty() => *before = value,
+        Some((_, before)) => {
+            before.push('\n');
+            before.push_str(&value);
+        }
+        None => items.push((name.to_owned(), value)),
+    }
 }
 
 /// Skips the next record's atoms and bonds, or the whole record if it has none; false at the end of

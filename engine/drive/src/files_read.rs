@@ -1,0 +1,146 @@
+//! The files that a run has read, whichever way each was named: by another path, in a folder, or
+//! through a symbolic or hard link.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sunward_core::{Digest, Hasher};
+use sunward_data::FileStamp;
+
+/// A file as it was at one moment.
+#[derive(Clone, Debug)]
+pub(crate) struct FoundFile {
+    /// Its path without links.
+    path: PathBuf,
+    stamp: FileStamp,
+}
+
+/// The files of a run. Each has one version.
+#[derive(Debug, Default)]
+pub(crate) struct FilesRead {
+    by_path: BTreeMap<PathBuf, Version>,
+    by_inode: BTreeMap<(u64, u64), Version>,
+}
+
+/// The version of a file that the run reads.
+#[derive(Clone, Debug)]
+struct Version {
+    /// The path that the run named first: the file, a link to it, or a folder with it.
+    named: Arc<Path>,
+    /// The file before it was read. Of a file that the plan has read, it is not known.
+    stamp: Option<FileStamp>,
+}
+
+impl FilesRead {
+    /// Adds the files behind a path that the plan has read.
+    pub(crate) fn add_planned(&mut self, named: &Path) {
+        let named: Arc<Path> = named.into();
+        for file in files_behind(&named) {
+            let version = Version {
+                named: Arc::clone(&named),
+                stamp: None,
+            };
+            self.by_inode.insert(file.inode(), version.clone());
+            self.by_path.insert(file.path, version);
+        }
+    }
+
+    /// Adds files that are read as `named`. Returns the paths by which the run has read them
+    /// before, if they may have been other versions then.
+    pub(crate) fn add(&mut self, named: &Path, files: &[FoundFile]) -> BTreeSet<PathBuf> {
+        let named: Arc<Path> = named.into();
+        let mut doubtful = BTreeSet::new();
+        for file in files {
+            let version = || Version {
+                named: Arc::clone(&named),
+                stamp: Some(file.stamp),
+            };
+            let of_path = self
+                .by_path
+                .entry(file.path.clone())
+                .or_insert_with(version);
+            let of_inode = self.by_inode.entry(file.inode()).or_insert_with(version);
+            for known in [&*of_path, &*of_inode] {
+                if known.stamp != Some(file.stamp) {
+                    doubtful.insert(known.named.to_path_buf());
+                }
+            }
+        }
+        doubtful
+    }
+
+    /// Notes that these files have the version that the run has read before.
+    pub(crate) fn confirm(&mut self, files: &[FoundFile]) {
+        for file in files {
+            let of_path = self.by_path.get_mut(&file.path);
+            let of_inode = self.by_inode.get_mut(&file.inode());
+            for known in of_path.into_iter().chain(of_inode) {
+                known.stamp = Some(file.stamp);
+            }
+        }
+    }
+}
+
+impl FoundFile {
+    fn at(path: PathBuf) -> Option<Self> {
+        let stamp = FileStamp::of(&path, Digest::default()).ok()?;
+        Some(Self { path, stamp })
+    }
+
+    fn inode(&self) -> (u64, u64) {
+        (self.stamp.device, self.stamp.inode)
+    }
+}
+
+/// A digest of the paths and stamps of all files behind a path. As long as it is the same, so are
+/// their bytes. `None` if a file has changed so recently that its stamp may not show it.
+pub(crate) fn glance(path: &Path) -> Option<Digest> {
+    let mut files = files_behind(path);
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    let mut hasher = Hasher::new("glance");
+    for FoundFile { path, stamp } in &files {
+        if !stamp.is_settled() {
+            return None;
+        }
+        hasher.field("path", path.as_os_str().as_bytes());
+        for number in [stamp.device, stamp.inode, stamp.size] {
+            hasher.field("number", &number.to_le_bytes());
+        }
+        for time in [stamp.mtime_ns, stamp.ctime_ns] {
+            hasher.field("time", &time.to_le_bytes());
+        }
+    }
+    Some(hasher.finish())
+}
+
+/// The files that a path names: itself or what is in the folder, with links followed. What cannot
+/// be read is left out, because reading it fails anyway.
+pub(crate) fn files_behind(path: &Path) -> Vec<FoundFile> {
+    let mut found = Vec::new();
+    let mut entered = BTreeSet::new();
+    let mut ahead: Vec<PathBuf> = path.canonicalize().into_iter().collect();
+    while let Some(path) = ahead.pop() {
+        let Ok(meta) = fs::metadata(&path) else {
+            continue;
+        };
+        if meta.is_file() {
+            found.extend(FoundFile::at(path));
+            continue;
+        }
+        // A link may lead back to a folder.
+        if !meta.is_dir() || !entered.insert(path.clone()) {
+            continue;
+        }
+        for entry in fs::read_dir(&path).into_iter().flatten().flatten() {
+            match entry.file_type() {
+                Ok(kind) if kind.is_symlink() => ahead.extend(entry.path().canonicalize()),
+                Ok(_) => ahead.push(entry.path()),
+                Err(_) => {}
+            }
+        }
+    }
+    found
+}
