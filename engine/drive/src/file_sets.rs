@@ -354,7 +354,7 @@ pub(crate) fn no_collisions(
             _ => path,
         };
         return Err(format!(
-            "input '{port}': two files would be {path} in the folder of a task; name each file once, \
+            "input `{port}`: two files would be {path} in the folder of a task; name each file once, \
              and give those of one name to separate inputs"
         ));
     }
