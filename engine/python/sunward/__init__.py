@@ -4,8 +4,7 @@
 >>> run["merge.hits"].to_pandas()
 >>> run.report()
 
-Everything here drives the program ``sunward``. It is found by the variable ``SUNWARD``, else on the ``PATH``.
-"""
+Everything here drives the program ``sunward``, which the variable ``SUNWARD`` names, or which is on the ``PATH``."""
 
 from __future__ import annotations
 

@@ -46,8 +46,8 @@ def run(
     answer = json.loads(told or "null")
     # What is wrong with a workflow is a list of diagnostics, and another error has no run.
     begun = answer.get("run") if isinstance(answer, dict) else None
-    done = Run(begun, home=home, folder=path.parent) if begun is not None else None
-    if code == 0 and done is not None:
+    done = Run(begun, home=home, folder=path.parent) if begun else None
+    if code == 0 and done:
         return done
     error = _command.error_of(code, answer, errors)
     error.run = done

@@ -15,7 +15,7 @@ const OTHERWISE: &[&str] = &[
     // SQL.
     "engine/state/src/sqlite/schema.rs",
     // Python.
-    "worker/src/python/pip.rs",
+    "worker/src/environments/python/pip.rs",
 ];
 
 /// Finds every value that a message shows as `'{…}'`, with its file and line.

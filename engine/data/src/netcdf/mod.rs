@@ -66,6 +66,7 @@ mod along;
 mod axes;
 mod calendar;
 mod columns;
+mod description;
 mod draft;
 mod encode;
 mod error;

@@ -1,0 +1,228 @@
+//! What goes wrong with datasets of files, and what must not: gaps, new files while a run reads, links,
+//! pairs without partners.
+#![allow(
+    clippy::allow_attributes,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test stops at the first surprise"
+)]
+
+mod scene;
+
+use scene::Scene;
+
+/// Runs, and returns how many tasks of each stage ran.
+fn ran(scene: &Scene, stages: &[&str]) -> Vec<u64> {
+    let answer = scene.run(&["--out", "out"]).expect(0).json();
+    let ran = |stage: &&str| answer["stages"][*stage]["ran"].as_u64().unwrap();
+    stages.iter().map(ran).collect()
+}
+
+/// The names in a folder of the scene, sorted.
+fn names(scene: &Scene, folder: &str) -> Vec<String> {
+    let mut names: Vec<String> = scene
+        .path()
+        .join(folder)
+        .read_dir()
+        .unwrap_or_else(|error| panic!("{folder}: {error}"))
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| !name.starts_with('.'))
+        .collect();
+    names.sort();
+    names
+}
+
+const GAPS: &str = "name: pairs
+stages:
+  a:
+    inputs: { f: ./in/*.txt }
+    scatter: { over: f }
+    tolerate: 1
+    run: \"grep -v A2 ${{ inputs.f }} > ${{ outputs.o }}\"
+    outputs: { o: { format: file, ext: txt } }
+  b:
+    inputs: { f: ./in/*.txt }
+    scatter: { over: f }
+    run: \"cat ${{ inputs.f }} > ${{ outputs.o }}\"
+    outputs: { o: { format: file, ext: txt } }
+  both:
+    inputs: { f: a.o, g: b.o }
+    scatter: { zip: [f, g] }
+    run: \"paste ${{ inputs.f }} ${{ inputs.g }} > ${{ outputs.o }}\"
+    outputs: { o: { format: file, ext: txt } }
+outputs: { both: both.o }
+";
+
+#[test]
+fn a_gap_of_a_tolerated_failure_never_moves_pairs() {
+    let scene = Scene::with(GAPS);
+    for at in 1..=3 {
+        scene.file(&format!("in/{at}.txt"), format!("A{at}\n"));
+    }
+    let told = scene.run(&[]).expect(1);
+    told.says(&["leaves gaps", "by:"]);
+}
+
+#[test]
+fn all_stages_of_a_run_read_one_listing() {
+    let scene = Scene::new();
+    for at in 1..=3 {
+        scene.file(&format!("in/{at}.txt"), format!("A{at}\n"));
+    }
+    let late = scene.path().join("in/0.txt");
+    let adds = format!("echo A0 > {}; cat", late.display());
+    let text = GAPS.replace("grep -v A2", &adds);
+    scene.file("workflow.yaml", text.replace("g: b.o", "g: ./in/*.txt"));
+    scene.run(&["--out", "out"]).expect(0);
+    assert!(late.exists());
+    let pairs: Vec<String> = names(&scene, "out/both")
+        .iter()
+        .map(|name| scene.text(&format!("out/both/{name}")))
+        .collect();
+    assert_eq!(pairs, ["A1\tA1\n", "A2\tA2\n", "A3\tA3\n"]);
+}
+
+#[test]
+fn what_a_pattern_matches_and_cannot_be_read_is_told() {
+    let text =
+        "name: l\nstages: { a: { inputs: { f: ./in/*.txt }, run: 'cat ${{ inputs.f.files }}' } }\n";
+    let scene = Scene::with(text);
+    scene.file("in/1.txt", "1");
+    std::os::unix::fs::symlink("/gone/2.txt", scene.path().join("in/2.txt")).unwrap();
+    let told = scene.sunward(&["check", "workflow.yaml"]).expect(2);
+    let says = "2.txt matches and is a link that leads to nothing";
+    assert!(told.out.contains(says), "{}", told.out);
+}
+
+#[test]
+fn a_task_that_reads_only_its_file_runs_once_wherever_the_file_is_found() {
+    let text = "name: k
+stages:
+  a:
+    inputs: { f: ./in/*.txt }
+    scatter: { over: f }
+    run: \"cat ${{ inputs.f }} > ${{ outputs.o }}\"
+    outputs: { o: { format: file, ext: txt } }
+outputs: { o: a.o }
+";
+    let scene = Scene::with(text);
+    scene.file("in/1.txt", "1");
+    scene.file("in/2.txt", "2");
+    assert_eq!(ran(&scene, &["a"]), [2]);
+    std::fs::rename(scene.path().join("in"), scene.path().join("moved")).unwrap();
+    let moved = text.replace("./in/*.txt", "./moved/*.txt");
+    scene.file("workflow.yaml", &moved);
+    assert_eq!(ran(&scene, &["a"]), [0], "another folder");
+    let split = moved.replace(
+        "./moved/*.txt",
+        "{ from: ./moved/*.txt, match: \"{n}.txt\" }",
+    );
+    scene.file("workflow.yaml", split);
+    assert_eq!(ran(&scene, &["a"]), [0], "a column that is not read");
+}
+
+#[test]
+fn files_of_one_name_from_several_stages_are_scattered_one_a_task() {
+    let each = |name: &str, letter: &str| {
+        format!(
+            "  {name}: {{ scatter: {{ range: 2 }}, run: 'echo {letter}${{{{ item }}}} > ${{{{ outputs.o }}}}', \
+             outputs: {{ o: {{ format: file, name: \"x${{{{ item }}}}.txt\" }} }} }}\n"
+        )
+    };
+    let scene = Scene::with(&format!(
+        "name: two\nstages:\n{}{}  c: {{ inputs: {{ f: [a.o, b.o] }}, scatter: {{ over: f }}, \
+         run: 'cat ${{{{ inputs.f }}}} > ${{{{ outputs.o }}}}', outputs: {{ o: {{ format: file }} }} }}\n\
+         outputs: {{ c: c.o }}\n",
+        each("a", "a"),
+        each("b", "b")
+    ));
+    scene.run(&["--out", "out"]).expect(0);
+    let all: Vec<String> = names(&scene, "out/c")
+        .iter()
+        .map(|name| scene.text(&format!("out/c/{name}")))
+        .collect();
+    assert_eq!(all, ["a0\n", "a1\n", "b0\n", "b1\n"]);
+}
+
+#[test]
+fn a_folder_means_its_files_with_and_without_a_slash() {
+    for from in ["./d", "./d/"] {
+        let scene = Scene::with(&format!(
+            "name: d\nstages: {{ a: {{ inputs: {{ f: {{ from: {from}, as: files }} }}, scatter: {{ over: f }}, \
+             run: 'cat ${{{{ inputs.f }}}} > ${{{{ outputs.o }}}}', outputs: {{ o: {{ format: file }} }} }} }}\n\
+             outputs: {{ o: a.o }}\n"
+        ));
+        scene.file("d/1", "1");
+        scene.file("d/2", "2");
+        assert_eq!(ran(&scene, &["a"]), [2], "{from}");
+    }
+}
+
+#[test]
+fn files_that_do_not_pair_are_told_by_check_and_before_anything_runs() {
+    let pair = |rest: &str| {
+        format!(
+            "name: p
+params: {{ f: {{ type: files, default: [./r/a_1.fq] }} }}
+stages:
+  first: {{ run: 'true' }}
+  pair:
+    needs: [first]
+    inputs:
+      r: {{ from: ./r/*.fq, match: \"{{s}}_{{n}}.fq\" }}
+      q: {{ from: ./q/*.fq, match: \"{{s}}_{{n}}.fq\" }}
+      p: params.f
+    {rest}
+    run: 'true > ${{{{ outputs.o }}}}'
+    outputs: {{ o: {{ format: file, name: \"${{{{ item | string | length }}}}.txt\" }} }}
+"
+        )
+    };
+    for (rest, says) in [
+        (
+            "scatter: { zip: [r, q], by: s }",
+            "b_1.fq (s b), c_1.fq (s c)",
+        ),
+        ("scatter: { zip: [r, q], by: n }", "3 files of `r` have n 1"),
+        ("scatter: { zip: [r, q] }", "3 of `r` and 1 of `q`"),
+        ("scatter: { over: r }", "both name their output `o`"),
+    ] {
+        let scene = Scene::with(&pair(rest));
+        for name in ["r/a_1.fq", "r/b_1.fq", "r/c_1.fq", "q/a_2.fq"] {
+            scene.file(name, name);
+        }
+        let told = scene.sunward(&["check", "workflow.yaml"]).expect(2).out;
+        assert!(
+            told.contains("SW0508") && told.contains(says),
+            "{rest}: {told}"
+        );
+        scene.run(&[]).expect(2).says(&[says]);
+        assert!(
+            !scene.path().join(".sunward/runs").exists(),
+            "{rest}: it ran"
+        );
+    }
+    let scene = Scene::with(&pair("scatter: { zip: [r, p] }"));
+    for name in ["r/a_1.fq", "r/b_1.fq", "q/a_2.fq"] {
+        scene.file(name, name);
+    }
+    scene.sunward(&["check", "workflow.yaml"]).expect(0);
+    let told = scene.run(&["-p", "f=r/*.fq"]).expect(2);
+    told.says(&["both name their output"]);
+    scene.run(&[]).expect(2).says(&["2 of `r` and 1 of `p`"]);
+}
+
+#[test]
+fn a_failure_names_the_file() {
+    let scene = Scene::with(
+        "name: f
+stages:
+  a: { inputs: { f: ./in/*.txt }, scatter: { over: f }, run: 'grep -q good ${{ inputs.f }}' }
+",
+    );
+    scene.file("in/1.txt", "good");
+    scene.file("in/2 x.txt", "bad");
+    let told = scene.run(&[]).expect(1);
+    told.says(&["failed: a/1 (2 x.txt), attempt 1: the command exited"]);
+}
