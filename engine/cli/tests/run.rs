@@ -142,9 +142,9 @@ fn nothing_is_created_when_something_is_wrong() {
     ] {
         let scene = Scene::with(workflow);
         let told = scene.run(args).expect(2);
-        // For mistakes in the file, the answer is that of `check --json`. Otherwise there is none.
+        // For mistakes in the file, the answer is that of `check --json`. Otherwise it is an error.
         assert!(
-            told.out.is_empty() || told.out.starts_with("[{"),
+            told.out.starts_with("{\"version\":1,\"error\":") || told.out.starts_with("[{"),
             "{args:?}: {}",
             told.out
         );

@@ -203,7 +203,7 @@ fn two_rows_that_give_one_name_are_told() {
     let told = scene.run(&[]);
     assert_ne!(told.code, 0, "{told:?}");
     assert!(
-        told.err.contains("both name their output `o` \"a.txt\""),
+        told.err.contains("both name their output `o` `a.txt`"),
         "{told:?}"
     );
 }

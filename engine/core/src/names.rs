@@ -66,9 +66,10 @@ pub fn unusable(
                 return Some(format!("output `{port}` of task {index}: {why}"));
             }
             let other = known.insert(name.clone(), index)?;
-            let differs = match tasks.repeat(index) {
-                Some(_) => "`repeat`",
-                None => "`item.stem`, `item.folder` or a column of `match:`",
+            let differs = match (tasks.repeat(index), tasks.each()) {
+                (Some(_), _) => "`repeat`",
+                (None, Tasks::Files(_)) => "`item.stem`, `item.folder` or a column of `match:`",
+                (None, _) => "a column of `item` that does",
             };
             Some(format!(
                 "tasks {other} and {index} both name their output `{port}` {}; make `name:` differ from \
