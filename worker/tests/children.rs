@@ -202,7 +202,7 @@ fn one_child_serves_task_after_task_and_another_after_a_failure() {
     assert!(
         refused
             .message
-            .starts_with("work/2, attempt 1: the toy has 2")
+            .starts_with("work/2 (refuses), attempt 1: the toy has 2")
     );
     assert!(ends.iter().all(|end| end.cpu_us > 0));
     let by: Vec<i64> = ends.into_iter().map(|end| who(&scene, end)).collect();
