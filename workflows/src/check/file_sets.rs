@@ -4,15 +4,18 @@ use std::collections::BTreeMap;
 
 use super::context::Context;
 use super::draft::{Draft, DraftStage, Source};
+use super::file_columns::columns;
 use super::location::item_columns;
 use crate::codes;
 use crate::diagnostic::Diagnostic;
-use crate::model::{FILE_COLUMNS, Form, Output, ParamType, Reference, Scatter, Slicing};
+use crate::model::{
+    FILE_COLUMNS, Form, Output, OutputFormat, ParamType, Reference, Scatter, Slicing,
+};
 use crate::name_pattern::NamePattern;
 use crate::names::one_of;
 use crate::source::Span;
 use crate::value::Value;
-use crate::yaml::Node;
+use crate::yaml::{Entry, Node};
 
 /// Whether an input is a dataset of files: by `as: files`, or because all of its sources are and the
 /// command gets them unchanged.
@@ -209,21 +212,6 @@ fn splits(files: &[String], pattern: &NamePattern, span: Span, context: &mut Con
     }
 }
 
-/// The columns of a dataset of files, if all are known before a run: those of files that no stage
-/// wrote.
-pub(super) fn columns(stage: &DraftStage<'_>, port: &str) -> Option<Vec<String>> {
-    let mut sources = stage.sources.iter().filter(|s| s.port == port);
-    let written = |s: &Source| matches!(s.reference, Reference::Port { .. });
-    if sources.any(written) {
-        return None;
-    }
-    let split = stage.stage.inputs.get(port)?.split.as_deref();
-    let pattern = split.and_then(|split| NamePattern::parse(split).ok());
-    let further = pattern.iter().flat_map(NamePattern::columns);
-    let all = FILE_COLUMNS.into_iter().chain(further);
-    Some(all.map(str::to_owned).collect())
-}
-
 /// Checks that options of files stand only where there are files.
 pub(super) fn out_of_place(stage: &DraftStage<'_>, draft: &Draft<'_>, context: &mut Context<'_>) {
     let entries = stage
@@ -236,6 +224,7 @@ pub(super) fn out_of_place(stage: &DraftStage<'_>, draft: &Draft<'_>, context: &
         let several = sources
             .into_iter()
             .any(|s| gives_files(&s.reference, draft));
+        tables_are_no_files(stage, entry, draft, context);
         for key in ["match", "optional"] {
             let Some(found) = entry.value.entry(key) else {
                 continue;
@@ -288,11 +277,45 @@ pub(super) fn out_of_place(stage: &DraftStage<'_>, draft: &Draft<'_>, context: &
     }
 }
 
+/// Refuses `as: files` for what is no dataset of files: tables, and the folder that one task wrote.
+fn tables_are_no_files(
+    stage: &DraftStage<'_>,
+    input: &Entry,
+    draft: &Draft<'_>,
+    context: &mut Context<'_>,
+) {
+    if input.value.get("as").and_then(Node::text) != Some("files") {
+        return;
+    }
+    for source in stage.sources.iter().filter(|s| s.port == input.key) {
+        let Reference::Port { stage: from, port } = &source.reference else {
+            continue;
+        };
+        let producer = draft.stages.get(from).map(|producer| &producer.stage);
+        let output = producer.and_then(|producer| producer.outputs.get(port));
+        let (Some(producer), Some(output)) = (producer, output) else {
+            continue;
+        };
+        let (what, expected) = match output.format {
+            OutputFormat::File => continue,
+            OutputFormat::Dir if producer.is_scattered() => continue,
+            OutputFormat::Dir => ("one folder", "the folders of a scattered stage, or files"),
+            _ => ("a table", "an output of `format: file`"),
+        };
+        let message = format!("`{from}.{port}` is {what}, and `as: files` is for many files");
+        context.report(
+            Diagnostic::error(codes::BAD_SOURCE, source.span, message)
+                .expecting(expected)
+                .suggesting("remove `as: files`"),
+        );
+    }
+}
+
 /// Checks what a stage reads of `item`, if its tasks get files.
 pub(super) fn item_fields(stage: &DraftStage<'_>, draft: &Draft<'_>, context: &mut Context<'_>) {
     let (what, known) = match &stage.stage.scatter {
         Scatter::Input { port, slicing } if is_files(stage, port, draft) => match slicing {
-            Slicing::Row | Slicing::Parts => match columns(stage, port) {
+            Slicing::Row | Slicing::Parts => match columns(stage, port, draft) {
                 Some(known) => (format!("a file of the input `{port}`"), known),
                 None => return,
             },
@@ -328,11 +351,11 @@ pub(super) fn item_fields(stage: &DraftStage<'_>, draft: &Draft<'_>, context: &m
 pub(super) fn column_exists(
     stage: &DraftStage<'_>,
     port: &str,
-    column: &str,
-    span: Span,
+    (column, span): (&str, Span),
+    draft: &Draft<'_>,
     context: &mut Context<'_>,
 ) {
-    let Some(known) = columns(stage, port) else {
+    let Some(known) = columns(stage, port, draft) else {
         return;
     };
     if known.iter().any(|one| one == column) {

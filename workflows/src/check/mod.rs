@@ -14,6 +14,7 @@ mod defaults;
 mod draft;
 mod environment;
 mod expressions;
+mod file_columns;
 mod file_sets;
 mod files;
 mod graph;

@@ -220,7 +220,7 @@ fn check_zip(
                 "files: a pattern such as ./data/*.nc, or the files of a scattered stage",
             ));
         } else if let Some((by, column)) = by.and_then(|by| Some((by, by.text()?))) {
-            file_sets::column_exists(stage, port, column, by.span, context);
+            file_sets::column_exists(stage, port, (column, by.span), draft, context);
         }
     }
 }
@@ -276,7 +276,7 @@ fn check_port(
             .and_then(|scatter| scatter.get("by"))
             .and_then(|by| Some((by, by.text()?)))
         {
-            file_sets::column_exists(stage, port, column, by.span, context);
+            file_sets::column_exists(stage, port, (column, by.span), draft, context);
         }
         return;
     }
