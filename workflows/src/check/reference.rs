@@ -44,6 +44,12 @@ pub(crate) fn parse_reference(text: &str) -> Result<Reference, String> {
         let letters = scheme
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'));
+        if scheme.eq_ignore_ascii_case("file") && is_pattern(rest) {
+            return Err(format!(
+                "write a pattern as a path: `{}`",
+                rest.trim_start_matches("localhost")
+            ));
+        }
         if !scheme.is_empty() && letters && !rest.is_empty() {
             return Ok(Reference::Url(text.to_owned()));
         }
@@ -112,6 +118,7 @@ mod tests {
         for (bad, says) in [
             ("t-1.csv", "`./t-1.csv`"),
             ("~/t.csv", "whole path"),
+            ("file:///d/*.nc", "`/d/*.nc`"),
             ("a", "a.PORT"),
             ("", "where"),
             ("${{ params.x }}", "without braces"),

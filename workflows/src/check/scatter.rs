@@ -282,7 +282,8 @@ fn check_port(
     }
     if input.form == Form::File {
         let message = format!("the input `{port}` is read as a file, which has no rows");
-        context.report(unscattered(over.span, message));
+        let hint = "`as: files` gives one task for each file of a folder or a list";
+        context.report(unscattered(over.span, message).suggesting(hint));
     }
     for source in stage.sources.iter().filter(|source| source.port == port) {
         if let Some(why) = no_table(&source.reference, input, draft, context) {
