@@ -76,8 +76,7 @@ impl Attempt<'_> {
     fn item_name(&self) -> Option<String> {
         let of_port = |port: &str| self.job.inputs.get(port);
         let mut item = self.job.tasks.item(self.index, of_port)?;
-        loop {
-            let Value::Map(mut entries) = item else { break };
+        while let Value::Map(mut entries) = item {
             let name = entries.iter().position(|(key, _)| key == "name");
             item = match name {
                 Some(at) => entries.swap_remove(at).1,
