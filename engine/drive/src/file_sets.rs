@@ -338,13 +338,9 @@ pub(crate) fn no_collisions(
 ) -> Result<(), String> {
     let twice = |dataset: &Dataset| dataset.files.as_ref().and_then(FileRows::collision);
     for (port, dataset) in stage.inputs.keys().zip(inputs) {
-        // Each task has the files of its own rows.
-        if stage.row_files().any(|(of_rows, _)| of_rows == port) {
-            continue;
-        }
         let Some(path) = twice(dataset) else { continue };
-        let path = match tasks.each() {
-            Tasks::Files(groups) if groups.divides(port) => {
+        let path = match tasks.files() {
+            Some(groups) if groups.divides(port) => {
                 let mut all = (0..groups.count).filter_map(|at| groups.of_task(at, port, dataset));
                 let Some(path) = all.find_map(|files| twice(&files)) else {
                     continue;
@@ -353,10 +349,15 @@ pub(crate) fn no_collisions(
             }
             _ => path,
         };
-        return Err(format!(
-            "input `{port}`: two files would be {path} in the folder of a task; name each file once, \
-             and give those of one name to separate inputs"
-        ));
+        return Err(match stage.row_files().any(|(named, _)| named == port) {
+            true => format!(
+                "input `{port}`: two rows of one task name the same file, {path}; name each file once in a group"
+            ),
+            false => format!(
+                "input `{port}`: two files would be {path} in the folder of a task; name each file once, \
+                 and give those of one name to separate inputs"
+            ),
+        });
     }
     Ok(())
 }

@@ -293,12 +293,7 @@ impl LocalResolver {
         (input, options): (&Input, &SourceOptions),
         memory: &Recall<'_>,
     ) -> Result<Vec<Dataset>, DataError> {
-        let reading = format!(
-            "{} {:?} {:?}",
-            input.reading(),
-            options.columns,
-            options.keep
-        );
+        let reading = reading_key(input, options);
         let folder = folder(&spec.path);
         let folder = Path::new(&folder);
         let listed = |pattern: &str| self.versions.listed(run, folder, pattern);
@@ -369,6 +364,12 @@ fn reading(planned: &PlannedStage, port: &str, input: &Input) -> SourceOptions {
         options.keep.push(Form::Csv);
     }
     options
+}
+
+/// What distinguishes readings of one file, by which a run knows them.
+pub(crate) fn reading_key(input: &Input, options: &SourceOptions) -> String {
+    let SourceOptions { columns, keep, .. } = options;
+    format!("{} {columns:?} {keep:?}", input.reading())
 }
 
 /// A path as an absolute one. An address stays as it is.

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use sunward_core::ids::place;
-use sunward_core::{Dataset, FileGroups, FileRows, Grouping};
+use sunward_core::{FileGroups, Grouping};
 use sunward_workflows::{
     CompiledTemplate, ItemUse, Reference, Scatter, Scope, Slicing, Stage, Value, names::nearest,
 };
@@ -226,27 +226,6 @@ pub(crate) fn groups(
     let lists = files.chunks(size);
     let lists = lists.map(|rows| rows.iter().copied().flatten().collect());
     (port.to_owned(), Grouping::Listed(lists.collect()))
-}
-
-/// Checks that no task gets two files of one path in its folder.
-///
-/// # Errors
-/// Names the file.
-pub(crate) fn distinct((_, grouping): &(String, Grouping), files: &Dataset) -> Result<(), String> {
-    let Grouping::Listed(lists) = grouping else {
-        return Ok(());
-    };
-    for list in lists.iter().filter(|list| list.len() > 1) {
-        let rows: Vec<usize> = list.iter().copied().map(place).collect();
-        let of_task = files.files_at(&rows, false);
-        let twice = of_task.and_then(|files| files.files.as_ref().and_then(FileRows::collision));
-        if let Some(path) = twice {
-            return Err(format!(
-                "two rows of one task name the same file, {path}; name each file once in a group"
-            ));
-        }
-    }
-    Ok(())
 }
 
 /// The files that rows name, for `count` tasks.

@@ -8,7 +8,7 @@ use sunward_data::{Grouped, NamedFile, SourceOptions};
 use sunward_workflows::{Action, Scatter, Slicing, Stage, Value, is_path};
 
 use crate::file_sets;
-use crate::local::{LocalResolver, Recall, absolute, counted, failure, refusal};
+use crate::local::{LocalResolver, Recall, absolute, counted, failure, reading_key, refusal};
 use crate::resolver::{ResolveRequest, Source};
 use crate::row_files::{self, RowPaths, Rows};
 use crate::view::folder;
@@ -79,12 +79,7 @@ impl LocalResolver {
         let folder = folder(&request.spec.path);
         let folder = Path::new(&folder);
         let options = SourceOptions::of(input);
-        let reading = format!(
-            "{} {:?} {:?}",
-            input.reading(),
-            options.columns,
-            options.keep
-        );
+        let reading = reading_key(input, &options);
         let (mut named, mut files, mut places) = (Vec::new(), Vec::new(), Vec::new());
         for (row, item) in rows.iter().enumerate() {
             let Some(path) = paths.path(row, item).map_err(&refused)? else {
@@ -123,8 +118,6 @@ impl LocalResolver {
             let (files, places) = self.of_rows(request, (stage, port), rows, memory)?;
             let optional = stage.inputs.get(port).is_some_and(|input| input.optional);
             let grouped = row_files::groups(of_task, port, (&places, optional));
-            row_files::distinct(&grouped, &files)
-                .map_err(|why| refusal(format!("input `{port}`: {why}")))?;
             ports.push(grouped);
             let at = stage.inputs.get_index_of(port);
             if let Some(input) = at.and_then(|at| inputs.get_mut(at)) {
