@@ -8,12 +8,12 @@ use std::sync::Arc;
 use clap::Args;
 use sunward_core::{Placing, Plan, RunSpec, Selection, Surroundings, plan};
 use sunward_data::{FileMemory, NoMemory, remembered_digest};
-use sunward_drive::{FileRecall, IgnoredRecords, foreseen};
+use sunward_drive::{FileRecall, IgnoredRecords, Listed, foreseen};
 use sunward_state::{FileRecord, SqliteReader};
 use sunward_worker::environments::{EnvironmentError, Site};
 use sunward_worker::{Host, Space, secret_problem};
 use sunward_workflows::source::Lines;
-use sunward_workflows::{Action, Command, Given, Stage, Value, Workflow, bind};
+use sunward_workflows::{Action, Command, Given, Reference, Stage, Value, Workflow, bind};
 
 use crate::context::Context;
 use crate::device::Device;
@@ -85,9 +85,11 @@ pub(crate) fn prepare(
     )?;
     let plan = expand(&workflow, &params, &around, &selection)?;
     let folder = read.path.parent().unwrap_or_else(|| Path::new("/"));
-    for stage in plan.stages.iter().filter(|planned| planned.selected) {
-        if let Some(why) = foreseen(&workflow, &params, folder, &stage.stage) {
-            return Err(wrong_input(format!("stage {}: {why}", stage.stage.name)));
+    let selected = plan.stages.iter().filter(|planned| planned.selected);
+    // What does not depend on parameters was told by the check.
+    for stage in selected.map(|planned| &planned.stage).filter(reads_params) {
+        if let Some(why) = foreseen(&workflow, &params, (folder, &Listed::new()), stage) {
+            return Err(wrong_input(format!("stage {}: {why}", stage.name)));
         }
     }
     let limits = read.limits_of(&workflow);
@@ -283,6 +285,17 @@ impl Prepared {
             ..self
         })
     }
+}
+
+/// Whether parameters determine the files of a stage, or how its outputs are called.
+fn reads_params(stage: &&Stage) -> bool {
+    let mut sources = stage.inputs.values().flat_map(|input| &input.from);
+    let mut names = stage
+        .outputs
+        .values()
+        .filter_map(|output| output.name.as_ref());
+    sources.any(|source| matches!(source, Reference::Param(_)))
+        || names.any(|name| !name.uses().params.is_empty())
 }
 
 /// Shells that come from the system, not from an environment.

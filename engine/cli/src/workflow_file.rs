@@ -92,8 +92,7 @@ impl Read {
             ..facts(&path, &text)
         };
         let checked = check_bytes(&bytes, &catalog(), &facts);
-        let mut checked = with_sheets(checked, &path, &facts.given);
-        pair(&mut checked, &path);
+        let checked = with_named_files(checked, &path, &facts);
         Ok(Self {
             path,
             shown,
@@ -149,29 +148,26 @@ impl Read {
     }
 }
 
-/// Adds what the names of files show of scatters over them.
-fn pair(checked: &mut Checked, path: &Path) {
+/// The result of a check, with what is wrong with the files that rows of tables name, and with
+/// scatters over files, as far as their names show it.
+fn with_named_files(mut checked: Checked, path: &Path, facts: &Facts) -> Checked {
     let Some(workflow) = &checked.workflow else {
-        return;
+        return checked;
     };
     let folder = path.parent().unwrap_or_else(|| Path::new("/"));
     let none = BTreeMap::new();
-    for stage in workflow.stages.values() {
-        if let Some(why) = foreseen(workflow, &none, folder, stage) {
-            let place = stage
-                .scattered_input()
-                .map_or(stage.span, |input| input.span);
-            let found = Diagnostic::error(codes::UNPAIRED, place, why);
-            checked.diagnostics.push(found);
-        }
-    }
-    if checked
-        .diagnostics
-        .iter()
-        .any(|one| one.severity == Severity::Error)
-    {
+    let mut found = sheets::mistakes(workflow, folder, &facts.given);
+    found.extend(workflow.stages.values().filter_map(|stage| {
+        let why = foreseen(workflow, &none, (folder, &facts.patterns), stage)?;
+        let input = stage.scattered_input();
+        let place = input.map_or(stage.span, |input| input.span);
+        Some(Diagnostic::error(codes::UNPAIRED, place, why))
+    }));
+    if !found.is_empty() {
         checked.workflow = None;
+        checked.diagnostics.extend(found);
     }
+    checked
 }
 
 /// The kernels that stages may name.
@@ -192,19 +188,6 @@ fn absolute(context: &Context, file: &Path) -> anyhow::Result<PathBuf> {
     Ok(fs::canonicalize(folder)
         .unwrap_or_else(|_| folder.to_path_buf())
         .join(name))
-}
-
-/// The result of a check, with what is wrong with files that rows of tables name.
-fn with_sheets(mut checked: Checked, path: &Path, given: &BTreeSet<String>) -> Checked {
-    let folder = path.parent().unwrap_or_else(|| Path::new("/"));
-    let found = checked.workflow.as_ref();
-    let found = found.map(|workflow| sheets::mistakes(workflow, folder, given));
-    let found = found.unwrap_or_default();
-    if !found.is_empty() {
-        checked.workflow = None;
-        checked.diagnostics.extend(found);
-    }
-    checked
 }
 
 /// Examines every file that the text mentions.

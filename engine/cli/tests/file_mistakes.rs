@@ -10,28 +10,7 @@
 
 mod scene;
 
-use scene::Scene;
-
-/// Runs, and returns how many tasks of each stage ran.
-fn ran(scene: &Scene, stages: &[&str]) -> Vec<u64> {
-    let answer = scene.run(&["--out", "out"]).expect(0).json();
-    let ran = |stage: &&str| answer["stages"][*stage]["ran"].as_u64().unwrap();
-    stages.iter().map(ran).collect()
-}
-
-/// The names in a folder of the scene, sorted.
-fn names(scene: &Scene, folder: &str) -> Vec<String> {
-    let mut names: Vec<String> = scene
-        .path()
-        .join(folder)
-        .read_dir()
-        .unwrap_or_else(|error| panic!("{folder}: {error}"))
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter(|name| !name.starts_with('.'))
-        .collect();
-    names.sort();
-    names
-}
+use scene::{Scene, names, ran};
 
 const GAPS: &str = "name: pairs
 stages:
@@ -175,7 +154,7 @@ stages:
       p: params.f
     {rest}
     run: 'true > ${{{{ outputs.o }}}}'
-    outputs: {{ o: {{ format: file, name: \"${{{{ item | string | length }}}}.txt\" }} }}
+    outputs: {{ o: {{ format: file, name: same.txt }} }}
 "
         )
     };
@@ -225,4 +204,54 @@ stages:
     scene.file("in/2 x.txt", "bad");
     let told = scene.run(&[]).expect(1);
     told.says(&["failed: a/1 (2 x.txt), attempt 1: the command exited"]);
+}
+
+#[test]
+fn names_that_read_parameters_are_judged_when_those_are_known() {
+    let scene = Scene::with(
+        "name: p
+params: { tag: { type: string } }
+stages:
+  a:
+    inputs: { f: ./in/*.txt }
+    scatter: { over: f }
+    run: 'cat ${{ inputs.f }} > ${{ outputs.o }}'
+    outputs: { o: { format: file, name: \"${{ params.tag or item.stem }}.txt\" } }
+outputs: { o: a.o }
+",
+    );
+    scene.file("in/1.txt", "1");
+    scene.file("in/2.txt", "2");
+    scene.sunward(&["check", "workflow.yaml"]).expect(0);
+    scene.run(&["-p", "tag="]).expect(0);
+    let told = scene.run(&["-p", "tag=x"]).expect(2);
+    told.says(&["both name their output"]);
+}
+
+#[test]
+fn what_follows_from_the_contents_of_files_is_judged_when_they_are_read() {
+    for (scatter, name) in [
+        ("scatter: { over: f }", "${{ item.digest[:8] }}.txt"),
+        ("scatter: { over: f }", "${{ item.bytes }}.txt"),
+        ("scatter: { over: f }", "${{ item | string | length }}.txt"),
+        ("scatter: { over: f, by: bytes }", "${{ item.bytes }}.txt"),
+        (
+            "scatter: { zip: [f, g], by: digest }",
+            "${{ item.f.bytes }}.txt",
+        ),
+        (
+            "scatter: { over: f }, repeat: 2",
+            "${{ item.stem }}${{ repeat }}.txt",
+        ),
+    ] {
+        let scene = Scene::with(&format!(
+            "name: c\nstages: {{ a: {{ inputs: {{ f: ./in/*.txt, g: ./in/*.txt }}, {scatter}, \
+             run: 'echo > ${{{{ outputs.o }}}}', outputs: {{ o: {{ format: file, name: '{name}' }} }} }} }}\n\
+             outputs: {{ o: a.o }}\n"
+        ));
+        scene.file("in/1.txt", "1");
+        scene.file("in/2.txt", "222222222222");
+        scene.sunward(&["check", "workflow.yaml"]).expect(0);
+        scene.run(&["--out", "out"]).expect(0);
+    }
 }

@@ -9,28 +9,7 @@
 
 mod scene;
 
-use scene::Scene;
-
-/// Runs, and returns how many tasks of each stage ran.
-fn ran(scene: &Scene, stages: &[&str]) -> Vec<u64> {
-    let answer = scene.run(&["--out", "out"]).expect(0).json();
-    let ran = |stage: &&str| answer["stages"][*stage]["ran"].as_u64().unwrap();
-    stages.iter().map(ran).collect()
-}
-
-/// The names in a folder of the scene, sorted.
-fn names(scene: &Scene, folder: &str) -> Vec<String> {
-    let mut names: Vec<String> = scene
-        .path()
-        .join(folder)
-        .read_dir()
-        .unwrap_or_else(|error| panic!("{folder}: {error}"))
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter(|name| !name.starts_with('.'))
-        .collect();
-    names.sort();
-    names
-}
+use scene::{Scene, names, ran};
 
 const CHAIN: &str = "name: chain
 stages:

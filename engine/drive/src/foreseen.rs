@@ -7,21 +7,28 @@ use std::path::Path;
 use sunward_core::{Dataset, DatasetKind, Digest, PartRef, Tasks, names};
 use sunward_data::DataError;
 use sunward_files::pattern::expand;
-use sunward_workflows::{Form, Input, Scatter, Slicing, Stage, Value, Workflow};
+use sunward_workflows::{Form, Input, ItemUse, Scatter, Slicing, Stage, Uses, Value, Workflow};
 
 use crate::file_sets::{Known, as_set, groups, named_files, no_collisions, with_contents};
 
+/// The files that patterns match, by the pattern as written; or why it cannot be expanded.
+pub type Listed = BTreeMap<String, Result<Vec<String>, String>>;
+
 /// Why the files of a stage do not give its tasks: no partner, several partners, a column that does
 /// not exist, or one name for the outputs of two tasks. `None` if they do, if not all are known before
-/// the run, or if it does not scatter over files. Patterns are relative to `folder`.
+/// the run, or if it does not scatter over files. Patterns are relative to `folder`; `listed` has those
+/// that are expanded already.
 #[must_use]
 pub fn foreseen(
     workflow: &Workflow,
     params: &BTreeMap<String, Value>,
-    folder: &Path,
+    (folder, listed): (&Path, &Listed),
     stage: &Stage,
 ) -> Option<String> {
     let known = Known { workflow, params };
+    if stage.scatter.column().is_some_and(is_of_content) {
+        return None;
+    }
     let divided: Vec<&str> = match &stage.scatter {
         Scatter::Input {
             port,
@@ -38,7 +45,7 @@ pub fn foreseen(
     for port in divided {
         let (at, _, input) = stage.inputs.get_full(port)?;
         // What is wrong with one input alone is told where it is read.
-        *sets.get_mut(at)? = names_of(known, folder, input).ok()??;
+        *sets.get_mut(at)? = names_of(known, (folder, listed), input).ok()??;
     }
     let of_port = |port: &str| sets.get(stage.inputs.get_index_of(port)?);
     let tasks = match groups(&stage.scatter, of_port)? {
@@ -46,16 +53,45 @@ pub fn foreseen(
         Err(why) => return Some(why),
     };
     let collision = no_collisions(stage, &sets, &tasks).err();
-    collision.or_else(|| names::unusable(stage, params, &sets, &tasks))
+    let mut names = stage
+        .outputs
+        .values()
+        .filter_map(|output| output.name.as_ref());
+    let are_known = stage.repeat.is_none() && names.all(|name| is_known(&name.uses(), params));
+    if collision.is_some() || !are_known {
+        return collision;
+    }
+    names::unusable(stage, params, &sets, &tasks)
+}
+
+/// Whether a name follows from the values of these parameters and from the names of files.
+fn is_known(uses: &Uses, params: &BTreeMap<String, Value>) -> bool {
+    let of_names = match &uses.item {
+        ItemUse::Nothing => true,
+        ItemUse::Whole => false,
+        ItemUse::Fields(fields) => !fields.keys().flatten().any(|field| is_of_content(field)),
+    };
+    of_names && uses.params.iter().all(|name| params.contains_key(name))
+}
+
+/// Whether a column follows from what is in a file, which is not read here.
+fn is_of_content(column: &str) -> bool {
+    matches!(column, "bytes" | "digest")
 }
 
 /// The files of an input without their contents. `None` if they are not known before the run.
-fn names_of(known: Known<'_>, folder: &Path, input: &Input) -> Result<Option<Dataset>, DataError> {
+fn names_of(
+    known: Known<'_>,
+    (folder, listed): (&Path, &Listed),
+    input: &Input,
+) -> Result<Option<Dataset>, DataError> {
     if input.form != Form::Files {
         return Ok(None);
     }
-    let listed = |pattern: &str| {
-        expand(folder, pattern).map_err(|error| DataError::NoSuch(format!("{pattern}: {error}")))
+    let listed = |pattern: &str| match listed.get(pattern) {
+        Some(known) => known.clone().map_err(DataError::NoSuch),
+        None => expand(folder, pattern)
+            .map_err(|error| DataError::NoSuch(format!("{pattern}: {error}"))),
     };
     let mut paths = Vec::new();
     for source in &input.from {

@@ -58,7 +58,7 @@ pub use engine::run;
 pub use error::DriveError;
 pub use event::Event;
 pub use feed::ForecastFeed;
-pub use foreseen::foreseen;
+pub use foreseen::{Listed, foreseen};
 pub use history::{earlier_runs, earlier_times};
 pub use ignored::IgnoredRecords;
 pub use inbox::{Control, Inbox, Line, inbox};

@@ -33,6 +33,23 @@ pub enum Scatter {
     },
 }
 
+impl Scatter {
+    /// The column of `by:`.
+    #[must_use]
+    pub fn column(&self) -> Option<&str> {
+        match self {
+            Self::Input {
+                slicing: Slicing::By(column),
+                ..
+            } => Some(column),
+            Self::Zip { by, .. } => by.as_deref(),
+            Self::Input { .. } | Self::One | Self::Items(_) | Self::Range(_) | Self::Matrix(_) => {
+                None
+            }
+        }
+    }
+}
+
 /// How a table or a dataset of files is sliced into tasks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Slicing {

@@ -144,6 +144,27 @@ impl Scene {
     }
 }
 
+/// Runs, and returns how many tasks of each stage ran.
+pub(crate) fn ran(scene: &Scene, stages: &[&str]) -> Vec<u64> {
+    let answer = scene.run(&["--out", "out"]).expect(0).json();
+    let ran = |stage: &&str| answer["stages"][*stage]["ran"].as_u64().unwrap();
+    stages.iter().map(ran).collect()
+}
+
+/// The names in a folder of the scene, sorted.
+pub(crate) fn names(scene: &Scene, folder: &str) -> Vec<String> {
+    let mut names: Vec<String> = scene
+        .path()
+        .join(folder)
+        .read_dir()
+        .unwrap_or_else(|error| panic!("{folder}: {error}"))
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| !name.starts_with('.'))
+        .collect();
+    names.sort();
+    names
+}
+
 /// A file or folder of the shared data. Prints a message and returns `None` if it does not exist.
 pub(crate) fn shared(name: &str) -> Option<PathBuf> {
     let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared");
