@@ -1,8 +1,10 @@
 //! Finds and checks the values of parameters: those that the caller gives, or else the defaults.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use crate::model::{Param, ParamType, Workflow};
+use crate::expr::{Scope, render_value};
+use crate::model::{Param, ParamType, Used, Workflow, full_name, params_of};
 use crate::names::{nearest, one_of};
 use crate::quoted::quoted;
 use crate::value::{Value, widen};
@@ -120,6 +122,65 @@ pub fn bind(
     } else {
         Err(errors)
     }
+}
+
+/// Adds the values of the parameters of the files that stages use, by their full names, to the
+/// workflow's own. `settle` sees each value before others read it, for example to make paths absolute.
+///
+/// # Errors
+///
+/// Returns every value that does not fit.
+pub fn bind_used(
+    workflow: &Workflow,
+    values: &mut BTreeMap<String, Value>,
+    settle: &mut dyn FnMut(&str, &Param, &mut Value),
+) -> Result<(), Vec<BindError>> {
+    let mut errors = Vec::new();
+    // A file comes before the files in it.
+    for (around, used) in &workflow.uses {
+        let scope = Scope {
+            params: Arc::new(params_of(around, values).into_owned()),
+            ..Scope::default()
+        };
+        for (name, param) in &used.params {
+            let full = full_name(Some(around), name);
+            match value_in(used, (name, param), values, &scope) {
+                Ok(mut value) => {
+                    settle(&full, param, &mut value);
+                    values.insert(full, value);
+                }
+                Err(message) => errors.push(BindError::Unfit {
+                    name: full,
+                    message,
+                }),
+            }
+        }
+    }
+    match errors.is_empty() {
+        true => Ok(()),
+        false => Err(errors),
+    }
+}
+
+/// The value of one parameter of a file that a stage uses.
+fn value_in(
+    used: &Used,
+    (name, param): (&str, &Param),
+    values: &BTreeMap<String, Value>,
+    scope: &Scope,
+) -> Result<Value, String> {
+    if let Some(other) = used.same_as.get(name) {
+        let value = values.get(other).cloned().unwrap_or_default();
+        return param.fit(&value);
+    }
+    if let Some(template) = used.with.get(name) {
+        let value = render_value(template, scope).map_err(|error| error.to_string())?;
+        return param.fit(&value);
+    }
+    param
+        .default
+        .clone()
+        .ok_or_else(|| "the stage that uses this file gives it no value".to_owned())
 }
 
 fn read(param: &Param, given: &Given) -> Result<Value, String> {

@@ -42,8 +42,6 @@ pub const BAD_NAME: Code = Code("SW0208");
 pub const PORTS_CLASH: Code = Code("SW0209");
 /// A stage has no action, or more than one.
 pub const NOT_ONE_ACTION: Code = Code("SW0210");
-/// A feature is not supported yet.
-pub const NOT_YET: Code = Code("SW0211");
 /// A key does not belong to this kind of stage.
 pub const OUT_OF_PLACE: Code = Code("SW0212");
 /// A message of `notify` cannot be sent.
@@ -70,6 +68,10 @@ pub const NOT_A_DATA_PARAM: Code = Code("SW0307");
 pub const UNKNOWN_LIMIT: Code = Code("SW0308");
 /// A source is never read.
 pub const NEVER_READ: Code = Code("SW0309");
+/// A file that a stage cannot use.
+pub const BAD_USE: Code = Code("SW0310");
+/// A value or source that does not fit the parameter of a file that a stage uses.
+pub const BAD_BINDING: Code = Code("SW0311");
 /// A default does not fit its parameter.
 pub const BAD_DEFAULT: Code = Code("SW0401");
 /// Bounds or choices contradict each other.
@@ -155,7 +157,6 @@ pub const PAGES: &[(Code, &str)] = &[
     (BAD_NAME, include_str!("../codes/SW0208.md")),
     (PORTS_CLASH, include_str!("../codes/SW0209.md")),
     (NOT_ONE_ACTION, include_str!("../codes/SW0210.md")),
-    (NOT_YET, include_str!("../codes/SW0211.md")),
     (OUT_OF_PLACE, include_str!("../codes/SW0212.md")),
     (BAD_NOTIFY, include_str!("../codes/SW0213.md")),
     (ENVIRONMENTS_CLASH, include_str!("../codes/SW0214.md")),
@@ -169,6 +170,8 @@ pub const PAGES: &[(Code, &str)] = &[
     (NOT_A_DATA_PARAM, include_str!("../codes/SW0307.md")),
     (UNKNOWN_LIMIT, include_str!("../codes/SW0308.md")),
     (NEVER_READ, include_str!("../codes/SW0309.md")),
+    (BAD_USE, include_str!("../codes/SW0310.md")),
+    (BAD_BINDING, include_str!("../codes/SW0311.md")),
     (BAD_DEFAULT, include_str!("../codes/SW0401.md")),
     (BAD_BOUNDS, include_str!("../codes/SW0402.md")),
     (FILE_MISSING, include_str!("../codes/SW0501.md")),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::column::ColumnSpec;
 use crate::model::Input;
+use crate::source::Sources;
 
 /// Files by the path in [`crate::Reference::Path`], absolute or as the caller resolved it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -23,11 +24,39 @@ pub struct Facts {
     pub present: BTreeSet<String>,
     /// Names of params whose value the caller gives, so their defaults need not exist.
     pub given: BTreeSet<String>,
+    /// The files of stages that stages use, by their path from the workflow's folder
+    /// ([`crate::path_from`]).
+    pub used: BTreeMap<String, UsedFile>,
+    /// The [`UsedFile::identity`] of the workflow's own file.
+    pub identity: String,
     /// Limits that the user's settings state for all workflows, by name.
     pub limits: BTreeMap<String, u32>,
 }
 
+/// A file that a stage uses.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UsedFile {
+    /// Its path in messages.
+    pub shown: String,
+    /// The same for all paths of one file, so that a file which uses itself is found.
+    pub identity: String,
+    /// Its text, or why it cannot be used.
+    pub text: Result<String, String>,
+}
+
 impl Facts {
+    /// The text of a workflow and of the files that it uses.
+    #[must_use]
+    pub fn sources(&self, name: &str, text: &str) -> Sources {
+        let mut sources = Sources::new(name, text);
+        for file in self.used.values() {
+            if let Ok(text) = &file.text {
+                sources.add(&*file.shown, text);
+            }
+        }
+        sources
+    }
+
     /// What is known of a path as this input reads it.
     #[must_use]
     pub fn of_input(&self, path: &str, input: &Input) -> Option<&FileFact> {

@@ -49,7 +49,7 @@ pub mod value;
 pub mod written;
 mod yaml;
 
-pub use bind::{BindError, Given, bind, read_params};
+pub use bind::{BindError, Given, bind, bind_used, read_params};
 pub use catalog::{Catalog, KernelEntry, ParamSpec, PortSpec};
 pub use check::{Checked, check, check_bytes, download, is_path, is_pattern, literal_folder};
 pub use codes::explain_code;
@@ -61,24 +61,24 @@ pub use expr::{
     CompiledTemplate, FieldUse, InputValue, ItemUse, RUN_FIELDS, RenderError, Scope, Uses,
     render_value, value_uses,
 };
-pub use facts::{Facts, FileFact};
+pub use facts::{Facts, FileFact, UsedFile};
 pub use fleet::{CheckedFleet, OpenAdrSpec, PoolSpec, check_fleet};
-pub use mentioned::{Mentioned, mentioned};
+pub use mentioned::{Around, Mentioned, mentioned, mentioned_in};
 pub use model::{
     Action, Budget, Cache, Command, Container, CsvOptions, Cuda, CudaArg, Expect, FILE_COLUMNS,
-    Form, Gpus, GridRows, Image, Input, Notify, NotifyBy, NotifyOn, Output, OutputFormat, Param,
+    Form, Gpus, GridRows, Image, Input, Notify, NotifyBy, NotifyOn, OuterCondition, Output, OutputFormat, Param,
     ParamType, Place, Python, Reference, RejectLimit, Resources, Retry, RetryOn, Scatter, Slicing,
-    Stage, Template, WebAddress, Workflow,
+    Stage, Template, Used, WebAddress, Workflow, enclosing, full_name, own_name, params_of, path_from,
 };
 pub use name_pattern::{NamePattern, NoSplit};
 pub use order::{Cycles, topological_order};
 pub use quoted::{Quoted, quoted};
 pub use reading::{input_variable, output_variable};
-pub use render::{JsonDiagnostic, render_human, to_json};
+pub use render::{JsonDiagnostic, render_human, render_in, to_json, to_json_in};
 pub use script::{
     CompiledArgv, CompiledScript, RenderedScript, default_shell, setup_shell, shell_word,
 };
-pub use source::Span;
+pub use source::{Sources, Span};
 pub use syntax::schema;
 pub use value::Value;
 pub use written::{Meaning, Written};

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use crate::check::{
-    input_options, input_sources, is_pattern, listed_paths, local_words, outside_words,
+    input_options, input_sources, is_path, is_pattern, listed_paths, local_words, outside_words,
     parse_reference,
 };
-use crate::model::{Image, Input, Reference};
+use crate::model::{Image, Input, Reference, path_from};
 use crate::yaml::{self, Entry, Node};
 
-/// Distinct paths and words of a file, as written. [`crate::check()`] reports whatever is wrong
-/// with the file.
+/// Distinct paths and words of a file, as they are from the workflow's folder: of the workflow's own file
+/// as written. [`crate::check()`] reports whatever is wrong with the file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Mentioned {
     /// Paths in inputs, and defaults of parameters of type path and table, for
@@ -28,127 +28,198 @@ pub struct Mentioned {
     /// Words in commands and `env:` that may name something outside a task's folder, also with `~` and
     /// wildcards. Those that do belong in [`crate::Facts::present`].
     pub outside_words: Vec<String>,
+    /// Files that stages use, with what surrounds them.
+    pub uses: Vec<(String, Around)>,
+}
+
+/// What surrounds a file: its folder, and what the stage that uses it gives to its parameters.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Around {
+    /// Its folder, from the workflow's; empty for the workflow's own.
+    pub folder: String,
+    /// The paths that parameters get in place of their defaults, from the workflow's folder. There are
+    /// none if they get results.
+    pub paths: BTreeMap<String, Vec<String>>,
 }
 
 /// Reads the names of files from a workflow.
 #[must_use]
 pub fn mentioned(text: &str) -> Mentioned {
-    let mut mentioned = Mentioned::default();
-    let Some(root) = yaml::read(text, &mut Vec::new()) else {
-        return mentioned;
+    mentioned_in(text, &Around::default())
+}
+
+/// Reads the names of files from a file that a stage of a workflow uses.
+#[must_use]
+pub fn mentioned_in(text: &str, around: &Around) -> Mentioned {
+    let mut finder = Finder {
+        folder: &around.folder,
+        paths: around.paths.clone(),
+        found: Mentioned::default(),
     };
-    let mut defaults = BTreeMap::new();
-    for param in root.get("params").map(Node::entries).unwrap_or_default() {
-        let kind = param.value.get("type").and_then(Node::text);
-        let texts = param
-            .value
-            .get("default")
-            .map(Node::items)
-            .unwrap_or_default();
-        if kind == Some("files") {
-            let texts = texts.iter().filter_map(Node::text);
-            for pattern in texts.filter(|text| is_pattern(text)) {
-                add(&mut mentioned.patterns, pattern);
+    if let Some(root) = yaml::read(text, &mut Vec::new()) {
+        finder.file(&root);
+    }
+    finder.found
+}
+
+/// The search through one file.
+struct Finder<'a> {
+    folder: &'a str,
+    /// The paths that parameters name.
+    paths: BTreeMap<String, Vec<String>>,
+    found: Mentioned,
+}
+
+impl Finder<'_> {
+    fn file(&mut self, root: &Node) {
+        for param in entries(root, "params") {
+            if !self.paths.contains_key(&param.key) {
+                self.param(param);
             }
         }
-        if matches!(kind, Some("path" | "table" | "list")) {
-            let default = param.value.get("default").map(Node::items);
-            defaults.insert(param.key.as_str(), default.unwrap_or_default());
+        for stage in entries(root, "stages") {
+            match stage.value.get("uses").and_then(Node::text) {
+                Some(file) => self.used(file, &stage.value),
+                None => self.stage(&stage.value),
+            }
         }
-        if matches!(kind, Some("path" | "table"))
-            && let Some(path) = param.value.get("default").and_then(Node::text)
-        {
-            add(&mut mentioned.data_paths, path);
+        if let Some(defaults) = root.get("defaults") {
+            self.image(defaults);
+            self.environment(defaults);
         }
     }
-    for stage in root.get("stages").map(Node::entries).unwrap_or_default() {
-        for input in stage
-            .value
-            .get("inputs")
-            .map(Node::entries)
-            .unwrap_or_default()
-        {
-            readings(input, &defaults, &mut mentioned);
+
+    fn param(&mut self, param: &Entry) {
+        let kind = param.value.get("type").and_then(Node::text);
+        let texts = items(&param.value, "default").filter_map(Node::text);
+        let paths: Vec<String> = texts.map(|text| self.path(text)).collect();
+        match kind {
+            Some("files") => {
+                for pattern in paths.iter().filter(|text| is_pattern(text)) {
+                    add(&mut self.found.patterns, pattern);
+                }
+                return;
+            }
+            Some("path" | "table") => {
+                let default = param.value.get("default").and_then(Node::text);
+                if default.is_some() {
+                    paths.iter().for_each(|path| add(&mut self.found.data_paths, path));
+                }
+            }
+            Some("list") => {}
+            _ => return,
         }
-        let files = stage
-            .value
-            .get("files")
-            .map(Node::items)
-            .unwrap_or_default();
-        for file in files.iter().filter_map(Node::text) {
-            add(&mut mentioned.files, file);
+        self.paths.insert(param.key.clone(), paths);
+    }
+
+    /// A stage that uses a file.
+    fn used(&mut self, file: &str, stage: &Node) {
+        let mut paths = BTreeMap::new();
+        for entry in entries(stage, "inputs") {
+            let given = self.sources(entry);
+            paths.insert(entry.key.clone(), given);
         }
-        image(&stage.value, &mut mentioned);
-        let cuda = stage.value.get("cuda").and_then(|cuda| cuda.get("source"));
+        let file = self.path(file);
+        let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let folder = folder.to_owned();
+        self.found.uses.push((file, Around { folder, paths }));
+    }
+
+    fn stage(&mut self, stage: &Node) {
+        for input in entries(stage, "inputs") {
+            let options = input_options(input);
+            for path in self.sources(input) {
+                if is_local(&path) {
+                    self.found.readings.push((path, options.clone()));
+                }
+            }
+        }
+        for file in items(stage, "files").filter_map(Node::text) {
+            let file = self.path(file);
+            add(&mut self.found.files, &file);
+        }
+        self.image(stage);
+        let cuda = stage.get("cuda").and_then(|cuda| cuda.get("source"));
         if let Some(source) = cuda.and_then(Node::text) {
-            add(&mut mentioned.files, source);
+            let source = self.path(source);
+            add(&mut self.found.files, &source);
         }
-        let texts = |key: &str| {
-            let nodes = stage.value.get(key).map(Node::items).unwrap_or_default();
-            nodes.iter().filter_map(Node::text)
-        };
+        let texts = |key| items(stage, key).filter_map(Node::text);
         for word in texts("run").chain(texts("setup")).flat_map(local_words) {
-            add(&mut mentioned.run_words, &word);
+            let word = self.path(&word);
+            add(&mut self.found.run_words, &word);
         }
         for word in texts("run").chain(texts("shell")).flat_map(outside_words) {
-            add(&mut mentioned.outside_words, &word);
+            self.outside(&word);
         }
-        environment(&stage.value, &mut mentioned);
+        self.environment(stage);
     }
-    if let Some(defaults) = root.get("defaults") {
-        image(defaults, &mut mentioned);
-        environment(defaults, &mut mentioned);
-    }
-    mentioned
-}
 
-/// The file of the image in `container:`.
-fn image(node: &Node, mentioned: &mut Mentioned) {
-    let container = node.get("container");
-    let image = container.and_then(|node| node.get("image").or(Some(node)));
-    if let Some(Ok(image)) = image.and_then(Node::text).map(Image::parse)
-        && let Some(path) = image.file()
-    {
-        add(&mut mentioned.files, path);
+    /// The paths that the sources of an input name.
+    fn sources(&mut self, input: &Entry) -> Vec<String> {
+        let mut paths = Vec::new();
+        let sources = input_sources(&input.value).map(Node::items);
+        for source in sources.unwrap_or_default().iter().filter_map(Node::text) {
+            match parse_reference(source) {
+                Ok(Reference::Path(path)) => {
+                    let path = self.path(&path);
+                    add(&mut self.found.data_paths, &path);
+                    paths.push(path);
+                }
+                Ok(Reference::Param(name)) => {
+                    paths.extend(self.paths.get(&name).into_iter().flatten().cloned());
+                }
+                Ok(Reference::Pattern(pattern)) => {
+                    let pattern = self.path(&pattern);
+                    add(&mut self.found.patterns, &pattern);
+                }
+                Ok(Reference::Port { .. } | Reference::Url(_) | Reference::Item(_)) | Err(_) => {}
+            }
+        }
+        paths
     }
-}
 
-/// The paths in `env:`.
-fn environment(node: &Node, mentioned: &mut Mentioned) {
-    for entry in node.get("env").map(Node::entries).unwrap_or_default() {
-        let words = entry.value.text().map(listed_paths).unwrap_or_default();
-        for word in words {
-            add(&mut mentioned.outside_words, &word);
+    /// The file of the image in `container:`.
+    fn image(&mut self, node: &Node) {
+        let container = node.get("container");
+        let image = container.and_then(|node| node.get("image").or(Some(node)));
+        if let Some(Ok(image)) = image.and_then(Node::text).map(Image::parse)
+            && let Some(path) = image.file()
+        {
+            let path = self.path(path);
+            add(&mut self.found.files, &path);
         }
     }
-}
 
-/// The sources of an input, with its options.
-fn readings(entry: &Entry, defaults: &BTreeMap<&str, &[Node]>, mentioned: &mut Mentioned) {
-    let options = input_options(entry);
-    let sources = input_sources(&entry.value).map(Node::items);
-    for source in sources.unwrap_or_default().iter().filter_map(Node::text) {
-        let paths: Vec<&str> = match parse_reference(source) {
-            Ok(Reference::Path(_)) => {
-                add(&mut mentioned.data_paths, source);
-                vec![source]
-            }
-            Ok(Reference::Param(name)) => {
-                let default = defaults.get(name.as_str()).copied().unwrap_or_default();
-                default.iter().filter_map(Node::text).collect()
-            }
-            Ok(Reference::Pattern(pattern)) => {
-                add(&mut mentioned.patterns, &pattern);
-                continue;
-            }
-            Ok(Reference::Port { .. } | Reference::Url(_) | Reference::Item(_)) | Err(_) => {
-                continue;
-            }
+    /// The paths in `env:`.
+    fn environment(&mut self, node: &Node) {
+        for entry in entries(node, "env") {
+            let words = entry.value.text().map(listed_paths).unwrap_or_default();
+            words.iter().for_each(|word| self.outside(word));
+        }
+    }
+
+    fn outside(&mut self, word: &str) {
+        let word = match is_path(word) {
+            true => self.path(word),
+            false => word.to_owned(),
         };
-        for path in paths.into_iter().filter(|path| is_local(path)) {
-            mentioned.readings.push((path.to_owned(), options.clone()));
-        }
+        add(&mut self.found.outside_words, &word);
     }
+
+    /// A path that the file states, as it is from the workflow's folder.
+    fn path(&self, path: &str) -> String {
+        path_from(self.folder, path)
+    }
+}
+
+fn entries<'n>(node: &'n Node, key: &str) -> &'n [Entry] {
+    node.get(key).map(Node::entries).unwrap_or_default()
+}
+
+fn items<'n>(node: &'n Node, key: &str) -> std::slice::Iter<'n, Node> {
+    let items = node.get(key).map(Node::items).unwrap_or_default();
+    items.iter()
 }
 
 /// Whether text can name a local file.
@@ -187,5 +258,28 @@ stages:
         assert_eq!(found.files, ["./plot.py", "data/x.json", "./my.cu"]);
         assert_eq!(found.run_words, ["./plot.py", "./lib/x.sh", "./tool"]);
         assert_eq!(mentioned("[unclosed"), Mentioned::default());
+    }
+
+    #[test]
+    fn a_used_file_names_paths_from_its_own_folder_and_those_that_it_is_given() {
+        let around = Around {
+            folder: "./sub".to_owned(),
+            paths: [("lib".to_owned(), vec!["./mine.csv".to_owned()])].into(),
+        };
+        let text = "
+params: { lib: { type: path, default: ./lib.csv }, more: { type: path, default: ./more.csv } }
+stages:
+  a: { run: './go.sh < ${{ inputs.l }}', inputs: { l: { from: params.lib, as: file }, m: params.more }, files: [../x] }
+  b: { uses: ./deep/b.yaml, inputs: { x: [params.lib, ./t.csv] } }
+";
+        let found = mentioned_in(text, &around);
+        assert_eq!(found.data_paths, ["./sub/more.csv", "./sub/t.csv"]);
+        let read: Vec<&str> = found.readings.iter().map(|(path, _)| &**path).collect();
+        assert_eq!(read, ["./mine.csv", "./sub/more.csv"]);
+        assert_eq!(found.files, ["./sub/../x"]);
+        assert_eq!(found.run_words, ["./sub/go.sh"]);
+        let (file, inner) = &found.uses[0];
+        assert_eq!((&**file, &*inner.folder), ("./sub/deep/b.yaml", "./sub/deep"));
+        assert_eq!(inner.paths["x"], ["./mine.csv", "./sub/t.csv"]);
     }
 }

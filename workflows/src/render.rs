@@ -1,12 +1,14 @@
 //! Renders diagnostics for people: code, place, the marked source line, what was expected, and the
 //! remedy.
 
+use std::collections::BTreeMap;
+
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::source::Lines;
+use crate::source::{InFile, Lines, Sources, Span};
 
 /// A diagnostic as `check --json` prints it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,19 +35,28 @@ pub struct JsonDiagnostic {
     pub suggestion: Option<String>,
 }
 
-/// The diagnostics as data.
+/// The diagnostics of one file as data.
 #[must_use]
 pub fn to_json(file: &str, text: &str, diagnostics: &[Diagnostic]) -> Vec<JsonDiagnostic> {
-    let lines = Lines::new(text);
+    to_json_in(&Sources::new(file, text), diagnostics)
+}
+
+/// The diagnostics of a workflow and of the files that it uses, as data.
+#[must_use]
+pub fn to_json_in(sources: &Sources, diagnostics: &[Diagnostic]) -> Vec<JsonDiagnostic> {
+    let mut known = KnownLines::default();
     diagnostics
         .iter()
         .map(|diagnostic| {
-            let (line, column) = lines.line_column(diagnostic.span.start);
-            let (end_line, end_column) = lines.line_column(diagnostic.span.end);
+            let file = sources.file(diagnostic.span);
+            let lines = known.of(file);
+            let span = file.within(diagnostic.span);
+            let (line, column) = lines.line_column(span.start);
+            let (end_line, end_column) = lines.line_column(span.end);
             JsonDiagnostic {
                 code: diagnostic.code.0.to_owned(),
                 severity: diagnostic.severity,
-                file: file.to_owned(),
+                file: file.name.to_owned(),
                 line,
                 column,
                 end_line,
@@ -58,28 +69,47 @@ pub fn to_json(file: &str, text: &str, diagnostics: &[Diagnostic]) -> Vec<JsonDi
         .collect()
 }
 
-/// The diagnostics as text, each with its source line.
+/// The diagnostics of one file as text, each with its source line.
 #[must_use]
 pub fn render_human(file: &str, text: &str, diagnostics: &[Diagnostic], color: bool) -> String {
+    render_in(&Sources::new(file, text), diagnostics, color)
+}
+
+/// The diagnostics of a workflow and of the files that it uses, as text, each with its source line.
+#[must_use]
+pub fn render_in(sources: &Sources, diagnostics: &[Diagnostic], color: bool) -> String {
     let renderer = if color {
         Renderer::styled()
     } else {
         Renderer::plain()
     };
     let renderer = renderer.decor_style(DecorStyle::Ascii);
-    let lines = Lines::new(text);
+    let mut known = KnownLines::default();
     let mut out = String::new();
     for diagnostic in diagnostics {
-        let number = lines.line_column(diagnostic.span.start).0;
-        out.push_str(&one(file, text, diagnostic, number, &renderer));
+        let file = sources.file(diagnostic.span);
+        let span = file.within(diagnostic.span);
+        let number = known.of(file).line_column(span.start).0;
+        out.push_str(&one(file, span, diagnostic, number, &renderer));
         out.push_str("\n\n");
     }
     out
 }
 
+/// The lines of each file, found once.
+#[derive(Default)]
+struct KnownLines<'s>(BTreeMap<u32, Lines<'s>>);
+
+impl<'s> KnownLines<'s> {
+    fn of(&mut self, file: InFile<'s>) -> &Lines<'s> {
+        let lines = self.0.entry(file.start);
+        lines.or_insert_with(|| Lines::new(file.text))
+    }
+}
+
 fn one(
-    file: &str,
-    text: &str,
+    file: InFile<'_>,
+    span: Span,
     diagnostic: &Diagnostic,
     number: usize,
     renderer: &Renderer,
@@ -88,7 +118,8 @@ fn one(
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let (start, end, line) = window(text, diagnostic);
+    let text = file.text;
+    let (start, end, line) = window(text, span);
     let (from, _) = line;
     let source = printable(text.get(from..line.1).unwrap_or_default());
     let label = diagnostic
@@ -98,7 +129,7 @@ fn one(
     let annotation = AnnotationKind::Primary.span(start - from..end - from);
     let snippet = Snippet::source(source)
         .line_start(number)
-        .path(file)
+        .path(file.name)
         .annotation(match &label {
             Some(label) => annotation.label(label.as_str()),
             None => annotation,
@@ -115,15 +146,15 @@ fn one(
 
 /// The marked bytes and their line. Only that line is passed on, so that the cost depends on the
 /// mistakes and not on the file's size.
-fn window(text: &str, diagnostic: &Diagnostic) -> (usize, usize, (usize, usize)) {
+fn window(text: &str, span: Span) -> (usize, usize, (usize, usize)) {
     let clamp = |at: u32| usize::try_from(at).map_or(text.len(), |at| at.min(text.len()));
-    let mut start = clamp(diagnostic.span.start);
+    let mut start = clamp(span.start);
     while !text.is_char_boundary(start) {
         start -= 1;
     }
     let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
     let line_end = text[start..].find('\n').map_or(text.len(), |at| start + at);
-    let mut end = clamp(diagnostic.span.end).clamp(start, line_end.max(start));
+    let mut end = clamp(span.end).clamp(start, line_end.max(start));
     while !text.is_char_boundary(end) {
         end += 1;
     }

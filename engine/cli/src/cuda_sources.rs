@@ -19,11 +19,11 @@ pub(crate) struct BadSource {
 
 /// Compiles the sources of all `cuda` stages. Without the compiler, nothing is checked.
 pub(crate) fn compile_all(workflow: &Workflow, path: &Path, shown: &str) -> Vec<BadSource> {
-    let kernels: BTreeSet<(&str, &str)> = workflow
+    let kernels: BTreeSet<(String, &str)> = workflow
         .stages
         .values()
         .filter_map(|stage| match &stage.action {
-            Action::Cuda(Cuda { source, entry, .. }) => Some((source.as_str(), entry.as_str())),
+            Action::Cuda(Cuda { source, entry, .. }) => Some((stage.path(source), entry.as_str())),
             Action::Run(_) | Action::Kernel { .. } => None,
         })
         .collect();
@@ -35,7 +35,7 @@ pub(crate) fn compile_all(workflow: &Workflow, path: &Path, shown: &str) -> Vec<
     };
     kernels
         .into_iter()
-        .filter_map(|(source, entry)| compile(compiler, path, shown, source, entry))
+        .filter_map(|(source, entry)| compile(compiler, path, shown, &source, entry))
         .collect()
 }
 

@@ -50,6 +50,7 @@ mod simulation;
 mod verbs;
 mod view;
 mod which;
+mod used_files;
 mod workflow_file;
 
 use std::process::ExitCode;

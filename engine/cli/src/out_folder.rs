@@ -152,9 +152,11 @@ fn sources(spec: &RunSpec, further: Option<&Path>) -> Vec<(String, PathBuf)> {
         ("the workflow".to_owned(), workflow),
     ];
     found.extend(spec.workflow.stages.values().filter_map(|stage| {
-        let lock = lock_path(&folder, stage.python.as_ref()?);
+        let lock = lock_path(&folder.join(&stage.folder), stage.python.as_ref()?);
         Some((format!("the lock file of stage {}", stage.name), lock))
     }));
+    let used = spec.workflow.uses.values();
+    found.extend(used.map(|used| ("a file that it uses".to_owned(), folder.join(&used.file))));
     found.extend(further.map(|path| ("the file of parameters".to_owned(), path.to_owned())));
     let mut add = |what: String, path: &str| {
         // Addresses are left out.
@@ -175,7 +177,7 @@ fn sources(spec: &RunSpec, further: Option<&Path>) -> Vec<(String, PathBuf)> {
             }
         }
         for file in &stage.files {
-            add(format!("a file of stage {}", stage.name), file);
+            add(format!("a file of stage {}", stage.name), &stage.path(file));
         }
     }
     for (name, value) in &spec.params {
@@ -183,7 +185,7 @@ fn sources(spec: &RunSpec, further: Option<&Path>) -> Vec<(String, PathBuf)> {
         match value {
             Value::String(text) => add(what(), text),
             Value::List(list) => {
-                let kind = spec.workflow.params.get(name).map(|param| param.kind);
+                let kind = spec.workflow.param(name).map(|param| param.kind);
                 let texts = list.iter().filter(|_| kind == Some(ParamType::Files));
                 for text in texts.map(Value::to_text) {
                     match is_pattern(&text) {

@@ -9,7 +9,8 @@ use clap::Args;
 use sunward_data::{SourceOptions, not_fetched, probe, probe_input, probe_path};
 use sunward_files::pattern::{escaped, expand};
 use sunward_workflows::{
-    FileFact, Given, Input, ParamType, Value, Workflow, bind, is_pattern, read_params,
+    FileFact, Given, Input, Param, ParamType, Value, Workflow, bind, bind_used, is_pattern,
+    read_params,
 };
 
 use crate::context::Context;
@@ -67,21 +68,9 @@ impl ParamArgs {
             let folder = given
                 .get(name)
                 .map_or(beside, |known| known.folder.as_path());
-            let inputs: Vec<&Input> = workflow.readers(name).collect();
-            let is_path = matches!(param.kind, ParamType::Path | ParamType::Table)
-                || (param.kind == ParamType::List && !inputs.is_empty());
-            if param.kind == ParamType::Files {
-                make_files_absolute(value, folder);
-                let optional = !inputs.is_empty() && inputs.iter().all(|input| input.optional);
-                look_for_files(name, value, optional, &mut missing);
-            } else if is_path {
-                make_absolute(value, folder);
-                let as_table = param.kind == ParamType::Table;
-                look(name, value, &inputs, as_table, &mut missing);
-            } else if param.kind == ParamType::List && folder != beside {
-                name_absolutely(value, folder);
-            }
+            settle(workflow, (name, param), value, (folder, beside), &mut missing);
         }
+        bind_in_files(workflow, &mut values, beside, &mut missing)?;
         if missing.is_empty() {
             Ok(values)
         } else {
@@ -140,6 +129,51 @@ impl ParamArgs {
             known.insert(name.to_owned(), Known { given, folder });
         }
         Ok(known)
+    }
+}
+
+/// Adds the values of the parameters of the files that stages use. `beside` is the workflow's folder.
+/// Adds a message to `missing` for each file that does not exist.
+///
+/// # Errors
+/// Fails with a list of the values that do not fit.
+pub(crate) fn bind_in_files(
+    workflow: &Workflow,
+    values: &mut BTreeMap<String, Value>,
+    beside: &Path,
+    missing: &mut Vec<String>,
+) -> anyhow::Result<()> {
+    let mut settle = |name: &str, param: &Param, value: &mut Value| {
+        settle(workflow, (name, param), value, (beside, beside), missing);
+    };
+    bind_used(workflow, values, &mut settle).map_err(|errors| {
+        let lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
+        wrong_input(lines.join("\nerror: "))
+    })
+}
+
+/// Makes the paths of a value absolute, and looks for the files. Paths are relative to the first
+/// folder; the second is the workflow's.
+fn settle(
+    workflow: &Workflow,
+    (name, param): (&str, &Param),
+    value: &mut Value,
+    (folder, beside): (&Path, &Path),
+    missing: &mut Vec<String>,
+) {
+    let inputs: Vec<&Input> = workflow.readers(name).collect();
+    let is_path = matches!(param.kind, ParamType::Path | ParamType::Table)
+        || (param.kind == ParamType::List && !inputs.is_empty());
+    if param.kind == ParamType::Files {
+        make_files_absolute(value, folder);
+        let optional = !inputs.is_empty() && inputs.iter().all(|input| input.optional);
+        look_for_files(name, value, optional, missing);
+    } else if is_path {
+        make_absolute(value, folder);
+        let as_table = param.kind == ParamType::Table;
+        look(name, value, &inputs, as_table, missing);
+    } else if param.kind == ParamType::List && folder != beside {
+        name_absolutely(value, folder);
     }
 }
 

@@ -12,8 +12,9 @@ use sunward_drive::{FileRecall, IgnoredRecords, Listed, foreseen};
 use sunward_state::{FileRecord, SqliteReader};
 use sunward_worker::environments::{EnvironmentError, Site};
 use sunward_worker::{Host, Space, secret_problem};
-use sunward_workflows::source::Lines;
-use sunward_workflows::{Action, Command, Given, Reference, Stage, Value, Workflow, bind};
+use sunward_workflows::{
+    Action, Command, Given, Reference, Sources, Stage, Value, Workflow, bind,
+};
 
 use crate::context::Context;
 use crate::device::Device;
@@ -21,7 +22,7 @@ use crate::exit::wrong_input;
 use crate::machine::Machine;
 use crate::named_files;
 use crate::notify;
-use crate::params::ParamArgs;
+use crate::params::{ParamArgs, bind_in_files};
 use crate::render;
 use crate::workflow_file::Read;
 
@@ -50,6 +51,8 @@ pub(crate) struct Prepared {
     pub(crate) machine: Machine,
     /// The contents of files that were read. The caller records them in the state.
     pub(crate) files: Vec<FileRecord>,
+    /// The texts of the workflow and of the files that it uses.
+    sources: Sources,
 }
 
 /// Checks a file, binds its parameters and expands it.
@@ -78,7 +81,7 @@ pub(crate) fn prepare(
     let (around, files) = surroundings(
         &workflow,
         &params,
-        (&read.path, &read.text),
+        (&read.path, &read.sources),
         &home,
         machine,
         &render::say,
@@ -104,6 +107,7 @@ pub(crate) fn prepare(
     };
     Ok(Prepared {
         path: read.path,
+        sources: read.sources,
         spec: Arc::new(spec),
         selection,
         machine,
@@ -134,14 +138,20 @@ pub(crate) fn prepare_again(
         .filter(|(name, _)| workflow.params.contains_key(*name))
         .map(|(name, value)| (name.clone(), Given::Value(value.clone())))
         .collect();
-    let params = bind(&workflow, &kept).map_err(|errors| {
+    let mut params = bind(&workflow, &kept).map_err(|errors| {
         let lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
         wrong_input(lines.join("\nerror: "))
     })?;
+    let beside = read.path.parent().unwrap_or_else(|| Path::new("/"));
+    let mut missing = Vec::new();
+    bind_in_files(&workflow, &mut params, beside, &mut missing)?;
+    if !missing.is_empty() {
+        return Err(wrong_input(missing.join("\nerror: ")));
+    }
     let (around, files) = surroundings(
         &workflow,
         &params,
-        (&read.path, &read.text),
+        (&read.path, &read.sources),
         home,
         machine,
         &render::say,
@@ -169,6 +179,7 @@ pub(crate) fn prepare_again(
     };
     Ok(Prepared {
         path: read.path,
+        sources: read.sources,
         spec: Arc::new(spec),
         selection,
         machine,
@@ -252,14 +263,16 @@ impl Prepared {
     /// Fails if an environment cannot be resolved, or cannot be had on this machine.
     pub(crate) fn lock(self, home: &Path, host: &Host) -> anyhow::Result<Self> {
         let plan = &self.spec.plan;
-        let folder = self.path.parent().unwrap_or_else(|| Path::new("/"));
-        let site = Site::new(host, home, folder, &NoMemory, &render::say);
+        let folders = Folders::of(&self.spec.workflow, &self.path);
+        let sites = folders.sites(host, home, &NoMemory, &render::say);
         let mut wrote = false;
         for planned in plan.stages.iter().filter(|planned| planned.selected) {
             let stage = &planned.stage;
-            wrote |= site
-                .resolve(stage)
-                .map_err(|error| no_environment(error, stage, &self.path, &self.spec.source))?;
+            if let Some(site) = sites.get(&*stage.folder) {
+                wrote |= site
+                    .resolve(stage)
+                    .map_err(|error| no_environment(error, stage, &self.sources))?;
+            }
         }
         if !wrote {
             return Ok(self);
@@ -273,7 +286,7 @@ impl Prepared {
         let (around, files) = surroundings(
             &spec.workflow,
             &spec.params,
-            (path, &spec.source),
+            (path, &self.sources),
             home,
             machine,
             &|_| {},
@@ -339,20 +352,42 @@ fn expand(
     })
 }
 
+/// The folders of a workflow's file and of the files that it uses, by [`Stage::folder`]. The lock file and
+/// the images of a stage are in its file's folder.
+struct Folders(BTreeMap<String, PathBuf>);
+
+impl Folders {
+    fn of(workflow: &Workflow, file: &Path) -> Self {
+        let own = file.parent().unwrap_or_else(|| Path::new("/"));
+        let stages = workflow.stages.values();
+        let folders = stages.map(|stage| (stage.folder.clone(), own.join(&stage.folder)));
+        Self(folders.collect())
+    }
+
+    fn sites<'s>(
+        &'s self,
+        host: &'s Host,
+        home: &Path,
+        memory: &'s dyn FileMemory,
+        tell: &'s dyn Fn(&str),
+    ) -> BTreeMap<&'s str, Site<'s>> {
+        let site = |(name, folder): (&'s String, &'s PathBuf)| {
+            let site = Site::new(host, home, folder, memory, tell);
+            (name.as_str(), site)
+        };
+        self.0.iter().map(site).collect()
+    }
+}
+
 /// The message that a stage cannot have its environment, with the place in the workflow's file.
 fn no_environment(
     error: EnvironmentError,
     stage: &Stage,
-    file: &Path,
-    source: &str,
+    sources: &Sources,
 ) -> anyhow::Error {
     let span = stage.container.as_ref().map_or(stage.span, |one| one.span);
-    let (line, _) = Lines::new(source).line_column(span.start);
-    let message = format!(
-        "{}:{line}: stage {}: {error}",
-        sunward_files::shown(file),
-        stage.name
-    );
+    let (file, line) = sources.line(span);
+    let message = format!("{file}:{line}: stage {}: {error}", stage.name);
     if error.is_the_users() {
         wrong_input(message)
     } else {
@@ -366,7 +401,7 @@ fn no_environment(
 fn surroundings(
     workflow: &Workflow,
     params: &BTreeMap<String, Value>,
-    (file, source): (&Path, &str),
+    (file, sources): (&Path, &Sources),
     home: &Path,
     machine: Machine,
     tell: &dyn Fn(&str),
@@ -381,24 +416,28 @@ fn surroundings(
     let folder = file.parent().unwrap_or_else(|| Path::new("/"));
     let mut file_digests = BTreeMap::new();
     let host = Host::of_this_process();
-    let site = Site::new(&host, home, folder, memory, tell);
+    let folders = Folders::of(workflow, file);
+    let sites = folders.sites(&host, home, memory, tell);
     let mut locks = BTreeMap::new();
     for stage in workflow.stages.values() {
-        for name in &stage.files {
-            if !file_digests.contains_key(name) {
-                let path = folder.join(name);
+        for name in stage.files.iter().map(|name| stage.path(name)) {
+            if !file_digests.contains_key(&name) {
+                let path = folder.join(&name);
                 let digest = remembered_digest(&path, memory).map_err(|error| {
                     wrong_input(format!(
                         "stage {}: {name} cannot be staged: {error}",
                         stage.name
                     ))
                 })?;
-                file_digests.insert(name.clone(), digest);
+                file_digests.insert(name, digest);
             }
         }
+        let Some(site) = sites.get(&*stage.folder) else {
+            continue;
+        };
         let digests = site
             .digests(stage)
-            .map_err(|error| no_environment(error, stage, file, source))?;
+            .map_err(|error| no_environment(error, stage, sources))?;
         locks.insert(stage.name.clone(), digests);
     }
     let inherited = workflow.stages.values().flat_map(Stage::inherited);

@@ -10,6 +10,7 @@ use sunward_data::{SourceOptions, rows_of_file};
 use sunward_drive::row_files::RowPaths;
 use sunward_workflows::{
     CompiledTemplate, Diagnostic, Reference, Scatter, Span, Stage, Value, Workflow, codes,
+    params_of,
 };
 
 /// The most rows of a table that are looked at. Those of a larger one are looked at when it is read.
@@ -29,10 +30,10 @@ pub(crate) fn mistakes(
     folder: &Path,
     given: &BTreeSet<String>,
 ) -> Vec<Diagnostic> {
-    let params = workflow.params.iter();
-    let params = params.filter(|(name, _)| !given.contains(*name));
+    let params = workflow.all_params();
+    let params = params.filter(|(name, _)| !given.contains(name));
     let params: BTreeMap<String, Value> = params
-        .filter_map(|(name, param)| Some((name.clone(), param.default.clone()?)))
+        .filter_map(|(name, param)| Some((name, param.default.clone()?)))
         .collect();
     let params = Arc::new(params);
     let mut found = Vec::new();
@@ -45,7 +46,7 @@ pub(crate) fn mistakes(
                 .inputs
                 .get(port)
                 .map_or(stage.span, |input| input.span);
-            if is_known(template, &params) {
+            if is_known(template, &params_of(&stage.name, &params)) {
                 found.extend(of_input(stage, port, (&rows, &params), folder, span));
             }
         }

@@ -150,6 +150,13 @@ pub(crate) fn named(left: &[LeftRunning]) -> String {
 /// Fails if there is none. The message names the stages of the run.
 pub(crate) fn stage(spec: &RunSpec, name: &str) -> anyhow::Result<StageId> {
     spec.plan.find(name).ok_or_else(|| {
+        let inside = spec.workflow.stages_in(name);
+        if !inside.is_empty() {
+            return wrong_input(format!(
+                "the stage `{name}` uses a file; name one of its stages: {}",
+                inside.join(", ")
+            ));
+        }
         let stages: Vec<_> = spec
             .plan
             .stages

@@ -9,8 +9,8 @@ use sunward_drive::foreseen;
 use sunward_files::pattern::expand;
 use sunward_files::read_regular;
 use sunward_workflows::{
-    Catalog, Checked, Diagnostic, Facts, FileFact, Severity, Workflow, check_bytes, codes,
-    mentioned, render_human, to_json,
+    Catalog, Checked, Diagnostic, Facts, FileFact, Mentioned, Severity, Sources, Workflow, check_bytes, codes,
+    render_in, to_json_in,
 };
 
 use crate::context::Context;
@@ -19,9 +19,10 @@ use crate::outside::is_present;
 use crate::render;
 use crate::settings::Settings;
 use crate::sheets;
+use crate::used_files;
 
 /// The largest file that is read. A larger one is not a workflow, and could fill the memory.
-const LARGEST_BYTES: u64 = 64 << 20;
+pub(crate) const LARGEST_BYTES: u64 = 64 << 20;
 
 /// A file and the result of its check.
 pub(crate) struct Read {
@@ -31,6 +32,8 @@ pub(crate) struct Read {
     pub(crate) shown: String,
     /// Its text. Bytes that are not UTF-8 are replaced.
     pub(crate) text: String,
+    /// Its text and those of the files that it uses.
+    pub(crate) sources: Sources,
     /// The result of the check.
     pub(crate) checked: Checked,
     /// The limits that the user's settings state.
@@ -89,14 +92,16 @@ impl Read {
         let facts = Facts {
             given,
             limits: settings.limits.clone(),
-            ..facts(&path, &text)
+            ..facts(&path, &shown, &text)
         };
+        let sources = facts.sources(&shown, &text);
         let checked = check_bytes(&bytes, &catalog(), &facts);
         let checked = with_named_files(checked, &path, &facts);
         Ok(Self {
             path,
             shown,
             text,
+            sources,
             checked,
             limits: settings.limits,
         })
@@ -109,9 +114,8 @@ impl Read {
     pub(crate) fn checked(&self, context: &Context) -> anyhow::Result<Workflow> {
         if !self.checked.diagnostics.is_empty() {
             let colour = context.err_style.is_coloured();
-            render::say(&render_human(
-                &self.shown,
-                &self.text,
+            render::say(&render_in(
+                &self.sources,
                 &self.checked.diagnostics,
                 colour,
             ));
@@ -119,7 +123,7 @@ impl Read {
         if context.json && !self.is_sound() {
             // A program reads stdout, so it gets the mistakes there, in the format of `check`.
             let diagnostics = &self.checked.diagnostics;
-            render::machine(&to_json(&self.shown, &self.text, diagnostics))?;
+            render::machine(&to_json_in(&self.sources, diagnostics))?;
         }
         self.checked
             .workflow
@@ -190,11 +194,18 @@ fn absolute(context: &Context, file: &Path) -> anyhow::Result<PathBuf> {
         .join(name))
 }
 
-/// Examines every file that the text mentions.
-fn facts(path: &Path, text: &str) -> Facts {
-    let folder = path.parent().unwrap_or_else(|| Path::new("/"));
-    let named = mentioned(text);
+/// Reads the files that the text uses, and examines every file that it and they mention.
+fn facts(path: &Path, shown: &str, text: &str) -> Facts {
     let mut facts = Facts::default();
+    for named in used_files::read_all(path, shown, text, &mut facts) {
+        examine(path, named, &mut facts);
+    }
+    facts
+}
+
+/// Examines the files that one file mentions.
+fn examine(path: &Path, named: Mentioned, facts: &mut Facts) {
+    let folder = path.parent().unwrap_or_else(|| Path::new("/"));
     let place = |path: &str| folder.join(path).to_string_lossy().into_owned();
     let mut read = BTreeSet::new();
     for (data, input) in named.readings {
@@ -205,8 +216,8 @@ fn facts(path: &Path, text: &str) -> Facts {
     for data in named.data_paths {
         // Files that inputs read are already examined, with the inputs' options.
         if !read.contains(&data) {
-            let found = probe(&place(&data), &SourceOptions::default());
-            facts.files.insert(data, found);
+            let found = facts.files.entry(data);
+            found.or_insert_with_key(|data| probe(&place(data), &SourceOptions::default()));
         }
     }
     for pattern in named.patterns {
@@ -223,11 +234,10 @@ fn facts(path: &Path, text: &str) -> Facts {
         facts.files.entry(file).or_insert(found);
     }
     let home = std::env::var_os("HOME");
-    facts.present = named
-        .outside_words
-        .into_iter()
-        .filter(|word| is_present(word, folder, home.as_deref()))
-        .collect();
+    let words = named.outside_words.into_iter();
+    facts
+        .present
+        .extend(words.filter(|word| is_present(word, folder, home.as_deref())));
     for word in named.run_words {
         if folder.join(&word).exists() {
             facts.beside.push(word);
@@ -235,5 +245,4 @@ fn facts(path: &Path, text: &str) -> Facts {
             facts.files.entry(word).or_insert(FileFact::Missing);
         }
     }
-    facts
 }

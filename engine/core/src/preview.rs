@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::Serialize;
-use sunward_workflows::{Scope, Value};
+use sunward_workflows::{Scope, Value, params_of};
 
 use crate::dataset::{Dataset, DatasetKind, TaskResult};
 use crate::digest::Digest;
@@ -170,11 +170,12 @@ fn early(
             | Outlook::LeftOut => {}
         }
     }
-    if let Some(condition) = &planned.stage.condition
-        && condition.uses().statuses.is_empty()
-    {
+    for (reader, condition) in planned.stage.conditions() {
+        if !condition.uses().statuses.is_empty() {
+            continue;
+        }
         let scope = Scope {
-            params: Arc::new(spec.params.clone()),
+            params: Arc::new(params_of(reader, &spec.params).into_owned()),
             ..Scope::default()
         };
         if matches!(condition.condition(&scope), Ok(false)) {

@@ -97,7 +97,7 @@ pub(crate) fn is_set(known: Known<'_>, source: &Reference) -> bool {
     match source {
         Reference::Pattern(_) | Reference::Item(_) => true,
         Reference::Param(name) => {
-            let param = known.workflow.params.get(name);
+            let param = known.workflow.param(name);
             param.is_some_and(|param| param.kind == ParamType::Files)
         }
         Reference::Port { .. } | Reference::Path(_) | Reference::Url(_) => false,

@@ -7,7 +7,9 @@ use std::path::Path;
 use sunward_core::{Dataset, DatasetKind, Digest, PartRef, Tasks, names};
 use sunward_data::DataError;
 use sunward_files::pattern::expand;
-use sunward_workflows::{Form, Input, ItemUse, Scatter, Slicing, Stage, Uses, Value, Workflow};
+use sunward_workflows::{
+    Form, Input, ItemUse, Scatter, Slicing, Stage, Uses, Value, Workflow, params_of,
+};
 
 use crate::file_sets::{Known, as_set, groups, named_files, no_collisions, with_contents};
 
@@ -57,11 +59,12 @@ pub fn foreseen(
         .outputs
         .values()
         .filter_map(|output| output.name.as_ref());
-    let are_known = stage.repeat.is_none() && names.all(|name| is_known(&name.uses(), params));
+    let own = params_of(&stage.name, params);
+    let are_known = stage.repeat.is_none() && names.all(|name| is_known(&name.uses(), &own));
     if collision.is_some() || !are_known {
         return collision;
     }
-    names::unusable(stage, params, &sets, &tasks)
+    names::unusable(stage, &own, &sets, &tasks)
 }
 
 /// Whether a name follows from the values of these parameters and from the names of files.

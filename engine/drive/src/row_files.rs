@@ -9,6 +9,7 @@ use sunward_core::ids::place;
 use sunward_core::{FileGroups, Grouping};
 use sunward_workflows::{
     CompiledTemplate, ItemUse, Reference, Scatter, Scope, Slicing, Stage, Value, names::nearest,
+    params_of,
 };
 
 /// The most names of a folder that are compared with a missing one.
@@ -28,7 +29,8 @@ pub struct RowPaths {
 }
 
 impl RowPaths {
-    /// The paths of an input with such a source. `None` for any other input.
+    /// The paths of an input with such a source. `None` for any other input. `params` has the values of
+    /// all files.
     ///
     /// # Errors
     /// Returns why a path that begins with a cell has no folder: the tables are in several.
@@ -56,7 +58,7 @@ impl RowPaths {
             template,
             columns,
             scope: Scope {
-                params: Arc::clone(params),
+                params: Arc::new(params_of(&stage.name, params).into_owned()),
                 ..Scope::default()
             },
             sheet: match sheets.as_slice() {

@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
-use sunward_core::{Dataset, Fact, Input, PlannedStage, RunId, StageId, State, TaskKeys};
+use sunward_core::{
+    Dataset, Fact, Input, PlannedStage, RunId, StageId, State, TaskKeys, statuses_for,
+};
 use sunward_protocol::Job;
 use sunward_state::{Group, Reader, StateError};
-use sunward_workflows::Reference;
+use sunward_workflows::{Reference, Stage, params_of};
 use tracing::Span;
 
 use crate::resolver::{ResolveRequest, Source};
@@ -156,7 +158,7 @@ pub(crate) fn job(state: &State, run_id: RunId, stage_id: StageId) -> Option<Job
         run: run_id,
         workflow: run.spec.workflow.name.clone(),
         stage_id,
-        params: run.spec.params.clone(),
+        params: params_of(&stage.name, &run.spec.params).into_owned(),
         inputs: stage
             .inputs
             .keys()
@@ -165,17 +167,27 @@ pub(crate) fn job(state: &State, run_id: RunId, stage_id: StageId) -> Option<Job
             .collect(),
         tasks: view.tasks()?.clone(),
         // Reading `stages.x.status` makes x upstream, so a template can read no other status.
-        statuses: view
-            .planned
-            .upstream
-            .iter()
-            .filter_map(|id| run.stage(*id))
-            .map(|stage| (stage.name().to_owned(), stage.status_word().to_owned()))
-            .collect(),
-        folder: folder(&run.spec.path),
+        statuses: statuses_for(
+            &stage.name,
+            view.planned
+                .upstream
+                .iter()
+                .filter_map(|id| run.stage(*id))
+                .map(|stage| (stage.name(), stage.status_word())),
+        ),
+        folder: folder_of(&run.spec.path, stage),
         staged: view.planned.staged.clone(),
         stage: stage.clone(),
     })
+}
+
+/// The folder of the file in which a stage is written.
+fn folder_of(path: &str, stage: &Stage) -> String {
+    let folder = folder(path);
+    match stage.folder.is_empty() {
+        true => folder,
+        false => sunward_files::as_value(&Path::new(&folder).join(&stage.folder)),
+    }
 }
 
 /// The folder of a workflow's file.

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
 
-use crate::facts::Facts;
-use crate::model::{Reference, Stage, Workflow};
+use super::context::Context;
+use crate::model::{Reference, Stage, Workflow, enclosing, own_name};
 use crate::source::Span;
 use crate::value::Value;
 use crate::yaml::Node;
@@ -19,10 +19,31 @@ pub(super) struct Draft<'n> {
     pub(super) stages: IndexMap<String, DraftStage<'n>>,
     /// Names of stages that could not be lowered.
     pub(super) broken: BTreeSet<String>,
-    /// The places of the parameters' defaults.
+    /// The stages that use a file, by full name. They are not among `stages`; those of their files are.
+    pub(super) used: IndexMap<String, DraftUsed<'n>>,
+    /// The places of the parameters' values: defaults, or what `with:` and `inputs:` of a stage with
+    /// `uses:` give.
     pub(super) defaults: BTreeMap<String, Span>,
     /// The workflow's outputs with their places.
     pub(super) outputs: Vec<(String, String, Span)>,
+}
+
+/// A stage that uses a file.
+pub(super) struct DraftUsed<'n> {
+    /// The stage itself, for its expressions.
+    pub(super) stage: DraftStage<'n>,
+    /// The outputs of the file: the stage's full name and the port, by name. `None` if the file could
+    /// not be read.
+    pub(super) outputs: Option<BTreeMap<String, (String, String)>>,
+    /// The sources of parameters that `inputs:` binds to data.
+    pub(super) data: BTreeMap<String, DataSources>,
+}
+
+/// The sources of a parameter.
+pub(super) struct DataSources {
+    pub(super) from: Vec<(Reference, Span)>,
+    /// Whether only the first one is read whose stage was not skipped.
+    pub(super) first: bool,
 }
 
 /// A stage with the places of its references.
@@ -46,10 +67,33 @@ pub(super) struct Source {
 }
 
 impl Draft<'_> {
+    /// The names that one file gives to its stages.
+    pub(super) fn siblings<'d>(&'d self, around: Option<&'d str>) -> impl Iterator<Item = &'d str> {
+        let names = self.stages.keys().chain(self.used.keys());
+        let siblings = names.filter(move |name| enclosing(name) == around);
+        siblings.map(|name| own_name(name))
+    }
+
+    /// The stages that a name stands for: itself, or those of the file that it uses.
+    pub(super) fn stages_of(&self, name: &str) -> Vec<String> {
+        if self.stages.contains_key(name) {
+            return vec![name.to_owned()];
+        }
+        if !self.used.contains_key(name) {
+            return Vec::new();
+        }
+        let inside = format!("{name}.");
+        let stages = self.stages.keys();
+        stages
+            .filter(|stage| stage.starts_with(&inside))
+            .cloned()
+            .collect()
+    }
+
     /// The path in a parameter's default, unless the caller gives another.
-    pub(super) fn default_path(&self, name: &str, facts: &Facts) -> Option<&str> {
-        match &self.workflow.params.get(name)?.default {
-            Some(Value::String(path)) if !facts.given.contains(name) => Some(path),
+    pub(super) fn default_path(&self, name: &str, context: &Context<'_>) -> Option<&str> {
+        match &self.workflow.param(name)?.default {
+            Some(Value::String(path)) if !context.given.contains(name) => Some(path),
             _ => None,
         }
     }

@@ -1,6 +1,7 @@
 //! Lowers and checks the environment of a command: its container, its modules and its setup.
 
 use super::context::Context;
+use super::file::File;
 use super::defaults::ENVIRONMENTS;
 use super::place;
 use crate::codes;
@@ -12,7 +13,11 @@ use crate::source::Span;
 use crate::yaml::{Data, Node};
 
 /// Lowers `container:`, and reports another environment beside it.
-pub(super) fn container(stage: &Node, context: &mut Context<'_>) -> Option<Container> {
+pub(super) fn container(
+    stage: &Node,
+    file: &File<'_>,
+    context: &mut Context<'_>,
+) -> Option<Container> {
     let node = stage.get("container")?;
     clashes(stage, context);
     let image = match &node.data {
@@ -28,7 +33,7 @@ pub(super) fn container(stage: &Node, context: &mut Context<'_>) -> Option<Conta
     let text = image.text()?;
     match Image::parse(text) {
         Ok(image_of_text) => {
-            file_exists(&image_of_text, image.span, context);
+            file_exists(&image_of_text, image.span, file, context);
             Some(Container {
                 image: image_of_text,
                 mounts,
@@ -73,9 +78,9 @@ fn mount_is_absolute(mount: &str, span: Span, context: &mut Context<'_>) {
     }
 }
 
-fn file_exists(image: &Image, span: Span, context: &mut Context<'_>) {
+fn file_exists(image: &Image, span: Span, file: &File<'_>, context: &mut Context<'_>) {
     let Some(path) = image.file() else { return };
-    match context.facts.files.get(path) {
+    match context.facts.files.get(&file.path(path)) {
         Some(FileFact::Missing) => {
             let diagnostic = super::files::missing(path, span, context);
             context.report(diagnostic);

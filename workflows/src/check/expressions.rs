@@ -1,9 +1,11 @@
 //! Checks `${{ … }}`: it parses, and every name in it exists at its place.
 
+use indexmap::IndexMap;
+
 use super::calls;
 use super::class::Classes;
 use super::context::Context;
-use super::draft::{Draft, DraftStage};
+use super::draft::{Draft, DraftStage, DraftUsed};
 use super::location::locate;
 use super::reference::parse_reference;
 use super::stage::input_sources;
@@ -13,7 +15,7 @@ use crate::diagnostic::Diagnostic;
 use crate::expr::{
     Compiled, CompiledTemplate, FUNCTIONS, RUN_FIELDS, Scope, has_expression, holds,
 };
-use crate::model::{Action, ParamType, Reference, Scatter};
+use crate::model::{Action, Param, ParamType, Reference, Scatter, enclosing};
 use crate::names::{nearest, one_of};
 use crate::source::Span;
 use crate::yaml::{Data, Node};
@@ -56,6 +58,11 @@ const SCATTER: Place = Place {
     what: "a scatter, which is planned before anything runs",
 };
 
+const USED: Place = Place {
+    what: "a parameter of a file, which is fixed before anything runs",
+    ..SCATTER
+};
+
 const REPEAT: Place = Place {
     what: "`repeat`, which is planned before anything runs",
     ..SCATTER
@@ -66,6 +73,9 @@ const NO_ATTEMPT: &str = "`if` is decided once, before the first attempt; compar
 
 /// Checks every expression of every stage.
 pub(super) fn check(draft: &mut Draft<'_>, context: &mut Context<'_>) {
+    for used in draft.used.values() {
+        of_used(used, draft, context);
+    }
     for stage in draft.stages.values() {
         let node = &stage.node;
         let checker = Checker { draft, stage };
@@ -99,6 +109,18 @@ pub(super) fn check(draft: &mut Draft<'_>, context: &mut Context<'_>) {
     }
 }
 
+/// Checks the expressions of a stage that uses a file.
+fn of_used(used: &DraftUsed<'_>, draft: &Draft<'_>, context: &mut Context<'_>) {
+    let stage = &used.stage;
+    let checker = Checker { draft, stage };
+    if let Some(condition) = stage.node.get("if") {
+        checker.condition(condition, context);
+    }
+    if let Some(with) = stage.node.get("with") {
+        checker.tree(with, USED, context);
+    }
+}
+
 /// The sources of a stage that give a path for each row.
 fn row_sources(stage: &Node) -> impl Iterator<Item = &Node> {
     let inputs = stage.get("inputs").map(Node::entries).unwrap_or_default();
@@ -117,6 +139,11 @@ struct Checker<'d, 'n> {
 }
 
 impl Checker<'_, '_> {
+    /// The parameters of the stage's file.
+    fn params(&self) -> &IndexMap<String, Param> {
+        self.draft.workflow.params_of(&self.stage.stage.name)
+    }
+
     fn condition(&self, node: &Node, context: &mut Context<'_>) {
         let Some(text) = node.text() else { return };
         let before = context.found.len();
@@ -154,7 +181,7 @@ impl Checker<'_, '_> {
             .map(|name| name.iter().map(String::as_str).collect());
         let (what, remedy) = match name.as_deref() {
             Some(["params", param]) => {
-                let kind = self.draft.workflow.params.get(*param)?.kind;
+                let kind = self.params().get(*param)?.kind;
                 let remedy = match kind {
                     ParamType::Int | ParamType::Float => "!= 0",
                     ParamType::Path | ParamType::Table => "!= 'PATH'",
@@ -302,11 +329,16 @@ impl Checker<'_, '_> {
         let keys = |keys: Vec<&str>| Some(member(root, rest, &keys, span));
         match root {
             "params" => {
-                let params = &self.draft.workflow.params;
+                let params = self.params();
                 let kind = rest
                     .first()
                     .and_then(|name| params.get(*name))
                     .map(|p| p.kind);
+                let used = enclosing(&stage.name).and_then(|name| self.draft.workflow.uses.get(name));
+                let is_data = |name: &&&str| used.is_some_and(|used| used.data.contains(**name));
+                if let Some(name) = rest.first().filter(is_data) {
+                    return Some(bound_to_data(name, span));
+                }
                 if kind == Some(ParamType::Files) {
                     return Some(only_as_input(rest, span));
                 }
@@ -325,7 +357,7 @@ impl Checker<'_, '_> {
             "outputs" => keys(stage.outputs.keys().map(String::as_str).collect())?,
             "run" => keys(RUN_FIELDS.to_vec())?,
             "stages" => {
-                let known: Vec<&str> = self.draft.stages.keys().map(String::as_str).collect();
+                let known: Vec<&str> = self.draft.siblings(enclosing(&stage.name)).collect();
                 member(root, rest, &known, span).or_else(|| {
                     (rest.len() != 2 || rest[1] != "status").then(|| {
                         unknown(span, "only the status of a stage can be read here")
@@ -366,6 +398,18 @@ fn only_as_input(rest: &[&str], span: Span) -> Diagnostic {
     .suggesting(format!(
         "write `inputs: {{ {name}: params.{name} }}` and `${{{{ inputs.{name}.files }}}}`"
     ))
+}
+
+/// The mistake of reading a parameter that the stage with `uses:` binds to results.
+fn bound_to_data(name: &str, span: Span) -> Diagnostic {
+    let message = format!(
+        "`params.{name}` has no value here: the stage that uses this file binds it to results"
+    );
+    unknown(span, message)
+        .expecting("an input that reads the parameter")
+        .suggesting(format!(
+            "write `inputs: {{ {name}: params.{name} }}` and `${{{{ inputs.{name} }}}}`"
+        ))
 }
 
 /// What is wrong with a condition that reads nothing.

@@ -101,8 +101,8 @@ fn matched(
     let of = |pattern: &str| context.facts.patterns.get(pattern).cloned();
     match &source.reference {
         Reference::Pattern(pattern) => of(pattern),
-        Reference::Param(name) if !context.facts.given.contains(name) => {
-            let param = draft.workflow.params.get(name)?;
+        Reference::Param(name) if !context.given.contains(name) => {
+            let param = draft.workflow.param(name)?;
             let Some(Value::List(list)) = &param.default else {
                 return None;
             };
@@ -127,7 +127,7 @@ fn matched(
 fn nothing(source: &Source, draft: &Draft<'_>, context: &mut Context<'_>) {
     let pattern = match &source.reference {
         Reference::Pattern(pattern) => pattern.clone(),
-        Reference::Param(name) => match draft.workflow.params.get(name).map(|p| &p.default) {
+        Reference::Param(name) => match draft.workflow.param(name).map(|p| &p.default) {
             Some(Some(Value::List(list))) => {
                 let texts: Vec<String> = list.iter().map(Value::to_text).collect();
                 texts.join(", ")

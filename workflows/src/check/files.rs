@@ -50,11 +50,11 @@ pub(super) fn check(draft: &mut Draft<'_>, context: &mut Context<'_>) {
         }
         staged_files(stage, context);
     }
-    for (name, param) in &draft.workflow.params {
-        if context.facts.given.contains(name) {
+    for (name, param) in draft.workflow.all_params() {
+        if context.given.contains(&name) {
             continue;
         }
-        let span = draft.defaults.get(name).copied().unwrap_or(param.span);
+        let span = draft.defaults.get(&name).copied().unwrap_or(param.span);
         let readers = readers.get(name.as_str()).map(Vec::as_slice);
         let readers = readers.unwrap_or_default();
         if let Some(why) = not_paths(param, readers) {
@@ -86,10 +86,9 @@ pub(super) fn settle_forms(draft: &mut Draft<'_>, context: &Context<'_>) {
         .collect();
     let sets: BTreeSet<String> = draft
         .workflow
-        .params
-        .iter()
+        .all_params()
         .filter(|(_, param)| param.kind == ParamType::Files)
-        .map(|(name, _)| name.clone())
+        .map(|(name, _)| name)
         .collect();
     for stage in draft.stages.values_mut() {
         blobs_stay_blobs(stage, &blobs, &sets, context);
@@ -298,7 +297,7 @@ fn staged_files(stage: &DraftStage<'_>, context: &mut Context<'_>) {
                     "a file beside the workflow or in a folder below it, such as {example}"
                 )),
             );
-        } else if context.facts.files.get(path) == Some(&FileFact::Missing) {
+        } else if context.facts.files.get(&stage.stage.path(path)) == Some(&FileFact::Missing) {
             let diagnostic = missing(path, node.span, context);
             context.report(diagnostic);
         }
@@ -321,7 +320,7 @@ fn stage_local_words(stage: &mut DraftStage<'_>, context: &Context<'_>) {
             .facts
             .beside
             .iter()
-            .any(|name| plain(name) == plain(&word));
+            .any(|name| plain(name) == plain(&stage.stage.path(&word)));
         let listed = stage
             .stage
             .files

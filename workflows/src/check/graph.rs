@@ -7,7 +7,9 @@ use super::draft::{Draft, DraftStage};
 use crate::codes;
 use crate::diagnostic::Diagnostic;
 use crate::expr::{CompiledTemplate, Uses};
-use crate::model::{Action, Command, Param, ParamType, Reference, Stage, Template};
+use crate::model::{
+    Action, Command, Param, ParamType, Reference, Stage, Template, enclosing, full_name, own_name,
+};
 use crate::order::{Cycles, topological_order};
 use crate::source::Span;
 
@@ -33,6 +35,11 @@ pub(super) fn check(draft: &mut Draft<'_>, context: &mut Context<'_>) -> Option<
             }
         }
     }
+    for (name, span) in draft.used.values().flat_map(|used| &used.stage.waits) {
+        if !is_stage(draft, name) {
+            context.report(unknown_stage(name, *span, draft));
+        }
+    }
     for (stage, port, span) in &draft.outputs {
         port_exists(stage, port, *span, draft, context);
     }
@@ -41,21 +48,38 @@ pub(super) fn check(draft: &mut Draft<'_>, context: &mut Context<'_>) -> Option<
 
 /// Makes a stage depend on every stage whose status it reads.
 fn statuses_are_waited_for(draft: &mut Draft<'_>) {
-    let names: Vec<String> = draft.stages.keys().cloned().collect();
-    for stage in draft.stages.values_mut() {
-        let mut read = Vec::new();
-        for template in templates(&stage.stage) {
-            let uses = CompiledTemplate::new(&template.source).map(|t| t.uses());
-            let Uses { statuses, .. } = uses.unwrap_or_default();
-            read.extend(statuses.into_iter().map(|name| (name, template.span)));
-        }
+    let read: Vec<Vec<(String, Span)>> = draft
+        .stages
+        .values()
+        .map(|stage| statuses(stage, draft))
+        .collect();
+    for (stage, read) in draft.stages.values_mut().zip(read) {
         for (name, span) in read {
-            if names.contains(&name) && !stage.stage.needs.contains(&name) {
+            if !stage.stage.needs.contains(&name) {
                 stage.stage.needs.push(name.clone());
                 stage.waits.push((name, span));
             }
         }
     }
+}
+
+/// The stages whose status a stage reads, also in the conditions of the files around it.
+fn statuses(stage: &DraftStage<'_>, draft: &Draft<'_>) -> Vec<(String, Span)> {
+    let around = enclosing(&stage.stage.name);
+    let own = templates(&stage.stage);
+    let own = own.into_iter().map(|template| (around, template));
+    let outer = stage.stage.outer_conditions.iter();
+    let outer = outer.map(|outer| (enclosing(&outer.stage), outer.condition.clone()));
+    let mut read = Vec::new();
+    for (around, template) in own.chain(outer) {
+        let uses = CompiledTemplate::new(&template.source).map(|t| t.uses());
+        let Uses { statuses, .. } = uses.unwrap_or_default();
+        for name in statuses {
+            let stages = draft.stages_of(&full_name(around, &name));
+            read.extend(stages.into_iter().map(|name| (name, template.span)));
+        }
+    }
+    read
 }
 
 /// Every template of a stage that has an expression, except in `with` and `scatter`.
@@ -72,11 +96,12 @@ fn templates(stage: &Stage) -> Vec<Template> {
 }
 
 fn is_stage(draft: &Draft<'_>, name: &str) -> bool {
-    draft.stages.contains_key(name) || draft.broken.contains(name)
+    draft.stages.contains_key(name) || draft.used.contains_key(name) || draft.broken.contains(name)
 }
 
 fn unknown_stage(name: &str, span: Span, draft: &Draft<'_>) -> Diagnostic {
-    let known = || draft.stages.keys().map(String::as_str);
+    let known = || draft.siblings(enclosing(name));
+    let name = own_name(name);
     Diagnostic::error(
         codes::UNKNOWN_STAGE,
         span,
@@ -92,7 +117,7 @@ fn port_exists(name: &str, port: &str, span: Span, draft: &Draft<'_>, context: &
             let mut diagnostic = unknown_stage(name, span, draft);
             if diagnostic.suggestion.is_none() {
                 diagnostic =
-                    diagnostic.suggesting(format!("if it is a file, write `./{name}.{port}`"));
+                    diagnostic.suggesting(format!("if it is a file, write `./{}.{port}`", own_name(name)));
             }
             context.report(diagnostic);
         }
@@ -102,6 +127,7 @@ fn port_exists(name: &str, port: &str, span: Span, draft: &Draft<'_>, context: &
         return;
     }
     let known = || stage.stage.outputs.keys().map(String::as_str);
+    let name = own_name(name);
     let message = format!("the stage `{name}` has no output `{port}`");
     let diagnostic = Diagnostic::error(codes::UNKNOWN_PORT, span, message);
     context.report(if stage.stage.outputs.is_empty() {
@@ -121,7 +147,8 @@ fn port_exists(name: &str, port: &str, span: Span, draft: &Draft<'_>, context: &
 }
 
 fn param_exists(name: &str, span: Span, draft: &Draft<'_>, context: &mut Context<'_>) {
-    let params = &draft.workflow.params;
+    let params = draft.workflow.params_of(name);
+    let name = own_name(name);
     match params.get(name) {
         None => {
             let known = || params.keys().map(String::as_str);

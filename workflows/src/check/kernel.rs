@@ -1,5 +1,7 @@
 //! Checks kernel stages against the catalog: name, ports, parameters.
 
+use indexmap::IndexMap;
+
 use super::context::Context;
 use super::draft::{Draft, DraftStage};
 use crate::bind::Bounds;
@@ -7,7 +9,7 @@ use crate::catalog::{KernelEntry, ParamSpec};
 use crate::codes;
 use crate::diagnostic::Diagnostic;
 use crate::expr::{CompiledTemplate, has_expression};
-use crate::model::{Action, ParamType};
+use crate::model::{Action, Param, ParamType};
 use crate::names::one_of;
 use crate::value::Value;
 use crate::yaml::{Data, Entry, Node};
@@ -95,7 +97,7 @@ fn params(
     for entry in with.map(Node::entries).unwrap_or_default() {
         match kernel.params.iter().find(|param| param.name == entry.key) {
             Some(spec) => {
-                if let Err(why) = value_fits(entry, spec, draft) {
+                if let Err(why) = value_fits(entry, spec, draft.workflow.params_of(&stage.stage.name)) {
                     let message = format!("`{}` of the kernel `{}`: {why}", spec.name, kernel.name);
                     context.report(
                         Diagnostic::error(codes::BAD_KERNEL_PARAM, entry.value.span, message)
@@ -151,7 +153,11 @@ fn describe(spec: &ParamSpec) -> String {
 
 /// Checks a parameter: constants by value, a single `${{ params.p }}` by the parameter's type and
 /// default. Other expressions are checked when they run.
-fn value_fits(entry: &Entry, spec: &ParamSpec, draft: &Draft<'_>) -> Result<(), String> {
+fn value_fits(
+    entry: &Entry,
+    spec: &ParamSpec,
+    params: &IndexMap<String, Param>,
+) -> Result<(), String> {
     if !computes(&entry.value) {
         return fits(&entry.value.value().plain(), spec);
     }
@@ -174,7 +180,7 @@ fn value_fits(entry: &Entry, spec: &ParamSpec, draft: &Draft<'_>) -> Result<(), 
     let Some([root, name]) = only.as_name() else {
         return Ok(());
     };
-    let Some(param) = draft.workflow.params.get(name).filter(|_| root == "params") else {
+    let Some(param) = params.get(name).filter(|_| root == "params") else {
         return Ok(());
     };
     if !convertible(param.kind, spec.kind) {
@@ -188,7 +194,7 @@ fn value_fits(entry: &Entry, spec: &ParamSpec, draft: &Draft<'_>) -> Result<(), 
     }
 }
 
-fn computes(node: &Node) -> bool {
+pub(super) fn computes(node: &Node) -> bool {
     match &node.data {
         Data::Scalar(_) => node.text().is_some_and(has_expression),
         Data::List(items) => items.iter().any(computes),
@@ -196,7 +202,7 @@ fn computes(node: &Node) -> bool {
     }
 }
 
-fn convertible(from: ParamType, to: ParamType) -> bool {
+pub(super) fn convertible(from: ParamType, to: ParamType) -> bool {
     use ParamType::{Choice, Float, Int, Path, String, Table};
     from == to
         || from == Choice

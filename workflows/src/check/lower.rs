@@ -6,15 +6,20 @@ use indexmap::IndexMap;
 
 use super::context::Context;
 use super::draft::Draft;
-use super::{defaults, limits, notify, params, place, reference, stage};
+use super::file::{File, Trees};
+use super::{defaults, limits, notify, params, place, reference, stage, used};
 use crate::codes;
 use crate::diagnostic::Diagnostic;
-use crate::model::{Reference, Workflow};
+use crate::model::{Place, Reference, Workflow};
 use crate::source::Span;
 use crate::yaml::{Data, Node};
 
 /// Lowers the whole tree.
-pub(super) fn lower<'n>(root: &'n Node, context: &mut Context<'_>) -> Draft<'n> {
+pub(super) fn lower<'n>(
+    root: &'n Node,
+    trees: &'n Trees,
+    context: &mut Context<'_>,
+) -> Draft<'n> {
     let text = |key: &str| {
         root.get(key)
             .and_then(Node::text)
@@ -34,9 +39,33 @@ pub(super) fn lower<'n>(root: &'n Node, context: &mut Context<'_>) -> Draft<'n> 
         notify: notify::lower(root.get("notify"), context),
         ..Workflow::default()
     };
+    let params = root.get("params").map(Node::entries).unwrap_or_default();
+    let defaults = params
+        .iter()
+        .filter_map(|entry| Some((entry.key.clone(), entry.value.get("default")?.span)))
+        .collect();
+    let outputs = lower_outputs(root.get("outputs"), &mut workflow, context);
+    let mut draft = Draft {
+        workflow,
+        stages: IndexMap::new(),
+        broken: BTreeSet::new(),
+        used: IndexMap::new(),
+        defaults,
+        outputs,
+    };
+    lower_stages(root, &File::root(context.facts), trees, &mut draft, context);
+    draft
+}
+
+/// Lowers the stages of one file.
+pub(super) fn lower_stages<'n>(
+    root: &'n Node,
+    file: &File<'_>,
+    trees: &'n Trees,
+    draft: &mut Draft<'n>,
+    context: &mut Context<'_>,
+) {
     let defaults = root.get("defaults");
-    let mut stages = IndexMap::new();
-    let mut broken = BTreeSet::new();
     let written = root.get("stages");
     for entry in written.map(Node::entries).unwrap_or_default() {
         if entry.key == "params" {
@@ -44,12 +73,19 @@ pub(super) fn lower<'n>(root: &'n Node, context: &mut Context<'_>) -> Draft<'n> 
             context.report(Diagnostic::error(codes::BAD_NAME, entry.key_span, message));
         }
         if !matches!(entry.value.data, Data::Map(_)) {
-            broken.insert(entry.key.clone());
+            draft.broken.insert(file.name(&entry.key));
+            continue;
+        }
+        if uses_a_file(&entry.value) {
+            used::lower(entry, file, trees, draft, context);
             continue;
         }
         let node = defaults::apply(&entry.value, defaults);
-        let draft = stage::lower(&entry.key, entry.key_span, node, context);
-        stages.insert(entry.key.clone(), draft);
+        let mut stage = stage::lower(&entry.key, entry.key_span, node, file, context);
+        if file.around.is_some() {
+            stays_in_regions(&mut stage.stage.place, root);
+        }
+        draft.stages.insert(stage.stage.name.clone(), stage);
     }
     if let Some(node) = written
         && node.entries().is_empty()
@@ -60,18 +96,27 @@ pub(super) fn lower<'n>(root: &'n Node, context: &mut Context<'_>) -> Draft<'n> 
                 .expecting("at least one stage"),
         );
     }
-    let params = root.get("params").map(Node::entries).unwrap_or_default();
-    let defaults = params
-        .iter()
-        .filter_map(|entry| Some((entry.key.clone(), entry.value.get("default")?.span)))
-        .collect();
-    let outputs = lower_outputs(root.get("outputs"), &mut workflow, context);
-    Draft {
-        workflow,
-        stages,
-        broken,
-        defaults,
-        outputs,
+}
+
+/// Whether a stage is a file of stages. One that also runs something is reported as a stage that does.
+fn uses_a_file(stage: &Node) -> bool {
+    let runs = |key: &&str| stage.get(key).is_some();
+    stage.get("uses").is_some() && !["run", "kernel", "cuda"].iter().any(|key| runs(&key))
+}
+
+/// Restricts a stage to the regions that its file states for the whole run. The file's other wishes are
+/// for runs of its own.
+fn stays_in_regions(place: &mut Place, root: &Node) {
+    let Some(of_file) = root.get("place").map(place::lower) else {
+        return;
+    };
+    for (own, of_file) in [
+        (&mut place.regions, of_file.regions),
+        (&mut place.data_regions, of_file.data_regions),
+    ] {
+        if own.is_empty() {
+            *own = of_file;
+        }
     }
 }
 
@@ -92,14 +137,7 @@ fn lower_outputs(
                 let reference = Reference::Port { stage, port };
                 workflow.outputs.insert(entry.key.clone(), reference);
             }
-            _ => context.report(
-                Diagnostic::error(
-                    codes::BAD_SOURCE,
-                    span,
-                    format!("`{text}` is not an output of a stage"),
-                )
-                .expecting("stage.port"),
-            ),
+            _ => context.report(used::not_an_output(text, entry)),
         }
     }
     outputs

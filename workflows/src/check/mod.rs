@@ -5,6 +5,7 @@
 //! kernels, files and schemas. Read `draft` first. The steps report to one `context`.
 
 mod alternatives;
+mod binding;
 mod calls;
 mod class;
 mod columns;
@@ -14,6 +15,7 @@ mod defaults;
 mod draft;
 mod environment;
 mod expressions;
+mod file;
 mod file_columns;
 mod file_sets;
 mod files;
@@ -28,11 +30,13 @@ mod params;
 mod place;
 mod program;
 mod reference;
+mod resolve;
 mod row_files;
 mod scatter;
 mod schemas;
 mod settings;
 mod stage;
+mod used;
 mod values;
 
 pub use files::download;
@@ -44,6 +48,7 @@ pub use reference::{is_path, is_pattern};
 pub(crate) use stage::{input_options, input_sources};
 
 use context::Context;
+use file::Trees;
 use indexmap::IndexMap;
 
 use crate::catalog::Catalog;
@@ -79,15 +84,18 @@ pub struct Checked {
 /// ```
 #[must_use]
 pub fn check(text: &str, catalog: &Catalog, facts: &Facts) -> Checked {
+    let sources = facts.sources("", text);
     let mut context = Context {
-        text,
+        text: sources.text(),
         catalog,
         facts,
+        given: facts.given.clone(),
         found: Vec::new(),
     };
     let workflow = yaml::read(text, &mut context.found).and_then(|root| {
         conform(&root, &workflow_kind(), "the workflow", &mut context.found);
-        build(&root, &mut context)
+        let trees = file::read_used(facts, &sources, &mut context);
+        build(&root, &trees, &mut context)
     });
     let mut diagnostics = context.found;
     diagnostics.sort_by(|a, b| {
@@ -127,11 +135,12 @@ pub fn check_bytes(bytes: &[u8], catalog: &Catalog, facts: &Facts) -> Checked {
     }
 }
 
-fn build(root: &yaml::Node, context: &mut Context<'_>) -> Option<Workflow> {
+fn build(root: &yaml::Node, trees: &Trees, context: &mut Context<'_>) -> Option<Workflow> {
     if !matches!(root.data, yaml::Data::Map(_)) {
         return None;
     }
-    let mut draft = lower::lower(root, context);
+    let mut draft = lower::lower(root, trees, context);
+    resolve::resolve(&mut draft, context);
     let order = graph::check(&mut draft, context);
     files::settle_forms(&mut draft, context);
     file_sets::check(&draft, context);

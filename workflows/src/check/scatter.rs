@@ -9,7 +9,7 @@ use crate::codes;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::expr::{CompiledTemplate, has_expression};
 use crate::facts::FileFact;
-use crate::model::{Form, Input, ParamType, Reference, Scatter, Slicing};
+use crate::model::{Form, Input, Param, ParamType, Reference, Scatter, Slicing};
 use crate::source::Span;
 use crate::syntax::{SCATTER, misspells};
 use crate::value::Value;
@@ -95,6 +95,7 @@ fn slicing(scatter: &Node) -> Slicing {
 pub(super) fn check(draft: &Draft<'_>, context: &mut Context<'_>) {
     for stage in draft.stages.values() {
         let node = &stage.node;
+        let params = draft.workflow.params_of(&stage.stage.name);
         if let (Some(scatter), Some(_)) = (node.entry("scatter"), node.entry("matrix")) {
             let message = "`scatter` and `matrix` cannot be used together";
             context.report(
@@ -104,24 +105,24 @@ pub(super) fn check(draft: &Draft<'_>, context: &mut Context<'_>) {
             );
         }
         if let Some(matrix) = node.get("matrix") {
-            check_matrix(matrix, draft, context);
+            check_matrix(matrix, params, context);
         }
         if let Some(scatter) = node.get("scatter") {
             check_scatter(scatter, stage, draft, context);
         }
         if let Some(repeat) = node.get("repeat") {
-            computed(repeat, REPEATS, draft, context);
+            computed(repeat, REPEATS, params, context);
         }
     }
 }
 
-fn check_matrix(matrix: &Node, draft: &Draft<'_>, context: &mut Context<'_>) {
+fn check_matrix(matrix: &Node, params: &IndexMap<String, Param>, context: &mut Context<'_>) {
     if matrix.entries().is_empty() && matches!(matrix.data, Data::Map(_)) {
         let diagnostic = Diagnostic::error(codes::BAD_SCATTER, matrix.span, "an empty matrix");
         context.report(diagnostic.expecting("at least one axis, such as `a: [1, 2]`"));
     }
     for axis in matrix.entries() {
-        computed(&axis.value, LIST, draft, context);
+        computed(&axis.value, LIST, params, context);
     }
 }
 
@@ -132,6 +133,7 @@ fn check_scatter(
     context: &mut Context<'_>,
 ) {
     let is_map = matches!(scatter.data, Data::Map(_));
+    let params = draft.workflow.params_of(&stage.stage.name);
     if let Some(zip) = scatter.entry("zip") {
         check_zip(scatter, zip, stage, draft, context);
         return;
@@ -160,7 +162,7 @@ fn check_scatter(
         ));
     }
     if let Some(range) = range {
-        computed(range, RANGE, draft, context);
+        computed(range, RANGE, params, context);
     }
     let port = over
         .and_then(Node::text)
@@ -169,7 +171,7 @@ fn check_scatter(
     match (over, port) {
         (Some(over), Some(port)) => check_port(over, port, stage, draft, context),
         (Some(over), None) if over.text().is_some() => {
-            computed(over, LIST, draft, context);
+            computed(over, LIST, params, context);
         }
         _ => {}
     }
@@ -262,7 +264,7 @@ fn check_port(
         let message = format!("`{port}` is not one of the stage's inputs");
         let diagnostic = unscattered(over.span, message);
         context.report(match port.strip_prefix("params.") {
-            Some(name) if draft.workflow.params.contains_key(name) => {
+            Some(name) if draft.workflow.params_of(&stage.stage.name).contains_key(name) => {
                 diagnostic.suggesting(format!("write `${{{{ params.{name} }}}}`"))
             }
             _ => diagnostic.nearest(port, known()),
@@ -308,7 +310,7 @@ fn no_table(
                 .then(|| format!("`{stage}.{port}` is not a table"))
         }
         Reference::Path(path) => no_rows(path, input, context),
-        Reference::Param(name) => no_rows(draft.default_path(name, context.facts)?, input, context),
+        Reference::Param(name) => no_rows(draft.default_path(name, context)?, input, context),
         Reference::Url(_) | Reference::Pattern(_) | Reference::Item(_) => None,
     }
 }
@@ -322,7 +324,12 @@ fn no_rows(path: &str, input: &Input, context: &Context<'_>) -> Option<String> {
 }
 
 /// Checks a computed value: exactly one expression, of a fitting type if that is known.
-fn computed(node: &Node, wanted: Wanted, draft: &Draft<'_>, context: &mut Context<'_>) {
+fn computed(
+    node: &Node,
+    wanted: Wanted,
+    params: &IndexMap<String, Param>,
+    context: &mut Context<'_>,
+) {
     let Some(text) = node.text() else { return };
     let expected = wanted.kind.expected();
     let Ok(template) = CompiledTemplate::new(text) else {
@@ -340,7 +347,7 @@ fn computed(node: &Node, wanted: Wanted, draft: &Draft<'_>, context: &mut Contex
     let Some([root, name]) = only.as_name() else {
         return;
     };
-    let Some(param) = draft.workflow.params.get(name).filter(|_| root == "params") else {
+    let Some(param) = params.get(name).filter(|_| root == "params") else {
         return;
     };
     if param.kind != wanted.kind {

@@ -149,7 +149,7 @@ fn source_columns(
             return ports.get(&(stage.clone(), port.clone())).cloned();
         }
         Reference::Path(path) => path,
-        Reference::Param(name) => draft.default_path(name, context.facts)?,
+        Reference::Param(name) => draft.default_path(name, context)?,
         Reference::Url(_) | Reference::Pattern(_) | Reference::Item(_) => return None,
     };
     let reading = (path.to_owned(), input.reading());

@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 
 use super::context::Context;
 use super::draft::{DraftStage, Source};
+use super::file::File;
 use super::reference::parse_reference;
 use super::{cuda, environment, place, scatter, settings};
 use crate::codes;
@@ -44,11 +45,12 @@ pub(super) fn lower<'n>(
     name: &str,
     span: Span,
     node: Cow<'n, Node>,
+    file: &File<'_>,
     context: &mut Context<'_>,
 ) -> DraftStage<'n> {
     let (action, known) = action(&node, span, context);
     out_of_place(&node, &action, context);
-    let (inputs, sources) = inputs(&node, context);
+    let (inputs, sources) = inputs(&node, file, context);
     let outputs = match &action {
         Action::Run(_) => outputs(&node, context.text),
         Action::Kernel { name, .. } => kernel_outputs(name, span, context),
@@ -56,7 +58,8 @@ pub(super) fn lower<'n>(
     };
     clashes(node.get("inputs"), context);
     clashes(node.get("outputs"), context);
-    let waits = waits(&node);
+    let mut waits = waits(&node, file);
+    waits.extend(file.waits.iter().cloned());
     let text = context.text;
     let templates = |key: &str| {
         let entries = node.get(key).map(Node::entries).unwrap_or_default();
@@ -83,7 +86,8 @@ pub(super) fn lower<'n>(
     }
     let with = node.get("with").map(Node::entries).unwrap_or_default();
     let stage = Stage {
-        name: name.to_owned(),
+        name: file.name(name),
+        folder: file.folder.to_owned(),
         scatter: scatter::lower(&node),
         repeat: node.get("repeat").map(|times| times.value().plain()),
         inputs,
@@ -94,13 +98,14 @@ pub(super) fn lower<'n>(
             .collect(),
         needs: waits.iter().map(|(stage, _)| stage.clone()).collect(),
         condition: condition(&node),
+        outer_conditions: file.conditions.clone(),
         env: templates("env"),
         secrets: place::words(&node, "secrets"),
         files,
         python: node
             .get("python")
             .map(|python| settings::python(python, text)),
-        container: environment::container(&node, context),
+        container: environment::container(&node, file, context),
         modules: environment::modules(&node, context),
         setup: environment::setup(&node, context),
         resources,
@@ -139,7 +144,7 @@ fn action(node: &Node, span: Span, context: &mut Context<'_>) -> (Action, bool) 
         [] if misspells(node, &STAGE, STAGE.exactly_one) => {}
         [] => context.report(
             Diagnostic::error(codes::NOT_ONE_ACTION, span, "the stage has no action")
-                .expecting("exactly one of `run`, `kernel` and `cuda`"),
+                .expecting("exactly one of `run`, `kernel`, `cuda` and `uses`"),
         ),
         [_] => {}
         [first, rest @ ..] => {
@@ -147,7 +152,7 @@ fn action(node: &Node, span: Span, context: &mut Context<'_>) -> (Action, bool) 
                 let message = format!("the stage has `{}` and `{}`", first.key, entry.key);
                 context.report(
                     Diagnostic::error(codes::NOT_ONE_ACTION, entry.key_span, message)
-                        .expecting("exactly one of `run`, `kernel` and `cuda`"),
+                        .expecting("exactly one of `run`, `kernel`, `cuda` and `uses`"),
                 );
             }
         }
@@ -252,7 +257,11 @@ fn out_of_place(node: &Node, action: &Action, context: &mut Context<'_>) {
     }
 }
 
-fn inputs(node: &Node, context: &mut Context<'_>) -> (IndexMap<String, Input>, Vec<Source>) {
+fn inputs(
+    node: &Node,
+    file: &File<'_>,
+    context: &mut Context<'_>,
+) -> (IndexMap<String, Input>, Vec<Source>) {
     let mut inputs = IndexMap::new();
     let mut sources = Vec::new();
     for entry in node.get("inputs").map(Node::entries).unwrap_or_default() {
@@ -267,6 +276,7 @@ fn inputs(node: &Node, context: &mut Context<'_>) -> (IndexMap<String, Input>, V
             let Some(text) = item.text() else { continue };
             match parse_reference(text) {
                 Ok(reference) => {
+                    let reference = file.reference(reference);
                     references.push(reference.clone());
                     let port = entry.key.clone();
                     sources.push(Source {
@@ -303,7 +313,7 @@ pub(crate) fn input_sources(input: &Node) -> Option<&Node> {
 }
 
 /// Whether an input reads the first of its sources that is there.
-fn is_first(input: &Node) -> bool {
+pub(super) fn is_first(input: &Node) -> bool {
     input
         .get("from")
         .is_some_and(|from| from.get("first").is_some())
@@ -337,7 +347,7 @@ pub(crate) fn input_options(entry: &Entry) -> Input {
     }
 }
 
-fn no_source(span: Span, message: String) -> Diagnostic {
+pub(super) fn no_source(span: Span, message: String) -> Diagnostic {
     Diagnostic::error(codes::BAD_SOURCE, span, message).expecting(
         "stage.port, params.name, a path or pattern that begins with ./, ../ or /, or a file:// URL",
     )
@@ -445,18 +455,18 @@ fn clashes(ports: Option<&Node>, context: &mut Context<'_>) {
     }
 }
 
-fn waits(node: &Node) -> Vec<(String, Span)> {
+pub(super) fn waits(node: &Node, file: &File<'_>) -> Vec<(String, Span)> {
     let needs = node.get("needs").or_else(|| node.get("depends_on"));
     let items = needs.map(Node::items).unwrap_or_default();
     items
         .iter()
         .filter_map(|item| Some((item.text()?, item.span)))
         .filter(|(name, _)| is_name(name))
-        .map(|(name, span)| (name.to_owned(), span))
+        .map(|(name, span)| (file.name(name), span))
         .collect()
 }
 
-fn condition(node: &Node) -> Option<Template> {
+pub(super) fn condition(node: &Node) -> Option<Template> {
     let condition = node.get("if")?;
     let source = match condition.flag() {
         Some(true) => return None,

@@ -15,6 +15,7 @@ mod resources;
 mod scatter;
 mod stage;
 mod template;
+mod used;
 mod workflow;
 
 pub use action::{Action, Command};
@@ -32,4 +33,5 @@ pub use resources::{Gpus, Resources};
 pub use scatter::{Scatter, Slicing};
 pub use stage::Stage;
 pub use template::Template;
+pub use used::{OuterCondition, Used, enclosing, full_name, own_name, params_of, path_from};
 pub use workflow::Workflow;

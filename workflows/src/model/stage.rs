@@ -4,8 +4,8 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Action, Cache, Container, Expect, Input, Output, Place, Python, RejectLimit, Resources, Retry,
-    Scatter, Template,
+    Action, Cache, Container, Expect, Input, OuterCondition, Output, Place, Python, RejectLimit,
+    Resources, Retry, Scatter, Template, path_from,
 };
 use crate::source::Span;
 use crate::value::Value;
@@ -13,8 +13,11 @@ use crate::value::Value;
 /// A node of the graph.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Stage {
-    /// The stage's name.
+    /// The stage's name; of a stage of a file that another one uses, the full name.
     pub name: String,
+    /// The folder of the file in which it is written, relative to the workflow's folder if it is not
+    /// absolute; empty for the workflow's own.
+    pub folder: String,
     /// What it executes.
     pub action: Action,
     /// How it becomes tasks.
@@ -32,6 +35,8 @@ pub struct Stage {
     pub needs: Vec<String>,
     /// `if:`. If it is false, the stage is skipped, and what reads from it.
     pub condition: Option<Template>,
+    /// The conditions of the stages with `uses:` around it, from the outside in. All must hold.
+    pub outer_conditions: Vec<OuterCondition>,
     /// The command's environment.
     pub env: IndexMap<String, Template>,
     /// Names of secrets in the command's environment.
@@ -78,6 +83,7 @@ impl Stage {
     pub fn new(name: impl Into<String>, action: Action) -> Self {
         Self {
             name: name.into(),
+            folder: String::new(),
             action,
             scatter: Scatter::default(),
             repeat: None,
@@ -86,6 +92,7 @@ impl Stage {
             with: IndexMap::new(),
             needs: Vec::new(),
             condition: None,
+            outer_conditions: Vec::new(),
             env: IndexMap::new(),
             secrets: Vec::new(),
             files: Vec::new(),
@@ -112,6 +119,20 @@ impl Stage {
     #[must_use]
     pub fn is_scattered(&self) -> bool {
         self.scatter != Scatter::One || self.repeat.is_some()
+    }
+
+    /// Its conditions, each with the name of the stage at which it is written, from the outside in.
+    pub fn conditions(&self) -> impl Iterator<Item = (&str, &Template)> {
+        let outer = self.outer_conditions.iter();
+        let outer = outer.map(|outer| (outer.stage.as_str(), &outer.condition));
+        let own = self.condition.iter();
+        outer.chain(own.map(|condition| (self.name.as_str(), condition)))
+    }
+
+    /// A path that the stage's file states, as it is from the workflow's folder.
+    #[must_use]
+    pub fn path(&self, path: &str) -> String {
+        path_from(&self.folder, path)
     }
 
     /// The inputs whose files the rows of the scattered table name, with the text that gives the path.

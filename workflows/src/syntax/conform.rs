@@ -1,6 +1,6 @@
 //! Checks a file against the table of keys. All mismatches are reported, and nothing is changed.
 
-use super::kind::{Key, KeyRule, Kind, Shape};
+use super::kind::{KeyRule, Kind, Shape};
 use crate::codes;
 use crate::column::ColumnType;
 use crate::diagnostic::{Code, Diagnostic};
@@ -76,7 +76,6 @@ fn keys(node: &Node, entries: &[Entry], shape: &Shape, label: &str, found: &mut 
             continue;
         }
         match shape.key(&entry.key) {
-            Some(key) if key.not_yet => found.push(not_yet(key, entry)),
             Some(key) => conform(&entry.value, &key.kind, key.name, found),
             None => found.push(unknown_key(shape, entry)),
         }
@@ -130,20 +129,14 @@ fn misspelled(key: &str, entries: &[Entry], shape: &Shape) -> bool {
 
 fn unknown_key(shape: &Shape, entry: &Entry) -> Diagnostic {
     let known = || {
-        let keys = shape.keys.iter().filter(|key| !key.not_yet);
+        let keys = shape.keys.iter();
         keys.flat_map(|key| std::iter::once(key.name).chain(key.alias))
     };
     let message = format!("unknown key `{}`", entry.key);
-    let here = crate::names::one_of(shape.keys.iter().filter(|k| !k.not_yet).map(|k| k.name));
+    let here = crate::names::one_of(shape.keys.iter().map(|key| key.name));
     Diagnostic::error(codes::UNKNOWN_KEY, entry.key_span, message)
         .expecting(here)
         .nearest(&entry.key, known())
-}
-
-fn not_yet(key: &Key, entry: &Entry) -> Diagnostic {
-    let message = format!("`{}` is not supported yet", key.name);
-    Diagnostic::error(codes::NOT_YET, entry.key_span, message)
-        .expecting("`run`, `kernel` or `cuda`")
 }
 
 fn bad_name(name: &str, span: Span, loose: bool) -> Diagnostic {

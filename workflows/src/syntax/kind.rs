@@ -30,8 +30,6 @@ pub(crate) struct Key {
     /// The version of Sunward that first had it.
     pub(crate) since: &'static str,
     pub(crate) required: bool,
-    /// Whether the key is known but not supported yet.
-    pub(crate) not_yet: bool,
 }
 
 /// The kind of a value.
@@ -105,7 +103,6 @@ impl Key {
             example: "",
             since: "0.1",
             required: false,
-            not_yet: false,
         }
     }
 
@@ -121,11 +118,6 @@ impl Key {
 
     pub(crate) const fn required(mut self) -> Self {
         self.required = true;
-        self
-    }
-
-    pub(crate) const fn not_yet(mut self) -> Self {
-        self.not_yet = true;
         self
     }
 
@@ -207,11 +199,8 @@ impl Kind {
             Self::OneOrMany(kind) => format!("{}, or a list of these", kind.expected()),
             Self::Map(..) => "a map".to_owned(),
             Self::Node(shape) => {
-                let keys = shape.keys.iter().filter(|key| !key.not_yet);
-                format!(
-                    "a map with {}",
-                    crate::names::one_of(keys.map(|key| key.name))
-                )
+                let keys = shape.keys.iter().map(|key| key.name);
+                format!("a map with {}", crate::names::one_of(keys))
             }
             Self::OneOf(kinds) => {
                 let words: Vec<String> = kinds.iter().map(Self::expected).collect();

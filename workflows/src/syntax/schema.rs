@@ -30,7 +30,7 @@ pub fn schema() -> Json {
 
 fn shape(shape: &Shape, definitions: &mut Map<String, Json>) -> Json {
     let mut properties = Map::new();
-    for key in shape.keys.iter().filter(|key| !key.not_yet) {
+    for key in shape.keys {
         for name in std::iter::once(key.name).chain(key.alias) {
             properties.insert(name.to_owned(), property(key, definitions));
         }
@@ -56,7 +56,6 @@ fn shape(shape: &Shape, definitions: &mut Map<String, Json>) -> Json {
     let one: Vec<Json> = shape
         .exactly_one
         .iter()
-        .filter(|name| shape.key(name).is_some_and(|key| !key.not_yet))
         .map(|name| json!({ "required": [name] }))
         .collect();
     if !one.is_empty() {

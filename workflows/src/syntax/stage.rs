@@ -10,7 +10,7 @@ pub(crate) static STAGE: Shape = Shape {
     exactly_one: &["run", "kernel", "cuda", "uses"],
     ..Shape::new(
         "Stage",
-        "A node of the graph; exactly one of run, kernel and cuda.",
+        "A node of the graph; exactly one of run, kernel, cuda and uses.",
         &[
             Key::new(
                 "run",
@@ -23,7 +23,11 @@ pub(crate) static STAGE: Shape = Shape {
                 Kind::Node(&CUDA),
                 "The user's own kernel, in CUDA C++.",
             ).example("{ source: ./axpy.cu, entry: axpy, args: [{ in: x.v }, { out: y.v, type: float32 }, { rows: uint64 }] }"),
-            Key::new("uses", Kind::Any, "Another workflow file.").not_yet(),
+            Key::new(
+                "uses",
+                Kind::Text,
+                "Another workflow's file, whose stages become stages of this one.",
+            ).example("./qc.yaml"),
             Key::new(
                 "shell",
                 Kind::OneOrMany(&Kind::Text),
@@ -66,7 +70,7 @@ pub(crate) static STAGE: Shape = Shape {
             Key::new(
                 "with",
                 Kind::Map(KeyRule::Name, &Kind::Any),
-                "Parameters of a kernel.",
+                "Parameters of a kernel, or of the file that the stage uses.",
             ).example("{ k: \"${{ params.top_k }}\" }"),
             Key::new(
                 "needs",

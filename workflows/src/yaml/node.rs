@@ -32,6 +32,22 @@ pub(crate) struct Entry {
 }
 
 impl Node {
+    /// Moves every place by a number of bytes.
+    pub(crate) fn move_by(&mut self, bytes: u32) {
+        self.span = self.span.moved_by(bytes);
+        self.end = self.end.saturating_add(bytes);
+        match &mut self.data {
+            Data::Scalar(_) => {}
+            Data::List(items) => items.iter_mut().for_each(|item| item.move_by(bytes)),
+            Data::Map(entries) => {
+                for entry in entries {
+                    entry.key_span = entry.key_span.moved_by(bytes);
+                    entry.value.move_by(bytes);
+                }
+            }
+        }
+    }
+
     /// The value under a key, if this is a map that has it.
     pub(crate) fn get(&self, key: &str) -> Option<&Self> {
         self.entry(key).map(|entry| &entry.value)

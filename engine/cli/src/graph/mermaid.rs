@@ -2,22 +2,15 @@
 
 use std::fmt::Write;
 
+use sunward_workflows::own_name;
+
 use super::GraphView;
 
 /// Renders a `flowchart`.
 pub(crate) fn render(graph: &GraphView) -> String {
     let mut text = String::from("flowchart TD\n");
-    // The ids are numbers, because a stage may be called `end`, which is a keyword in Mermaid.
-    for (at, node) in graph.nodes.iter().enumerate() {
-        // Writing to a string does not fail.
-        _ = writeln!(
-            text,
-            "  s{at}[\"{}<br/>{}<br/>{}\"]",
-            escaped(&node.name),
-            escaped(&node.action),
-            escaped(&node.tasks)
-        );
-    }
+    let mut boxes = 0;
+    group(graph, None, 1, &mut boxes, &mut text);
     for (edge, (from, to)) in graph.edges.iter().zip(graph.indexed_edges()) {
         if edge.ports.is_empty() {
             _ = writeln!(text, "  s{from} -.-> s{to}");
@@ -27,6 +20,39 @@ pub(crate) fn render(graph: &GraphView) -> String {
         }
     }
     text
+}
+
+/// Writes the stages of one file. Those of a file that a stage uses are in a box. The ids are numbers,
+/// because a stage may be called `end`, which is a keyword in Mermaid.
+fn group(
+    graph: &GraphView,
+    around: Option<&str>,
+    depth: usize,
+    boxes: &mut usize,
+    text: &mut String,
+) {
+    let indent = "  ".repeat(depth);
+    let here = graph.group(around);
+    for at in here.nodes {
+        let Some(node) = graph.nodes.get(at) else {
+            continue;
+        };
+        // Writing to a string does not fail.
+        _ = writeln!(
+            text,
+            "{indent}s{at}[\"{}<br/>{}<br/>{}\"]",
+            escaped(own_name(&node.name)),
+            escaped(&node.action),
+            escaped(&node.tasks)
+        );
+    }
+    for file in here.files {
+        *boxes += 1;
+        let label = escaped(own_name(&file));
+        _ = writeln!(text, "{indent}subgraph f{boxes}[\"{label}\"]");
+        group(graph, Some(&file), depth + 1, boxes, text);
+        _ = writeln!(text, "{indent}end");
+    }
 }
 
 fn escaped(text: &str) -> String {

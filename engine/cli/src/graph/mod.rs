@@ -7,6 +7,7 @@ pub(crate) mod of_workflow;
 pub(crate) mod svg;
 
 use serde::Serialize;
+use sunward_workflows::enclosing;
 
 /// The stages of a workflow and the edges between them.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -42,7 +43,38 @@ pub(crate) struct Edge {
     pub(crate) ports: Vec<String>,
 }
 
+/// What is drawn together: the stages of one file, and the files that they use.
+pub(crate) struct Group {
+    /// Places in [`GraphView::nodes`].
+    pub(crate) nodes: Vec<usize>,
+    /// The full names of the stages that use files.
+    pub(crate) files: Vec<String>,
+}
+
 impl GraphView {
+    /// The stages of the file that a stage uses, or of the workflow's own.
+    pub(crate) fn group(&self, around: Option<&str>) -> Group {
+        let mut group = Group {
+            nodes: Vec::new(),
+            files: Vec::new(),
+        };
+        for (at, node) in self.nodes.iter().enumerate() {
+            let mut name = node.name.as_str();
+            while let Some(outer) = enclosing(name).filter(|outer| Some(*outer) != around) {
+                name = outer;
+            }
+            if enclosing(name) != around {
+                continue;
+            }
+            if name == node.name {
+                group.nodes.push(at);
+            } else if group.files.last().is_none_or(|last| last != name) {
+                group.files.push(name.to_owned());
+            }
+        }
+        group
+    }
+
     /// The edges as pairs of indices into `nodes`.
     pub(crate) fn indexed_edges(&self) -> Vec<(usize, usize)> {
         let place: std::collections::BTreeMap<&str, usize> = self

@@ -20,6 +20,56 @@ impl GraphView {
     }
 }
 
+impl GraphView {
+    /// The same, with each file that a stage uses as one node.
+    pub(crate) fn closed(workflow: &Workflow) -> Self {
+        let open = Self::of(workflow);
+        let outer = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
+        let mut nodes: Vec<Node> = Vec::new();
+        for node in open.nodes {
+            let name = outer(&node.name);
+            if name == node.name {
+                nodes.push(node);
+            } else if nodes.iter().all(|known| known.name != name) {
+                nodes.push(file_node(workflow, name));
+            }
+        }
+        let mut between: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
+        for edge in open.edges {
+            let (from, to) = (outer(&edge.from), outer(&edge.to));
+            if from == to {
+                continue;
+            }
+            let ports = between.entry((from, to)).or_default();
+            for port in edge.ports {
+                if !ports.contains(&port) {
+                    ports.push(port);
+                }
+            }
+        }
+        let edges = between.into_iter();
+        Self {
+            name: open.name,
+            nodes,
+            edges: edges
+                .map(|((from, to), ports)| Edge { from, to, ports })
+                .collect(),
+        }
+    }
+}
+
+/// A stage that uses a file.
+fn file_node(workflow: &Workflow, name: String) -> Node {
+    let file = workflow.uses.get(&name).map(|used| used.file.as_str());
+    let file = file.and_then(|file| file.rsplit('/').next());
+    Node {
+        action: format!("uses {}", file.unwrap_or_default()),
+        tasks: plural(length(workflow.stages_in(&name).len()), "stage"),
+        name,
+        status: None,
+    }
+}
+
 fn node(stage: &Stage) -> Node {
     Node {
         name: stage.name.clone(),

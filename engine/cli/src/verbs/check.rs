@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use sunward_workflows::{JsonDiagnostic, render_human, to_json};
+use sunward_workflows::{JsonDiagnostic, Sources, render_in, to_json_in};
 
 use crate::context::Context;
-use crate::cuda_sources::{self, BadSource};
+use crate::cuda_sources;
 use crate::exit::{Exit, of_error};
 use crate::render;
 use crate::workflow_file::Read;
@@ -62,21 +62,17 @@ fn told(context: &Context, read: &Read, found: &mut Vec<JsonDiagnostic>) -> anyh
         None => Vec::new(),
     };
     let diagnostics = &read.checked.diagnostics;
-    let files = [(&read.shown, &read.text, diagnostics.as_slice())];
-    let sources_told = sources.iter().map(|bad| {
-        let BadSource {
-            shown,
-            text,
-            diagnostic,
-        } = bad;
-        (shown, text, std::slice::from_ref(diagnostic))
+    let of_sources = sources.iter().map(|bad| {
+        let told = std::slice::from_ref(&bad.diagnostic);
+        (Sources::new(&*bad.shown, &bad.text), told)
     });
-    for (shown, text, diagnostics) in files.into_iter().chain(sources_told) {
+    let files = [(read.sources.clone(), diagnostics.as_slice())];
+    for (sources, diagnostics) in files.into_iter().chain(of_sources) {
         if context.json {
-            found.extend(to_json(shown, text, diagnostics));
+            found.extend(to_json_in(&sources, diagnostics));
         } else {
             let colour = context.out_style.is_coloured();
-            render::raw(render_human(shown, text, diagnostics, colour).as_bytes())?;
+            render::raw(render_in(&sources, diagnostics, colour).as_bytes())?;
         }
     }
     if !context.json && diagnostics.is_empty() && sources.is_empty() {

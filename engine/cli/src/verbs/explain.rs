@@ -254,9 +254,13 @@ impl Explain {
         let run = state
             .run(id)
             .ok_or_else(|| wrong_input(format!("there is no run {id}")))?;
-        let explanations = match &which.stage {
+        let used = which.stage.as_deref().filter(|_| which.index.is_none());
+        let inside = used.map(|name| run.spec.workflow.stages_in(name));
+        let inside = inside.unwrap_or_default();
+        let explanations = match which.stage.as_deref().filter(|_| inside.is_empty()) {
             None => run
                 .stages()
+                .filter(|stage| inside.is_empty() || inside.contains(&stage.name()))
                 .filter_map(|stage| explain(&state, id, stage.id, None))
                 .map(|one| Why::of(&one))
                 .collect(),
@@ -271,7 +275,7 @@ impl Explain {
                 .as_ref()
                 .map(LateView::of),
             explanations,
-            in_detail: which.stage.is_some(),
+            in_detail: which.stage.is_some() && inside.is_empty(),
         };
         render::answer(context, &view)?;
         Ok(Exit::Done)

@@ -21,6 +21,9 @@ pub(crate) struct Graph {
     /// Output format; --json gives the graph itself
     #[arg(long, value_enum, default_value_t = Format::Svg)]
     format: Format,
+    /// Draw each file that a stage uses as one stage
+    #[arg(long)]
+    closed: bool,
 }
 
 /// Ways to draw.
@@ -37,7 +40,10 @@ enum Format {
 impl Graph {
     pub(crate) fn perform(&self, context: &Context) -> anyhow::Result<Exit> {
         let workflow = Read::file(context, &self.file)?.checked(context)?;
-        let graph = GraphView::of(&workflow);
+        let graph = match self.closed {
+            true => GraphView::closed(&workflow),
+            false => GraphView::of(&workflow),
+        };
         if context.json {
             render::machine(&graph)?;
             return Ok(Exit::Done);

@@ -264,7 +264,7 @@ fn empty(stage: &StageView<'_>, shown: &mut Shown) {
 /// The stage and port of an output, which is given as `stage.port` or as the name of an output of
 /// the workflow.
 fn port_of(run: &RunState, what: &str) -> anyhow::Result<(StageId, String)> {
-    let Some((stage, port)) = what.split_once('.') else {
+    let Some((stage, port)) = what.rsplit_once('.') else {
         let named = run.outputs().find(|(name, _, _)| *name == what);
         return named
             .map(|(_, stage, port)| (stage, port.to_owned()))
@@ -279,6 +279,9 @@ fn port_of(run: &RunState, what: &str) -> anyhow::Result<(StageId, String)> {
                 ))
             });
     };
+    let used = run.spec.workflow.uses.get(stage);
+    let inner = used.and_then(|used| used.outputs.get(port)?.port());
+    let (stage, port) = inner.unwrap_or((stage, port));
     let id = which::stage(&run.spec, stage)?;
     let outputs = run.stage(id).map(|view| &view.planned.stage.outputs);
     if outputs.is_some_and(|outputs| outputs.contains_key(port)) {

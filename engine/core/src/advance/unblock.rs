@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use sunward_workflows::{Scope, Value};
+use sunward_workflows::{Scope, Template, Value, params_of};
 
 use crate::decide::left_out;
 use crate::fact::{Fact, SkipReason};
@@ -13,6 +13,7 @@ use crate::order::{Order, Step};
 use crate::plan::PlannedStage;
 use crate::state::RunState;
 use crate::state::stage::{Phase, StageEnd, looks_up};
+use crate::statuses::{is_called, statuses_for};
 
 /// The most stages handled in one step.
 const BATCH: usize = 1024;
@@ -42,7 +43,7 @@ fn take_up(run: &RunState, id: StageId, now: Timestamp, step: &mut Step) {
         step.facts.push(skip(SkipReason::NotSelected));
         return;
     }
-    let asks = condition_reads(planned);
+    let asks = condition_reads(run, planned);
     if let Some(reason) = barred(run, planned, &asks) {
         step.facts.push(skip(reason));
         return;
@@ -83,14 +84,24 @@ fn take_up(run: &RunState, id: StageId, now: Timestamp, step: &mut Step) {
     }
 }
 
-/// The stages whose status the condition reads.
-fn condition_reads(planned: &PlannedStage) -> BTreeSet<String> {
-    planned
+/// The stages whose status the stage's conditions read.
+fn condition_reads(run: &RunState, planned: &PlannedStage) -> BTreeSet<String> {
+    let read: Vec<(&str, BTreeSet<String>)> = planned
         .stage
-        .condition
-        .as_ref()
-        .map(|condition| condition.uses().statuses)
-        .unwrap_or_default()
+        .conditions()
+        .map(|(reader, condition)| (reader, condition.uses().statuses))
+        .filter(|(_, names)| !names.is_empty())
+        .collect();
+    let is_read = |stage: &str| {
+        let mut all = read.iter();
+        all.any(|(reader, names)| names.iter().any(|name| is_called(reader, name, stage)))
+    };
+    if read.is_empty() {
+        return BTreeSet::new();
+    }
+    let upstream = planned.upstream.iter().filter_map(|id| run.get(*id));
+    let names = upstream.map(|(planned, _)| planned.stage.name.clone());
+    names.filter(|name| is_read(name)).collect()
 }
 
 /// The reason to skip a stage because of an upstream stage. An upstream stage that it only `needs`,
@@ -130,17 +141,27 @@ fn barred(run: &RunState, planned: &PlannedStage, asks: &BTreeSet<String>) -> Op
     skipped
 }
 
-/// Whether the stage's condition holds. A stage without a condition always runs.
+/// Whether the stage's conditions hold. A stage without a condition always runs.
 fn holds(run: &RunState, planned: &PlannedStage, asks: &BTreeSet<String>) -> Result<bool, Failure> {
-    let Some(condition) = &planned.stage.condition else {
-        return Ok(true);
-    };
-    let stages = asks
-        .iter()
-        .filter_map(|name| Some((name.clone(), run.find(name)?.status_word().to_owned())))
-        .collect();
+    for (reader, condition) in planned.stage.conditions() {
+        if !one_holds(run, reader, condition, asks)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Whether one condition holds, which is written at the stage `reader`.
+fn one_holds(
+    run: &RunState,
+    reader: &str,
+    condition: &Template,
+    asks: &BTreeSet<String>,
+) -> Result<bool, Failure> {
+    let status = |name| Some((str::as_ref(name), run.find(name)?.status_word()));
+    let stages = statuses_for(reader, asks.iter().map(String::as_str).filter_map(status));
     let scope = Scope {
-        params: Arc::new(run.spec.params.clone()),
+        params: Arc::new(params_of(reader, &run.spec.params).into_owned()),
         stages,
         run: [
             ("id", run.id.to_string()),
@@ -153,8 +174,7 @@ fn holds(run: &RunState, planned: &PlannedStage, asks: &BTreeSet<String>) -> Res
     condition.condition(&scope).map_err(|error| Failure {
         kind: FailureKind::Input,
         message: format!(
-            "stage {}: its `if` cannot be evaluated: {error}",
-            planned.stage.name
+            "stage {reader}: its `if` cannot be evaluated: {error}"
         ),
         log_tail: String::new(),
         ran_on: None,

@@ -1,5 +1,7 @@
 //! Answers to orders: inputs resolved, results looked up.
 
+use sunward_workflows::params_of;
+
 use crate::dataset::{Dataset, TaskResult};
 use crate::fact::Fact;
 use crate::failure::{Failure, FailureKind};
@@ -28,8 +30,9 @@ pub(super) fn resolved(
     // The resolver knows the tasks of a scatter, and the plan how often each is repeated.
     let answer = answer.map(|(inputs, tasks)| (inputs, tasks.repeated(planned.repeat)));
     let params = state.runs.get(&run).map(|run| &run.spec.params);
+    let params = params.map(|all| params_of(&planned.stage.name, all));
     let unusable =
-        |inputs: &[Dataset], tasks: &Tasks| names::unusable(&planned.stage, params?, inputs, tasks);
+        |inputs: &[Dataset], tasks: &Tasks| names::unusable(&planned.stage, params.as_deref()?, inputs, tasks);
     let wrong =
         |inputs: &[Dataset], tasks: &Tasks| tasks.too_many().or_else(|| unusable(inputs, tasks));
     let answer = answer.and_then(|(inputs, tasks)| match wrong(&inputs, &tasks) {

@@ -198,7 +198,7 @@ fn environment(
     for file in files {
         let digest = around
             .file_digests
-            .get(file)
+            .get(&stage.path(file))
             .ok_or_else(|| PlanError::Unstaged {
                 stage: stage.name.clone(),
                 file: file.clone(),

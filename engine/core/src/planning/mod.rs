@@ -12,7 +12,7 @@ mod scatter;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use sunward_workflows::{Scope, Stage, Value, Workflow};
+use sunward_workflows::{Scope, Stage, Value, Workflow, enclosing, params_of};
 
 pub use error::PlanError;
 use graph::Graph;
@@ -28,9 +28,10 @@ use crate::staged::StagedFiles;
 /// What a plan depends on besides the workflow. It is plain data that the caller fills in.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Surroundings {
-    /// Digests of staged files, by their text in the stage's `files`.
+    /// Digests of staged files, by their path from the workflow's folder ([`Stage::path`]).
     pub file_digests: BTreeMap<String, Digest>,
-    /// Digests of files and folders that values name, by the value's text; see [`path_texts`].
+    /// Digests of files and folders that values name, by their path from the
+    /// workflow's folder; see [`path_texts`].
     pub named: BTreeMap<String, Digest>,
     /// Values of the variables that stages inherit, by name.
     pub environment: BTreeMap<String, String>,
@@ -75,23 +76,23 @@ pub fn plan(
     let (selected, forced) = select(workflow, &graph, selection)?;
     let chosen = selected.iter();
     let needed = graph.with_ancestors(chosen.filter_map(|n| workflow.stages.get_index_of(*n)));
-    let scope = Scope {
-        params: Arc::new(params.clone()),
-        ..Scope::default()
-    };
+    let mut scopes: BTreeMap<Option<&str>, Scope> = BTreeMap::new();
     let mut stages = Vec::with_capacity(graph.order.len());
     for &written in &graph.order {
         let Some((_, stage)) = workflow.stages.get_index(written) else {
             continue;
         };
+        let scope = scopes
+            .entry(enclosing(&stage.name))
+            .or_insert_with(|| scope_of(&stage.name, params));
         let chosen = selected.contains(stage.name.as_str());
         if chosen {
             resources::fits(stage, around)?;
-            decided(stage, &scope)?;
+            decided(stage, params)?;
         }
         let upstream = graph.upstream(written).map(StageId).collect();
         let force = forced.contains(stage.name.as_str());
-        let mut planned = match expand(workflow, stage, &scope, around) {
+        let mut planned = match expand(workflow, stage, scope, around) {
             Ok(planned) => planned,
             Err(error) if needed.contains(&written) => return Err(error),
             // Nothing reads this stage, so its mistakes do not matter yet.
@@ -105,6 +106,14 @@ pub fn plan(
     Ok(Plan { stages })
 }
 
+/// The names that the templates of a stage read before a run.
+fn scope_of(stage: &str, params: &BTreeMap<String, Value>) -> Scope {
+    Scope {
+        params: Arc::new(params_of(stage, params).into_owned()),
+        ..Scope::default()
+    }
+}
+
 fn expand(
     workflow: &Workflow,
     stage: &Stage,
@@ -113,11 +122,14 @@ fn expand(
 ) -> Result<PlannedStage, PlanError> {
     let tasks = scatter::tasks(stage, scope)?;
     let repeat = scatter::repeat(stage, scope)?;
-    let known = |text: String| Some((text.clone(), *around.named.get(&text)?));
+    let known = |text: String| {
+        let digest = *around.named.get(&stage.path(&text))?;
+        Some((text, digest))
+    };
     let texts = named::texts(workflow, stage, &scope.params, tasks.as_ref());
     let named: BTreeMap<String, Digest> = texts.into_iter().filter_map(known).collect();
     let files = stage.files.iter();
-    let digest = |file: &String| Some((file.clone(), *around.file_digests.get(file)?));
+    let digest = |file: &String| Some((file.clone(), *around.file_digests.get(&stage.path(file))?));
     let staged = StagedFiles {
         files: files.filter_map(digest).collect(),
         named,
@@ -149,23 +161,22 @@ fn expand(
     }
 }
 
-/// Evaluates a condition that depends on nothing but parameters, so that a value which is no
-/// condition is reported before anything runs.
-fn decided(stage: &Stage, scope: &Scope) -> Result<(), PlanError> {
-    let Some(condition) = &stage.condition else {
-        return Ok(());
-    };
-    let uses = condition.uses();
-    if uses.run || !uses.statuses.is_empty() {
-        return Ok(());
+/// Evaluates conditions that depend on nothing but parameters, so that a value which is no condition is
+/// reported before anything runs.
+fn decided(stage: &Stage, params: &BTreeMap<String, Value>) -> Result<(), PlanError> {
+    for (reader, condition) in stage.conditions() {
+        let uses = condition.uses();
+        if uses.run || !uses.statuses.is_empty() {
+            continue;
+        }
+        if let Err(error) = condition.condition(&scope_of(reader, params)) {
+            return Err(PlanError::Condition {
+                stage: reader.to_owned(),
+                message: error.to_string(),
+            });
+        }
     }
-    match condition.condition(scope) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(PlanError::Condition {
-            stage: stage.name.clone(),
-            message: error.to_string(),
-        }),
-    }
+    Ok(())
 }
 
 /// A stage that is left out and cannot be expanded.
@@ -195,7 +206,7 @@ fn select<'a>(
         ("--only", &selection.only),
         ("--force", &selection.force),
     ] {
-        if let Some(name) = names.iter().find(|n| !workflow.stages.contains_key(*n)) {
+        if let Some(name) = names.iter().find(|name| members(workflow, name).is_empty()) {
             return Err(PlanError::NoSuchStage {
                 flag,
                 name: name.clone(),
@@ -203,21 +214,27 @@ fn select<'a>(
             });
         }
     }
-    let forced = selection.force.iter().map(String::as_str).collect();
+    let named = |names: &'a [String]| names.iter().flat_map(|name| members(workflow, name));
+    let forced = named(&selection.force).collect();
     if selection.until.is_empty() && selection.only.is_empty() {
         return Ok((workflow.stages.keys().map(String::as_str).collect(), forced));
     }
-    let mut selected: BTreeSet<&str> = selection.only.iter().map(String::as_str).collect();
-    let until = selection
-        .until
-        .iter()
-        .filter_map(|name| workflow.stages.get_index_of(name));
+    let mut selected: BTreeSet<&str> = named(&selection.only).collect();
+    let until = named(&selection.until).filter_map(|name| workflow.stages.get_index_of(name));
     for written in graph.with_ancestors(until) {
         if let Some((name, _)) = workflow.stages.get_index(written) {
             selected.insert(name);
         }
     }
     Ok((selected, forced))
+}
+
+/// The stages that a name means: itself, or all of the file that a stage of that name uses.
+fn members<'a>(workflow: &'a Workflow, name: &str) -> Vec<&'a str> {
+    if let Some((own, _)) = workflow.stages.get_key_value(name) {
+        return vec![own];
+    }
+    workflow.stages_in(name)
 }
 
 impl Plan {

@@ -4,26 +4,28 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use sunward_workflows::{Action, ParamType, Scope, Stage, Value, Workflow, is_path};
+use sunward_workflows::{Action, ParamType, Scope, Stage, Value, Workflow, is_path, params_of};
 
 use super::scatter;
 use crate::plan::Tasks;
 
 /// Every text that may name a file which a command reads: values of parameters of type path and table,
-/// and texts that look like a path in choices, lists, items and matrices. The caller looks up which of them
+/// and texts that look like a path in choices, lists, items and matrices; as they are from the workflow's
+/// folder. The caller looks up which of them
 /// are files, and gives their digests to [`super::plan`].
 #[must_use]
 pub fn path_texts(workflow: &Workflow, params: &BTreeMap<String, Value>) -> BTreeSet<String> {
-    let scope = Scope {
-        params: Arc::new(params.clone()),
-        ..Scope::default()
-    };
     let stages = workflow.stages.values();
     stages
         .flat_map(|stage| {
+            let scope = Scope {
+                params: Arc::new(params_of(&stage.name, params).into_owned()),
+                ..Scope::default()
+            };
             // `plan` reports a scatter that cannot be expanded.
             let tasks = scatter::tasks(stage, &scope).ok().flatten();
-            texts(workflow, stage, params, tasks.as_ref())
+            let texts = texts(workflow, stage, &scope.params, tasks.as_ref());
+            texts.into_iter().map(|text| stage.path(&text))
         })
         .collect()
 }
@@ -44,7 +46,7 @@ pub(super) fn texts(
         let Some(value) = params.get(name) else {
             continue;
         };
-        match workflow.params.get(name).map(|param| param.kind) {
+        match workflow.params_of(&stage.name).get(name).map(|param| param.kind) {
             Some(ParamType::Path | ParamType::Table) => collect(value, &|_| true, &mut found),
             Some(ParamType::List | ParamType::Choice) => collect(value, &is_path, &mut found),
             _ => {}

@@ -62,7 +62,10 @@ fn bare(stage: &Stage) -> Stage {
     for output in stage.outputs.values_mut() {
         output.span = Span::default();
     }
-    for template in stage.env.values_mut().chain(stage.condition.as_mut()) {
+    let outer = stage.outer_conditions.iter_mut();
+    let outer = outer.map(|outer| &mut outer.condition);
+    let templates = stage.env.values_mut().chain(stage.condition.as_mut());
+    for template in templates.chain(outer) {
         template.span = Span::default();
     }
     match &mut stage.action {

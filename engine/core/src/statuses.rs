@@ -1,0 +1,85 @@
+//! The statuses of stages as a condition or a command reads them: by the names that its own file gives.
+
+use std::collections::BTreeMap;
+
+use sunward_workflows::{enclosing, full_name, own_name};
+
+/// The statuses that a stage reads, by the names of its file. `all` has full names. A stage that uses a
+/// file has failed if one of the file's stages has, else it was cancelled if one was, and skipped if all
+/// were.
+#[must_use]
+pub fn statuses_for<'s>(
+    stage: &str,
+    all: impl IntoIterator<Item = (&'s str, &'s str)>,
+) -> BTreeMap<String, String> {
+    let around = enclosing(stage);
+    let mut found: BTreeMap<String, &str> = BTreeMap::new();
+    for (name, status) in all {
+        let Some(name) = name_in(around, name) else {
+            continue;
+        };
+        let known = found.entry(name.to_owned()).or_insert(status);
+        if weight(status) > weight(known) {
+            *known = status;
+        }
+    }
+    let words = found.into_iter();
+    words
+        .map(|(name, status)| (name, status.to_owned()))
+        .collect()
+}
+
+/// Whether the name that a stage of the same file would use for `stage` is `name`: of a stage in a file
+/// that is used there, that of the stage which uses it.
+#[must_use]
+pub(crate) fn is_called(reader: &str, name: &str, stage: &str) -> bool {
+    let full = full_name(enclosing(reader), name);
+    let inside = stage.strip_prefix(&*full);
+    inside.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+/// What a file calls a stage, or the stage that uses the file in which it is. `None` for a stage that is
+/// not in the file.
+fn name_in<'n>(around: Option<&str>, mut stage: &'n str) -> Option<&'n str> {
+    while enclosing(stage) != around {
+        stage = enclosing(stage)?;
+    }
+    Some(own_name(stage))
+}
+
+fn weight(status: &str) -> u8 {
+    match status {
+        "failed" => 3,
+        "cancelled" => 2,
+        "skipped" => 0,
+        _ => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_reads_its_own_stages_and_the_files_that_it_uses_as_one() {
+        let all = [
+            ("a", "succeeded"),
+            ("qc.a", "skipped"),
+            ("qc.b", "failed"),
+            ("qc.in.c", "skipped"),
+            ("qc.in.d", "skipped"),
+            ("other.e", "cancelled"),
+            ("other.f", "succeeded"),
+        ];
+        let read = |stage: &str| {
+            let words = statuses_for(stage, all).into_iter();
+            let words: Vec<String> = words.map(|(name, word)| format!("{name} {word}")).collect();
+            words.join(", ")
+        };
+        assert_eq!(read("z"), "a succeeded, other cancelled, qc failed");
+        assert_eq!(read("qc.z"), "a skipped, b failed, in skipped");
+        assert_eq!(read("qc.in.z"), "c skipped, d skipped");
+        assert!(is_called("z", "qc", "qc.in.c") && is_called("qc.z", "in", "qc.in.c"));
+        assert!(!is_called("z", "q", "qc.a") && !is_called("qc.z", "qc", "qc.a"));
+    }
+}

@@ -1,0 +1,89 @@
+//! The files of one workflow: its own, and those that its stages use.
+
+use std::collections::BTreeMap;
+
+use super::context::Context;
+use super::reference::is_path;
+use crate::facts::Facts;
+use crate::model::{OuterCondition, Reference, full_name, path_from};
+use crate::source::{Sources, Span};
+use crate::syntax::{conform, workflow_kind};
+use crate::yaml::{self, Node};
+
+/// The trees of the files that stages use, by path.
+pub(super) type Trees = BTreeMap<String, Node>;
+
+/// Reads every file that stages use.
+pub(super) fn read_used(facts: &Facts, sources: &Sources, context: &mut Context<'_>) -> Trees {
+    let read = facts.used.iter().filter(|(_, file)| file.text.is_ok());
+    let mut trees = Trees::new();
+    for ((path, file), text) in read.zip(sources.files().skip(1)) {
+        let mut found = Vec::new();
+        let root = yaml::read(text.text, &mut found).map(|mut root| {
+            conform(&root, &workflow_kind(), &file.shown, &mut found);
+            root.move_by(text.start);
+            root
+        });
+        for mut mistake in found {
+            mistake.span = mistake.span.moved_by(text.start);
+            context.report(mistake);
+        }
+        trees.extend(root.map(|root| (path.clone(), root)));
+    }
+    trees
+}
+
+/// A file whose stages are being lowered.
+pub(super) struct File<'a> {
+    /// The full name of the stage that uses it; `None` for the workflow's own file.
+    pub(super) around: Option<&'a str>,
+    /// Its folder, as [`crate::model::Used::folder`].
+    pub(super) folder: &'a str,
+    /// The conditions of the stages around it, from the outside in.
+    pub(super) conditions: Vec<OuterCondition>,
+    /// What its stages wait for, because the stages around it do.
+    pub(super) waits: Vec<(String, Span)>,
+    /// The identities of the files around it and its own, each with its path in messages.
+    pub(super) chain: Vec<(String, String)>,
+}
+
+impl File<'_> {
+    /// The workflow's own file.
+    pub(super) fn root(facts: &Facts) -> File<'static> {
+        File {
+            around: None,
+            folder: "",
+            conditions: Vec::new(),
+            waits: Vec::new(),
+            chain: vec![(facts.identity.clone(), "this workflow".to_owned())],
+        }
+    }
+
+    /// The full name of what the file calls `name`.
+    pub(super) fn name(&self, name: &str) -> String {
+        full_name(self.around, name)
+    }
+
+    /// A path that the file states, as it is from the workflow's folder.
+    pub(super) fn path(&self, path: &str) -> String {
+        match is_path(path) {
+            true => path_from(self.folder, path),
+            false => path.to_owned(),
+        }
+    }
+
+    /// A source that the file states, by full names and by paths from the workflow's folder.
+    pub(super) fn reference(&self, reference: Reference) -> Reference {
+        match reference {
+            Reference::Port { stage, port } => Reference::Port {
+                stage: self.name(&stage),
+                port,
+            },
+            Reference::Param(name) => Reference::Param(self.name(&name)),
+            Reference::Path(path) => Reference::Path(self.path(&path)),
+            Reference::Pattern(pattern) => Reference::Pattern(self.path(&pattern)),
+            Reference::Item(text) => Reference::Item(self.path(&text)),
+            Reference::Url(url) => Reference::Url(url),
+        }
+    }
+}
