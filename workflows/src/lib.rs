@@ -66,9 +66,10 @@ pub use fleet::{CheckedFleet, OpenAdrSpec, PoolSpec, check_fleet};
 pub use mentioned::{Around, Mentioned, mentioned, mentioned_in};
 pub use model::{
     Action, Budget, Cache, Command, Container, CsvOptions, Cuda, CudaArg, Expect, FILE_COLUMNS,
-    Form, Gpus, GridRows, Image, Input, Notify, NotifyBy, NotifyOn, OuterCondition, Output, OutputFormat, Param,
-    ParamType, Place, Python, Reference, RejectLimit, Resources, Retry, RetryOn, Scatter, Slicing,
-    Stage, Template, Used, WebAddress, Workflow, enclosing, full_name, own_name, params_of, path_from,
+    Form, Gpus, GridRows, Image, Input, Notify, NotifyBy, NotifyOn, OuterCondition, Output,
+    OutputFormat, Param, ParamType, Place, Python, Reference, RejectLimit, Resources, Retry,
+    RetryOn, Scatter, Slicing, Stage, Template, Used, WebAddress, Workflow, enclosing, full_name,
+    own_name, params_of, path_from,
 };
 pub use name_pattern::{NamePattern, NoSplit};
 pub use order::{Cycles, topological_order};

@@ -103,7 +103,9 @@ impl Finder<'_> {
             Some("path" | "table") => {
                 let default = param.value.get("default").and_then(Node::text);
                 if default.is_some() {
-                    paths.iter().for_each(|path| add(&mut self.found.data_paths, path));
+                    paths
+                        .iter()
+                        .for_each(|path| add(&mut self.found.data_paths, path));
                 }
             }
             Some("list") => {}
@@ -279,7 +281,10 @@ stages:
         assert_eq!(found.files, ["./sub/../x"]);
         assert_eq!(found.run_words, ["./sub/go.sh"]);
         let (file, inner) = &found.uses[0];
-        assert_eq!((&**file, &*inner.folder), ("./sub/deep/b.yaml", "./sub/deep"));
+        assert_eq!(
+            (&**file, &*inner.folder),
+            ("./sub/deep/b.yaml", "./sub/deep")
+        );
         assert_eq!(inner.paths["x"], ["./mine.csv", "./sub/t.csv"]);
     }
 }

@@ -47,10 +47,10 @@ mod settings;
 mod sheets;
 mod signals;
 mod simulation;
+mod used_files;
 mod verbs;
 mod view;
 mod which;
-mod used_files;
 mod workflow_file;
 
 use std::process::ExitCode;

@@ -68,7 +68,13 @@ impl ParamArgs {
             let folder = given
                 .get(name)
                 .map_or(beside, |known| known.folder.as_path());
-            settle(workflow, (name, param), value, (folder, beside), &mut missing);
+            settle(
+                workflow,
+                (name, param),
+                value,
+                (folder, beside),
+                &mut missing,
+            );
         }
         bind_in_files(workflow, &mut values, beside, &mut missing)?;
         if missing.is_empty() {

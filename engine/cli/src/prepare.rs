@@ -12,9 +12,7 @@ use sunward_drive::{FileRecall, IgnoredRecords, Listed, foreseen};
 use sunward_state::{FileRecord, SqliteReader};
 use sunward_worker::environments::{EnvironmentError, Site};
 use sunward_worker::{Host, Space, secret_problem};
-use sunward_workflows::{
-    Action, Command, Given, Reference, Sources, Stage, Value, Workflow, bind,
-};
+use sunward_workflows::{Action, Command, Given, Reference, Sources, Stage, Value, Workflow, bind};
 
 use crate::context::Context;
 use crate::device::Device;
@@ -380,11 +378,7 @@ impl Folders {
 }
 
 /// The message that a stage cannot have its environment, with the place in the workflow's file.
-fn no_environment(
-    error: EnvironmentError,
-    stage: &Stage,
-    sources: &Sources,
-) -> anyhow::Error {
+fn no_environment(error: EnvironmentError, stage: &Stage, sources: &Sources) -> anyhow::Error {
     let span = stage.container.as_ref().map_or(stage.span, |one| one.span);
     let (file, line) = sources.line(span);
     let message = format!("{file}:{line}: stage {}: {error}", stage.name);

@@ -9,8 +9,8 @@ use sunward_drive::foreseen;
 use sunward_files::pattern::expand;
 use sunward_files::read_regular;
 use sunward_workflows::{
-    Catalog, Checked, Diagnostic, Facts, FileFact, Mentioned, Severity, Sources, Workflow, check_bytes, codes,
-    render_in, to_json_in,
+    Catalog, Checked, Diagnostic, Facts, FileFact, Mentioned, Severity, Sources, Workflow,
+    check_bytes, codes, render_in, to_json_in,
 };
 
 use crate::context::Context;
@@ -114,11 +114,7 @@ impl Read {
     pub(crate) fn checked(&self, context: &Context) -> anyhow::Result<Workflow> {
         if !self.checked.diagnostics.is_empty() {
             let colour = context.err_style.is_coloured();
-            render::say(&render_in(
-                &self.sources,
-                &self.checked.diagnostics,
-                colour,
-            ));
+            render::say(&render_in(&self.sources, &self.checked.diagnostics, colour));
         }
         if context.json && !self.is_sound() {
             // A program reads stdout, so it gets the mistakes there, in the format of `check`.

@@ -54,8 +54,8 @@ mod ranges;
 pub mod rejects;
 mod results;
 pub mod staged;
-mod statuses;
 pub mod state;
+mod statuses;
 pub mod task;
 mod tasks;
 
@@ -96,6 +96,6 @@ pub use preview::{Gathered, Known, Outlook, StagePreview, preview};
 pub use ran_on::RanOn;
 pub use rejects::Rejects;
 pub use staged::StagedFiles;
-pub use statuses::statuses_for;
 pub use state::{RunState, StageEnd, StageView, State, TaskFailure, Times, next_wakeup};
+pub use statuses::statuses_for;
 pub use task::{Counts, TaskStatus};

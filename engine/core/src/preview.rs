@@ -20,6 +20,7 @@ use crate::key::ingredients;
 use crate::plan::{PlannedStage, RunSpec, Tasks};
 use crate::state::State;
 use crate::state::stage::looks_up;
+use crate::statuses::is_left_out;
 
 /// The number of keys that are looked up at once.
 const CHUNK: u32 = 4096;
@@ -158,8 +159,14 @@ fn early(
     let depends = |before: &&StagePreview| planned.stage.depends_on(&before.stage, is_skipped);
     let upstream = planned.upstream.iter();
     let upstream = upstream.filter_map(|id| done.get(id.place()));
+    let all = || {
+        let names = upstream.clone().map(|before| before.stage.as_str());
+        names.map(|name| (name, is_skipped(name)))
+    };
     for before in upstream.clone().filter(depends) {
         match before.outlook {
+            Outlook::ConditionFalse | Outlook::UpstreamSkipped(_)
+                if !is_left_out(&planned.stage, &before.stage, all()) => {}
             Outlook::ConditionFalse | Outlook::UpstreamSkipped(_) => {
                 return Some(Outlook::UpstreamSkipped(before.stage.clone()));
             }

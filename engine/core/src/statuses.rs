@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sunward_workflows::{enclosing, full_name, own_name};
+use sunward_workflows::{Stage, enclosing, full_name, own_name};
 
 /// The statuses that a stage reads, by the names of its file. `all` has full names. A stage that uses a
 /// file has failed if one of the file's stages has, else it was cancelled if one was, and skipped if all
@@ -36,6 +36,36 @@ pub(crate) fn is_called(reader: &str, name: &str, stage: &str) -> bool {
     let full = full_name(enclosing(reader), name);
     let inside = stage.strip_prefix(&*full);
     inside.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+/// Whether a stage that was skipped leaves another one nothing to wait for. A file that it only `needs`
+/// was skipped if all stages of the file were: a step that was left out in it does not count. `upstream`
+/// has the stages that it waits for, and whether they were skipped.
+#[must_use]
+pub(crate) fn is_left_out<'s>(
+    reader: &Stage,
+    skipped: &str,
+    upstream: impl Iterator<Item = (&'s str, bool)>,
+) -> bool {
+    let file = file_around(&reader.name, skipped).filter(|_| !reader.reads_from(skipped));
+    let Some(file) = file else {
+        return true;
+    };
+    let mut inside = upstream.filter(|(name, _)| file_around(&reader.name, name) == Some(file));
+    inside.all(|(_, is_skipped)| is_skipped)
+}
+
+/// The full name of the stage with `uses:` whose file `stage` is in, as seen from another stage: of
+/// several files around `stage`, the outermost in which `reader` is not. `None` if there is no such file.
+#[must_use]
+fn file_around<'n>(reader: &str, stage: &'n str) -> Option<&'n str> {
+    let is_inside = |file: &str| {
+        let rest = reader.strip_prefix(file);
+        rest.is_some_and(|rest| rest.starts_with('.'))
+    };
+    let ends = stage.match_indices('.').map(|(at, _)| at);
+    let mut files = ends.filter_map(|at| stage.get(..at));
+    files.find(|file| !is_inside(file))
 }
 
 /// What a file calls a stage, or the stage that uses the file in which it is. `None` for a stage that is
@@ -80,6 +110,17 @@ mod tests {
         assert_eq!(read("qc.z"), "a skipped, b failed, in skipped");
         assert_eq!(read("qc.in.z"), "c skipped, d skipped");
         assert!(is_called("z", "qc", "qc.in.c") && is_called("qc.z", "in", "qc.in.c"));
+        for (reader, stage, file) in [
+            ("z", "a", None),
+            ("z", "qc.a", Some("qc")),
+            ("z", "qc.in.c", Some("qc")),
+            ("qc.z", "qc.a", None),
+            ("qc.z", "qc.in.c", Some("qc.in")),
+            ("other.e", "qc.in.c", Some("qc")),
+            ("qc.in.c", "qc.a", None),
+        ] {
+            assert_eq!(file_around(reader, stage), file, "{stage} from {reader}");
+        }
         assert!(!is_called("z", "q", "qc.a") && !is_called("qc.z", "qc", "qc.a"));
     }
 }

@@ -60,7 +60,9 @@ fn can_be_skipped(stage: &DraftStage<'_>, skippable: &BTreeSet<&str>) -> bool {
         false => input.from.iter().any(may),
     });
     let mut needs = stage.stage.needs.iter();
-    starves || stage.stage.conditions().next().is_some() || needs.any(|one| skippable.contains(one.as_str()))
+    starves
+        || stage.stage.conditions().next().is_some()
+        || needs.any(|one| skippable.contains(one.as_str()))
 }
 
 /// Why an alternative is always there, if it is.

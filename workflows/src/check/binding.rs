@@ -211,7 +211,9 @@ impl Binding<'_, '_, '_> {
             match parse_reference(text) {
                 Ok(Reference::Item(_)) => self.context.report(no_source(
                     item.span,
-                    format!("`{text}` needs the row of a scatter, which a stage with `uses` has not"),
+                    format!(
+                        "`{text}` needs the row of a scatter, which a stage with `uses` has not"
+                    ),
                 )),
                 Ok(reference) => from.push((self.around.reference(reference), item.span)),
                 Err(hint) => {
@@ -275,8 +277,7 @@ impl Binding<'_, '_, '_> {
                 Some(_) => diagnostic.expecting(one_of(known())),
                 None => diagnostic,
             };
-            self.context
-                .report(diagnostic.nearest(&entry.key, known()));
+            self.context.report(diagnostic.nearest(&entry.key, known()));
         }
         self.model.params.get(&entry.key).cloned()
     }
@@ -302,8 +303,10 @@ impl Binding<'_, '_, '_> {
             };
             let message = format!("`{}` gives no value for `{name}`", entry.key);
             self.context.report(
-                Diagnostic::error(codes::BAD_BINDING, entry.key_span, message)
-                    .expecting(format!("`{key}: {{ {name}: … }}`: {}", param.kind.expected())),
+                Diagnostic::error(codes::BAD_BINDING, entry.key_span, message).expecting(format!(
+                    "`{key}: {{ {name}: … }}`: {}",
+                    param.kind.expected()
+                )),
             );
             self.context.given.insert(full);
         }

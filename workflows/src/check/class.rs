@@ -75,7 +75,12 @@ impl<'d, 'n> Classes<'d, 'n> {
     }
 
     fn is_numeric_param(&self, name: &str, alone: bool) -> bool {
-        let Some(param) = self.draft.workflow.params_of(&self.stage.stage.name).get(name) else {
+        let Some(param) = self
+            .draft
+            .workflow
+            .params_of(&self.stage.stage.name)
+            .get(name)
+        else {
             return false;
         };
         match param.kind {

@@ -1,8 +1,8 @@
 //! Lowers and checks the environment of a command: its container, its modules and its setup.
 
 use super::context::Context;
-use super::file::File;
 use super::defaults::ENVIRONMENTS;
+use super::file::File;
 use super::place;
 use crate::codes;
 use crate::diagnostic::Diagnostic;

@@ -334,7 +334,8 @@ impl Checker<'_, '_> {
                     .first()
                     .and_then(|name| params.get(*name))
                     .map(|p| p.kind);
-                let used = enclosing(&stage.name).and_then(|name| self.draft.workflow.uses.get(name));
+                let used =
+                    enclosing(&stage.name).and_then(|name| self.draft.workflow.uses.get(name));
                 let is_data = |name: &&&str| used.is_some_and(|used| used.data.contains(**name));
                 if let Some(name) = rest.first().filter(is_data) {
                     return Some(bound_to_data(name, span));

@@ -20,7 +20,8 @@ pub(super) fn read_used(facts: &Facts, sources: &Sources, context: &mut Context<
     for ((path, file), text) in read.zip(sources.files().skip(1)) {
         let mut found = Vec::new();
         let root = yaml::read(text.text, &mut found).map(|mut root| {
-            conform(&root, &workflow_kind(), &file.shown, &mut found);
+            let label = format!("the file {}", file.shown);
+            conform(&root, &workflow_kind(), &label, &mut found);
             root.move_by(text.start);
             root
         });

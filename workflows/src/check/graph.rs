@@ -116,8 +116,10 @@ fn port_exists(name: &str, port: &str, span: Span, draft: &Draft<'_>, context: &
         if !is_stage(draft, name) {
             let mut diagnostic = unknown_stage(name, span, draft);
             if diagnostic.suggestion.is_none() {
-                diagnostic =
-                    diagnostic.suggesting(format!("if it is a file, write `./{}.{port}`", own_name(name)));
+                diagnostic = diagnostic.suggesting(format!(
+                    "if it is a file, write `./{}.{port}`",
+                    own_name(name)
+                ));
             }
             context.report(diagnostic);
         }

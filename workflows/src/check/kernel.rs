@@ -97,7 +97,9 @@ fn params(
     for entry in with.map(Node::entries).unwrap_or_default() {
         match kernel.params.iter().find(|param| param.name == entry.key) {
             Some(spec) => {
-                if let Err(why) = value_fits(entry, spec, draft.workflow.params_of(&stage.stage.name)) {
+                if let Err(why) =
+                    value_fits(entry, spec, draft.workflow.params_of(&stage.stage.name))
+                {
                     let message = format!("`{}` of the kernel `{}`: {why}", spec.name, kernel.name);
                     context.report(
                         Diagnostic::error(codes::BAD_KERNEL_PARAM, entry.value.span, message)

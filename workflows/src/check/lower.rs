@@ -15,11 +15,7 @@ use crate::source::Span;
 use crate::yaml::{Data, Node};
 
 /// Lowers the whole tree.
-pub(super) fn lower<'n>(
-    root: &'n Node,
-    trees: &'n Trees,
-    context: &mut Context<'_>,
-) -> Draft<'n> {
+pub(super) fn lower<'n>(root: &'n Node, trees: &'n Trees, context: &mut Context<'_>) -> Draft<'n> {
     let text = |key: &str| {
         root.get(key)
             .and_then(Node::text)

@@ -81,7 +81,10 @@ fn covers(stage: &DraftStage<'_>, word: &str) -> bool {
     }
     let mut sources = stage.sources.iter();
     sources.any(|source| match &source.reference {
-        Reference::Path(path) => below(&plain(&stage.stage.path(literal_folder(word))), &plain(path)),
+        Reference::Path(path) => below(
+            &plain(&stage.stage.path(literal_folder(word))),
+            &plain(path),
+        ),
         Reference::Param(_)
         | Reference::Pattern(_)
         | Reference::Port { .. }

@@ -30,7 +30,9 @@ pub(super) fn exists(stage: &DraftStage<'_>, context: &mut Context<'_>) {
     };
     // An earlier attempt may have left a file. A missing file under `files:` is reported there.
     let elsewhere = stage.stage.checkpoint || stage.stage.files.contains(&program);
-    if !elsewhere && context.facts.files.get(&stage.stage.path(&program)) == Some(&FileFact::Missing) {
+    if !elsewhere
+        && context.facts.files.get(&stage.stage.path(&program)) == Some(&FileFact::Missing)
+    {
         let span = locate_word(context.text, run, &program);
         let diagnostic = missing(&program, span, context);
         context.report(diagnostic);

@@ -57,7 +57,8 @@ pub(super) fn resolve(draft: &mut Draft<'_>, context: &mut Context<'_>) {
     }
     for (name, used) in &mut draft.workflow.uses {
         let outputs = names.outputs.get(name).cloned().flatten();
-        let port = |(output, (stage, port))| Some((output, names.port(&Reference::Port { stage, port })?));
+        let port =
+            |(output, (stage, port))| Some((output, names.port(&Reference::Port { stage, port })?));
         used.outputs = outputs.into_iter().flatten().filter_map(port).collect();
     }
     for reference in draft.workflow.outputs.values_mut() {
@@ -178,16 +179,22 @@ fn unknown_output(
     outputs: &BTreeMap<String, (String, String)>,
 ) -> Diagnostic {
     let known = || outputs.keys().map(String::as_str);
-    let message = format!("the file of stage `{}` has no output `{port}`", own_name(stage));
+    let message = format!(
+        "the file of stage `{}` has no output `{port}`",
+        own_name(stage)
+    );
     let diagnostic = Diagnostic::error(codes::UNKNOWN_PORT, span, message);
     match known().next() {
         Some(_) => diagnostic.expecting(one_of(known())).nearest(port, known()),
-        None => diagnostic.suggesting(format!("name it in that file: `outputs: {{ {port}: STAGE.PORT }}`")),
+        None => diagnostic.suggesting(format!(
+            "name it in that file: `outputs: {{ {port}: STAGE.PORT }}`"
+        )),
     }
 }
 
 fn mixed(span: Span) -> Diagnostic {
-    let message = "this parameter gets the first of several sources, and the input has other sources too";
+    let message =
+        "this parameter gets the first of several sources, and the input has other sources too";
     Diagnostic::error(codes::BAD_BINDING, span, message)
         .expecting("an input that reads this parameter alone")
 }

@@ -264,7 +264,12 @@ fn check_port(
         let message = format!("`{port}` is not one of the stage's inputs");
         let diagnostic = unscattered(over.span, message);
         context.report(match port.strip_prefix("params.") {
-            Some(name) if draft.workflow.params_of(&stage.stage.name).contains_key(name) => {
+            Some(name)
+                if draft
+                    .workflow
+                    .params_of(&stage.stage.name)
+                    .contains_key(name) =>
+            {
                 diagnostic.suggesting(format!("write `${{{{ params.{name} }}}}`"))
             }
             _ => diagnostic.nearest(port, known()),

@@ -82,7 +82,15 @@ pub(super) fn lower<'n>(
         waits: waits.clone(),
         chain,
     };
-    binding::bind(entry, root, (file, &inner), &mut model, draft, &mut used, context);
+    binding::bind(
+        entry,
+        root,
+        (file, &inner),
+        &mut model,
+        draft,
+        &mut used,
+        context,
+    );
     used.outputs = Some(outputs(root, &inner, draft, context));
     draft.workflow.uses.insert(name.clone(), model);
     draft.used.insert(name.clone(), used);
@@ -117,7 +125,9 @@ fn tree<'n>(
             .expecting("a workflow's file; paths are relative to this one")
     };
     if file.chain.len() > DEEPEST || draft.used.len() >= MOST {
-        let why = format!("at most {DEEPEST} files are inside each other, and at most {MOST} stages use files");
+        let why = format!(
+            "at most {DEEPEST} files are inside each other, and at most {MOST} stages use files"
+        );
         context.report(unusable(why));
         return None;
     }
@@ -183,7 +193,9 @@ fn out_of_place(node: &Node, context: &mut Context<'_>) {
         let message = format!("`{key}` does not apply to a stage with `uses`");
         context.report(
             Diagnostic::error(codes::OUT_OF_PLACE, entry.key_span, message)
-                .expecting(one_of(KEYS.iter().copied().filter(|key| *key != "depends_on")))
+                .expecting(one_of(
+                    KEYS.iter().copied().filter(|key| *key != "depends_on"),
+                ))
                 .suggesting(format!("write `{key}` in the stages of the file")),
         );
     }

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::{Budget, Input, Notify, Param, Place, Reference, Stage, Used, enclosing, full_name, own_name};
+use super::{
+    Budget, Input, Notify, Param, Place, Reference, Stage, Used, enclosing, full_name, own_name,
+};
 
 /// A checked workflow: all names resolve, types fit, and the graph has no cycle.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -68,7 +70,11 @@ impl Workflow {
             let rest = name.strip_prefix(used);
             rest.is_some_and(|rest| rest.starts_with('.'))
         };
-        self.stages.keys().map(String::as_str).filter(is_inside).collect()
+        self.stages
+            .keys()
+            .map(String::as_str)
+            .filter(is_inside)
+            .collect()
     }
 
     /// The folder of the file in which a stage or parameter is written, relative to the workflow's

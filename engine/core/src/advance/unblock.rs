@@ -13,7 +13,7 @@ use crate::order::{Order, Step};
 use crate::plan::PlannedStage;
 use crate::state::RunState;
 use crate::state::stage::{Phase, StageEnd, looks_up};
-use crate::statuses::{is_called, statuses_for};
+use crate::statuses::{is_called, is_left_out, statuses_for};
 
 /// The most stages handled in one step.
 const BATCH: usize = 1024;
@@ -108,6 +108,13 @@ fn condition_reads(run: &RunState, planned: &PlannedStage) -> BTreeSet<String> {
 /// and whose status its condition reads, is no reason: the condition decides. Neither is one that
 /// another source of a `first` replaces.
 fn barred(run: &RunState, planned: &PlannedStage, asks: &BTreeSet<String>) -> Option<SkipReason> {
+    let all = || {
+        let upstream = planned.upstream.iter().filter_map(|id| run.get(*id));
+        upstream.map(|(other, state)| {
+            let is_skipped = matches!(state.phase, Phase::Ended(StageEnd::Skipped(_)));
+            (other.stage.name.as_str(), is_skipped)
+        })
+    };
     let mut skipped = None;
     for &id in &planned.upstream {
         let (upstream, state) = run.get(id)?;
@@ -126,6 +133,11 @@ fn barred(run: &RunState, planned: &PlannedStage, asks: &BTreeSet<String>) -> Op
             continue;
         }
         if asks.contains(name) && !planned.stage.reads_from(name) {
+            continue;
+        }
+        if matches!(reason, SkipReason::UpstreamSkipped(_))
+            && !is_left_out(&planned.stage, name, all())
+        {
             continue;
         }
         match reason {
@@ -173,9 +185,7 @@ fn one_holds(
     };
     condition.condition(&scope).map_err(|error| Failure {
         kind: FailureKind::Input,
-        message: format!(
-            "stage {reader}: its `if` cannot be evaluated: {error}"
-        ),
+        message: format!("stage {reader}: its `if` cannot be evaluated: {error}"),
         log_tail: String::new(),
         ran_on: None,
     })

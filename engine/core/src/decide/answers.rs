@@ -31,8 +31,9 @@ pub(super) fn resolved(
     let answer = answer.map(|(inputs, tasks)| (inputs, tasks.repeated(planned.repeat)));
     let params = state.runs.get(&run).map(|run| &run.spec.params);
     let params = params.map(|all| params_of(&planned.stage.name, all));
-    let unusable =
-        |inputs: &[Dataset], tasks: &Tasks| names::unusable(&planned.stage, params.as_deref()?, inputs, tasks);
+    let unusable = |inputs: &[Dataset], tasks: &Tasks| {
+        names::unusable(&planned.stage, params.as_deref()?, inputs, tasks)
+    };
     let wrong =
         |inputs: &[Dataset], tasks: &Tasks| tasks.too_many().or_else(|| unusable(inputs, tasks));
     let answer = answer.and_then(|(inputs, tasks)| match wrong(&inputs, &tasks) {

@@ -196,13 +196,14 @@ fn environment(
 ) -> Result<(), PlanError> {
     let files: BTreeSet<&String> = stage.files.iter().collect();
     for file in files {
-        let digest = around
-            .file_digests
-            .get(&stage.path(file))
-            .ok_or_else(|| PlanError::Unstaged {
-                stage: stage.name.clone(),
-                file: file.clone(),
-            })?;
+        let digest =
+            around
+                .file_digests
+                .get(&stage.path(file))
+                .ok_or_else(|| PlanError::Unstaged {
+                    stage: stage.name.clone(),
+                    file: file.clone(),
+                })?;
         list.push(Ingredient::digest(format!("file {file}"), *digest));
     }
     // What something resolves to stands for its text, so that a tag and its digest are the same.

@@ -46,7 +46,11 @@ pub(super) fn texts(
         let Some(value) = params.get(name) else {
             continue;
         };
-        match workflow.params_of(&stage.name).get(name).map(|param| param.kind) {
+        match workflow
+            .params_of(&stage.name)
+            .get(name)
+            .map(|param| param.kind)
+        {
             Some(ParamType::Path | ParamType::Table) => collect(value, &|_| true, &mut found),
             Some(ParamType::List | ParamType::Choice) => collect(value, &is_path, &mut found),
             _ => {}

@@ -1,0 +1,351 @@
+//! Stages that run the stages of another workflow's file.
+#![allow(
+    clippy::allow_attributes,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test stops at the first surprise"
+)]
+
+mod scene;
+
+use scene::Scene;
+
+const TRIM: &str = "name: trim
+params:
+  reads: { type: path, default: ./demo.csv }
+  least: { type: int, default: 10 }
+  note: { type: string, default: none }
+stages:
+  trim:
+    run: bash ./trim.sh ${{ inputs.r }} ${{ params.least }} > ${{ outputs.o }}
+    inputs: { r: { from: params.reads, as: csv } }
+    outputs: { o: { format: csv } }
+  count:
+    uses: ./deep/count.yaml
+    inputs: { t: trim.o }
+  note:
+    if: ${{ stages.count.status == 'succeeded' and params.note != 'none' }}
+    needs: count
+    run: echo ${{ params.note }} > ${{ outputs.n }}
+    outputs: { n: { format: file, ext: txt } }
+outputs: { table: trim.o, rows: count.n, note: note.n }
+";
+
+const COUNT: &str = "name: count
+params: { t: { type: table } }
+stages:
+  lines:
+    run: wc -l < ${{ inputs.x }} > ${{ outputs.n }}
+    inputs: { x: { from: params.t, as: csv } }
+    outputs: { n: { format: file, ext: txt } }
+outputs: { n: lines.n }
+";
+
+const BOTH: &str = "name: both
+params: { floor: { type: int, default: 2 }, table: { type: path, default: ./mine.csv } }
+stages:
+  one:
+    uses: ./lib/trim.yaml
+    with: { least: \"${{ params.floor }}\", note: \"it's\" }
+    inputs: { reads: params.table }
+  two:
+    uses: ./lib/trim.yaml
+    inputs: { reads: one.table }
+  join:
+    run: cat ${{ inputs.a }} ${{ inputs.b }} > ${{ outputs.all }}
+    inputs: { a: one.rows, b: two.rows }
+    outputs: { all: { format: file, ext: txt } }
+outputs: { all: join.all, note: one.note }
+";
+
+/// Two files of stages below the workflow, with a script and a table of their own.
+fn scene() -> Scene {
+    let scene = Scene::with(BOTH);
+    scene.file("mine.csv", "a,b\nx,50\ny,1\nz,2\n");
+    scene.file("lib/trim.yaml", TRIM);
+    scene.file(
+        "lib/trim.sh",
+        "awk -F, -v least=\"$2\" 'NR == 1 || $2 >= least' \"$1\"\n",
+    );
+    scene.file("lib/demo.csv", "a,b\nx,5\ny,15\nz,25\n");
+    scene.file("lib/deep/count.yaml", COUNT);
+    scene
+}
+
+/// How many tasks ran and how many came from the cache, by stage.
+fn ran(answer: &serde_json::Value) -> Vec<(String, u64, u64)> {
+    let stages = answer["stages"].as_object().unwrap().iter();
+    let count = |stage: &serde_json::Value, word: &str| stage[word].as_u64().unwrap_or(0);
+    let mut all: Vec<_> = stages
+        .map(|(name, stage)| (name.clone(), count(stage, "ran"), count(stage, "cached")))
+        .collect();
+    all.sort();
+    all
+}
+
+#[test]
+fn a_file_of_stages_runs_under_the_name_of_the_stage_that_uses_it() {
+    let scene = scene();
+    scene.run(&["--out", "out"]).expect(0);
+    assert_eq!(scene.text("out/all.txt"), "3\n2\n", "x and z; then x alone");
+    assert_eq!(scene.text("out/note.txt"), "it's\n");
+    let shown = scene.sunward(&["show", "one.table"]).expect(0).out;
+    assert!(shown.starts_with("one.trim.o of r1: 2 rows"), "{shown}");
+    let inner = scene.sunward(&["show", "one.count.lines.n", "--path"]);
+    inner.expect(0);
+    let explained = scene.sunward(&["explain", "two"]).expect(0).out;
+    for stage in ["two.trim", "two.count.lines", "two.note"] {
+        assert!(explained.contains(stage), "{explained}");
+    }
+    assert!(!explained.contains("one."), "{explained}");
+    let refused = scene.sunward(&["logs", "one"]).expect(2).err;
+    assert!(
+        refused.contains("one.trim, one.count.lines, one.note"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn results_of_the_file_on_its_own_are_results_of_the_stage_that_uses_it() {
+    let scene = scene();
+    scene.run(&[]).expect(0);
+    let home = scene.path().join(".sunward");
+    let home = home.to_str().unwrap();
+    let alone = [
+        "run",
+        "lib/trim.yaml",
+        "-p",
+        "reads=mine.csv",
+        "-p",
+        "least=2",
+        "-p",
+        "note=it's",
+    ];
+    let answer = scene.sunward(&[&alone[..], &["--home", home, "--json"]].concat());
+    let answer = answer.expect(0).json();
+    let expected = [("count.lines", 0, 1), ("note", 0, 1), ("trim", 0, 1)];
+    assert_eq!(
+        ran(&answer),
+        expected.map(|(name, ran, cached)| (name.to_owned(), ran, cached))
+    );
+}
+
+#[test]
+fn a_change_in_the_used_file_runs_what_it_touches() {
+    let scene = scene();
+    scene.run(&[]).expect(0);
+    let ran = |what: &str| -> Vec<String> {
+        let answer = scene.run(&[]).expect(0).json();
+        let stages = ran(&answer).into_iter().filter(|(_, ran, _)| *ran > 0);
+        let names: Vec<String> = stages.map(|(name, _, _)| name).collect();
+        println!("{what}: {names:?}");
+        names
+    };
+    assert!(ran("nothing").is_empty());
+    scene.file("lib/demo.csv", "a,b\nq,99\n");
+    assert!(ran("a default that both stages replace").is_empty());
+    scene.file(
+        "lib/trim.sh",
+        "awk -F, -v least=\"$2\" 'NR == 1 || $2 > least' \"$1\"\n",
+    );
+    assert_eq!(
+        ran("the script beside the used file"),
+        ["join", "one.trim", "two.trim"],
+        "both tables are x alone now, which was counted before"
+    );
+    scene.file("lib/deep/count.yaml", COUNT.replace("wc -l", "wc -c"));
+    assert_eq!(
+        ran("the file in the file"),
+        ["join", "one.count.lines"],
+        "the two tables are the same"
+    );
+}
+
+#[test]
+fn a_condition_of_the_stage_skips_the_whole_file_and_its_status_can_be_read() {
+    let scene = scene();
+    scene.file(
+        "workflow.yaml",
+        "name: conditions
+params: { on: { type: bool, default: true }, table: { type: path, default: ./mine.csv } }
+stages:
+  first: { run: echo first }
+  one:
+    uses: ./lib/trim.yaml
+    if: ${{ params.on and stages.first.status == 'succeeded' }}
+    inputs: { reads: params.table }
+  told:
+    if: ${{ stages.one.status == 'skipped' }}
+    needs: one
+    run: echo skipped > ${{ outputs.o }}
+    outputs: { o: { format: file, ext: txt } }
+  late: { needs: one, run: echo late }
+",
+    );
+    let ended = |answer: &serde_json::Value, stage: &str| {
+        let counts = &answer["stages"][stage];
+        (
+            counts["ran"].as_u64().unwrap(),
+            counts["skipped"].as_u64().unwrap(),
+        )
+    };
+    let on = scene.run(&[]).expect(0).json();
+    assert_eq!(ended(&on, "one.trim"), (1, 0));
+    assert_eq!(ended(&on, "told"), (0, 1));
+    assert_eq!(
+        ended(&on, "late"),
+        (1, 0),
+        "a note that is left out is no reason"
+    );
+    let off = scene.run(&["-p", "on=false"]).expect(0).json();
+    for stage in ["one.trim", "one.count.lines", "one.note", "late"] {
+        assert_eq!(ended(&off, stage), (0, 1), "{stage}");
+    }
+    assert_eq!(ended(&off, "told"), (1, 0));
+}
+
+#[test]
+fn a_stage_that_uses_a_file_is_selected_as_a_whole() {
+    let scene = scene();
+    scene.run(&[]).expect(0);
+    let answer = scene
+        .run(&["--until", "two", "--force", "two"])
+        .expect(0)
+        .json();
+    let stages = ran(&answer);
+    let of = |name: &str| stages.iter().find(|(stage, _, _)| stage == name).unwrap();
+    assert_eq!((of("two.trim").1, of("two.count.lines").1), (1, 1));
+    assert_eq!((of("one.trim").1, of("one.trim").2), (0, 1));
+    assert_eq!((of("join").1, of("join").2), (0, 0));
+}
+
+#[test]
+fn a_set_of_files_goes_through_a_file_one_task_each() {
+    let scene = Scene::with(
+        "name: outer
+stages:
+  make:
+    scatter: { over: [b, a] }
+    run: echo ${{ item }} > ${{ outputs.f }}
+    outputs: { f: { format: file, name: \"${{ item }}.txt\" } }
+  qc: { uses: ./lib/each.yaml, inputs: { files: make.f } }
+  more: { uses: ./lib/each.yaml, inputs: { files: \"./d/*.txt\" } }
+  own: { uses: ./lib/each.yaml }
+outputs: { qc: qc.all, more: more.all, own: own.all }
+",
+    );
+    scene.file(
+        "lib/each.yaml",
+        "name: each
+params: { files: { type: files, default: ./*.txt } }
+stages:
+  upper:
+    inputs: { f: params.files }
+    scatter: { over: f }
+    run: tr a-z A-Z < ${{ inputs.f }} > ${{ outputs.o }}
+    outputs: { o: { format: file, name: \"${{ item.stem }}.up\" } }
+  all:
+    inputs: { f: upper.o }
+    run: cat ${{ inputs.f.files }} > ${{ outputs.o }}
+    outputs: { o: { format: file, ext: txt } }
+outputs: { all: all.o }
+",
+    );
+    for (name, text) in [("d/x.txt", "x\n"), ("d/y.txt", "y\n"), ("lib/z.txt", "z\n")] {
+        scene.file(name, text);
+    }
+    let answer = scene.run(&["--out", "out"]).expect(0).json();
+    assert_eq!(answer["stages"]["qc.upper"]["tasks"], 2);
+    assert_eq!(scene.text("out/qc.txt"), "B\nA\n");
+    assert_eq!(scene.text("out/more.txt"), "X\nY\n");
+    assert_eq!(scene.text("out/own.txt"), "Z\n");
+}
+
+#[test]
+fn mistakes_are_told_in_the_file_in_which_they_are() {
+    let scene = Scene::with(
+        "name: mistakes
+params: { s: { type: string, default: q } }
+stages:
+  one:
+    uses: ./lib/a.yaml
+    with: { k: high, zz: 1, t: ./t.csv, b: \"${{ params.s }}\" }
+    inputs: { s: ./t.csv, q: ./x }
+    retry: { max_attempts: 2 }
+  two: { uses: ./lib/a.yaml, with: { k: 3 }, inputs: { t: { from: make.o, as: csv } } }
+  three: { uses: ./none.yaml }
+  four: { uses: a.yaml, needs: six }
+  five: { uses: ./workflow.yaml, if: \"${{ stages.six.status == 'failed' }}\" }
+  make: { run: \"echo > ${{ outputs.o }}\", outputs: { o: {} } }
+  read: { run: \"cat ${{ inputs.i }}\", inputs: { i: one.q, k: three.x } }
+outputs: { a: one.nothing, b: one.o }
+",
+    );
+    scene.file(
+        "lib/a.yaml",
+        "name: a
+params:
+  k: { type: int }
+  t: { type: table }
+  f: { type: files, default: ./*.csv }
+  s: { type: string, default: x }
+  b: { type: bool, default: true }
+stages:
+  inner: { uses: ./b.yaml }
+  x:
+    run: \"echo ${{ params.kk }} ${{ params.t }}; cat ${{ inputs.t }} > ${{ outputs.o }}\"
+    inputs: { t: params.t, g: y.o }
+    needs: nobody
+    outputs: { o: { format: file } }
+  y: { run: \"echo > ${{ outputs.o }}\", outputs: { o: { format: csv } }, files: [./none.py] }
+outputs: { o: x.o, p: x.p }
+",
+    );
+    scene.file(
+        "lib/b.yaml",
+        "name: b\nstages: { again: { uses: ./a.yaml } }\n",
+    );
+    scene.file("t.csv", "a,b\n1,2\n");
+    let told = scene.sunward(&["check", "workflow.yaml"]).expect(2);
+    insta::assert_snapshot!(told.out);
+    let json = scene
+        .sunward(&["check", "workflow.yaml", "--json"])
+        .expect(2)
+        .json();
+    let files: Vec<&str> = json
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["file"].as_str().unwrap())
+        .collect();
+    for file in ["workflow.yaml", "lib/a.yaml", "lib/b.yaml"] {
+        assert!(files.contains(&file), "{files:?}");
+    }
+}
+
+#[test]
+fn files_that_cannot_be_read_are_told_before_anything_runs() {
+    for (name, content, says) in [
+        ("bad utf-8", &b"name: \xff\n"[..], "is not UTF-8"),
+        ("empty", b"", "the file is empty"),
+        ("a list", b"- a\n", "expected a map"),
+        ("no stages", b"name: a\nstages: {}\n", "there is no stage"),
+        ("broken", b"name: [\n", "lib/a.yaml:"),
+        (
+            "no name",
+            b"stages: { a: { run: 'true' } }\n",
+            "lib/a.yaml has no key `name`",
+        ),
+    ] {
+        let scene = Scene::with("name: w\nstages: { a: { uses: ./lib/a.yaml } }\n");
+        scene.file("lib/a.yaml", content);
+        let told = scene.run(&[]).expect(2).err;
+        assert!(told.contains(says), "{name}: {told}");
+        assert!(!scene.path().join(".sunward").exists(), "{name}");
+    }
+    let scene = Scene::with("name: w\nstages: { a: { uses: ./lib } }\n");
+    scene.file("lib/a.yaml", "name: a\n");
+    let told = scene.run(&[]).expect(2).err;
+    assert!(told.contains("it is a folder"), "{told}");
+}
