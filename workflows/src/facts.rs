@@ -24,6 +24,8 @@ pub struct Facts {
     pub present: BTreeSet<String>,
     /// Names of params whose value the caller gives, so their defaults need not exist.
     pub given: BTreeSet<String>,
+    /// The texts of files of requirements, or why they cannot be read, by path.
+    pub texts: BTreeMap<String, Result<String, String>>,
     /// The files of stages that stages use, by their path from the workflow's folder
     /// ([`crate::path_from`]).
     pub used: BTreeMap<String, UsedFile>,

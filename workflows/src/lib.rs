@@ -41,6 +41,7 @@ pub mod order;
 mod quoted;
 mod reading;
 pub mod render;
+mod requirements;
 mod script;
 pub mod source;
 mod syntax;
@@ -76,6 +77,7 @@ pub use order::{Cycles, topological_order};
 pub use quoted::{Quoted, quoted};
 pub use reading::{input_variable, output_variable};
 pub use render::{JsonDiagnostic, render_human, render_in, to_json, to_json_in};
+pub use requirements::{Requirements, included_path, is_requirement, read_requirements};
 pub use script::{
     CompiledArgv, CompiledScript, RenderedScript, default_shell, setup_shell, shell_word,
 };

@@ -28,6 +28,8 @@ pub struct Mentioned {
     /// Words in commands and `env:` that may name something outside a task's folder, also with `~` and
     /// wildcards. Those that do belong in [`crate::Facts::present`].
     pub outside_words: Vec<String>,
+    /// Files of requirements under `python:`, for [`crate::Facts::texts`].
+    pub requirements: Vec<String>,
     /// Files that stages use, with what surrounds them.
     pub uses: Vec<(String, Around)>,
 }
@@ -85,6 +87,7 @@ impl Finder<'_> {
         }
         if let Some(defaults) = root.get("defaults") {
             self.image(defaults);
+            self.requirements(defaults);
             self.environment(defaults);
         }
     }
@@ -141,6 +144,7 @@ impl Finder<'_> {
             add(&mut self.found.files, &file);
         }
         self.image(stage);
+        self.requirements(stage);
         let cuda = stage.get("cuda").and_then(|cuda| cuda.get("source"));
         if let Some(source) = cuda.and_then(Node::text) {
             let source = self.path(source);
@@ -190,6 +194,20 @@ impl Finder<'_> {
         {
             let path = self.path(path);
             add(&mut self.found.files, &path);
+        }
+    }
+
+    /// The files of requirements of `python:`.
+    fn requirements(&mut self, node: &Node) {
+        let python = node.get("python");
+        for file in python
+            .into_iter()
+            .flat_map(|node| items(node, "requirements"))
+        {
+            if let Some(file) = file.text() {
+                let file = self.path(file);
+                add(&mut self.found.requirements, &file);
+            }
         }
     }
 

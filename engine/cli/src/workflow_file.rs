@@ -10,7 +10,7 @@ use sunward_files::pattern::expand;
 use sunward_files::read_regular;
 use sunward_workflows::{
     Catalog, Checked, Diagnostic, Facts, FileFact, Mentioned, Severity, Sources, Workflow,
-    check_bytes, codes, render_in, to_json_in,
+    check_bytes, codes, included_path, read_requirements, render_in, to_json_in,
 };
 
 use crate::context::Context;
@@ -199,6 +199,27 @@ fn facts(path: &Path, shown: &str, text: &str) -> Facts {
     facts
 }
 
+/// Reads a file of requirements and those that it includes.
+fn requirements(folder: &Path, file: String, facts: &mut Facts) {
+    if facts.texts.contains_key(&file) {
+        return;
+    }
+    let text = sunward_files::read_text(&folder.join(&file)).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        _ => error.to_string(),
+    });
+    let found = text.as_deref().map(|text| read_requirements(&file, text));
+    // What is wrong with a file is told by the check.
+    let includes = match found {
+        Ok(Ok(found)) => found.includes,
+        Ok(Err(_)) | Err(_) => Vec::new(),
+    };
+    facts.texts.insert(file.clone(), text);
+    for included in includes {
+        requirements(folder, included_path(&file, &included), facts);
+    }
+}
+
 /// Examines the files that one file mentions.
 fn examine(path: &Path, named: Mentioned, facts: &mut Facts) {
     let folder = path.parent().unwrap_or_else(|| Path::new("/"));
@@ -228,6 +249,9 @@ fn examine(path: &Path, named: Mentioned, facts: &mut Facts) {
     for file in named.files {
         let found = probe_path(&place(&file));
         facts.files.entry(file).or_insert(found);
+    }
+    for file in named.requirements {
+        requirements(folder, file, facts);
     }
     let home = std::env::var_os("HOME");
     let words = named.outside_words.into_iter();

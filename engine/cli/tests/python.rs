@@ -202,3 +202,67 @@ fn a_stage_runs_in_its_locked_environment_once_and_then_comes_from_the_cache() {
     assert_eq!(third["stages"]["square"]["ran"], 1, "{third}");
     assert_ne!(third["outputs"], first["outputs"]);
 }
+
+#[test]
+fn requirements_in_files_are_those_packages() {
+    let Some(scene) = with_wheel(WORKFLOW) else {
+        return;
+    };
+    run(&scene, "wheels").expect(0);
+    let lock: serde_json::Value = serde_json::from_str(&scene.text("sunward.lock")).unwrap();
+    let hash = lock["environments"][0]["packages"][0]["sha256"].clone();
+    let hash = hash.as_str().unwrap();
+    let project = "[project]\nname = 'x'\nversion = '1'\ndependencies = ['sunward-test-squares']\n";
+    for (file, text) in [
+        (
+            "requirements.txt",
+            "# what it needs\nsunward-test-squares\n".to_owned(),
+        ),
+        (
+            "env/all.txt",
+            "-r more/some.txt   # in a folder\n".to_owned(),
+        ),
+        ("env/pyproject.toml", project.to_owned()),
+        (
+            "hashed.txt",
+            format!("sunward-test-squares==1.0 \\\n  --hash=sha256:{hash}\n"),
+        ),
+    ] {
+        scene.file("env/more/some.txt", "-r ../all.txt\nsunward-test-squares\n");
+        scene.file(file, text);
+        let with = format!("requirements: ./{file}");
+        let workflow = WORKFLOW.replace("packages: [sunward-test-squares]", &with);
+        scene.file("workflow.yaml", workflow);
+        let answer = run(&scene, "wheels").expect(0).json();
+        assert_eq!(answer["stages"]["square"]["cached"], 1, "{file}: {answer}");
+    }
+
+    // Another hash is not that package.
+    let other = "0".repeat(64);
+    scene.file(
+        "hashed.txt",
+        format!("sunward-test-squares==1.0 --hash=sha256:{other}\n"),
+    );
+    let told = run(&scene, "wheels").expect(2);
+    assert!(told.err.contains("HASHES"), "{told:?}");
+
+    for (text, says) in [
+        (
+            Some("six\n--index-url https://x\n"),
+            "./hashed.txt: line 2: `--index-url`",
+        ),
+        (
+            Some("-r none.txt\n"),
+            "none.txt cannot be read: there is no such file",
+        ),
+        (None, "./hashed.txt cannot be read: there is no such file"),
+    ] {
+        let path = scene.file("hashed.txt", text.unwrap_or_default());
+        if text.is_none() {
+            std::fs::remove_file(path).unwrap();
+        }
+        let told = scene.sunward(&["check", "workflow.yaml"]).expect(2).out;
+        assert!(told.contains(says), "{told}");
+        assert!(told.contains("workflow.yaml:9:"), "{told}");
+    }
+}

@@ -29,6 +29,7 @@ mod outside;
 mod params;
 mod place;
 mod program;
+mod python;
 mod reference;
 mod resolve;
 mod row_files;

@@ -1,11 +1,11 @@
-//! Lowers the settings of tasks: resources, retries, cache, expectation, Python.
+//! Lowers the settings of tasks: resources, retries, cache, expectation.
 
 use super::context::Context;
 use super::limits;
-use super::place::{duration, words};
+use super::place::duration;
 use crate::codes;
 use crate::diagnostic::Diagnostic;
-use crate::model::{Cache, Expect, Gpus, Python, RejectLimit, Resources, Retry, RetryOn};
+use crate::model::{Cache, Expect, Gpus, RejectLimit, Resources, Retry, RetryOn};
 use crate::units::{parse_power, parse_share, parse_size};
 use crate::yaml::Node;
 
@@ -121,17 +121,6 @@ pub(super) fn expect(node: &Node) -> Expect {
     Expect {
         time_ms: duration(node, "time"),
         power_watts: power.and_then(|text| parse_power(text).ok()),
-    }
-}
-
-/// Lowers `python:`.
-pub(super) fn python(node: &Node, text: &str) -> Python {
-    Python {
-        version: node
-            .get("version")
-            .and_then(|version| version.written(text)),
-        packages: words(node, "packages"),
-        lock: node.get("lock").and_then(Node::text).map(str::to_owned),
     }
 }
 

@@ -9,7 +9,7 @@ use super::context::Context;
 use super::draft::{DraftStage, Source};
 use super::file::File;
 use super::reference::parse_reference;
-use super::{cuda, environment, place, scatter, settings};
+use super::{cuda, environment, place, python, scatter, settings};
 use crate::codes;
 use crate::column::{ColumnSpec, ColumnType};
 use crate::diagnostic::Diagnostic;
@@ -102,9 +102,7 @@ pub(super) fn lower<'n>(
         env: templates("env"),
         secrets: place::words(&node, "secrets"),
         files,
-        python: node
-            .get("python")
-            .map(|python| settings::python(python, text)),
+        python: python::lower(&node, file, context),
         container: environment::container(&node, file, context),
         modules: environment::modules(&node, context),
         setup: environment::setup(&node, context),

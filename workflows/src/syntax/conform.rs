@@ -6,6 +6,7 @@ use crate::column::ColumnType;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::{is_loose_name, is_name, nearest};
 use crate::quoted;
+use crate::requirements::is_requirement;
 use crate::source::Span;
 use crate::units::{meant_duration, parse_duration, parse_power, parse_share, parse_size};
 use crate::value::Value;
@@ -267,15 +268,6 @@ fn is_suffix(text: &str) -> bool {
         && text.chars().all(plain)
         && text.contains(|c| plain(c) && c != '.')
         && !text.contains("..")
-}
-
-/// Checks a requirement. pip treats a word that begins with `-` as an option, for example
-/// `--index-url`; a line break would begin a word.
-fn is_requirement(text: &str) -> bool {
-    let text = text.trim();
-    text.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && !text.contains(char::is_control)
-        && !text.split_whitespace().any(|word| word.starts_with('-'))
 }
 
 /// Checks a number with a unit. A missing unit has a message of its own.

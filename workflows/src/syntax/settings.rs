@@ -137,6 +137,12 @@ pub(super) static PYTHON: Shape = Shape::new(
         )
         .example("[numpy, \"pandas==2.2.2\"]"),
         Key::new(
+            "requirements",
+            Kind::OneOrMany(&Kind::Text),
+            "Files with further requirements: pip's requirements.txt, or pyproject.toml for what its `[project]` needs.",
+        )
+        .example("./requirements.txt"),
+        Key::new(
             "lock",
             Kind::Text,
             "The lock file; sunward.lock by default.",

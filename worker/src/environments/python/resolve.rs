@@ -103,16 +103,23 @@ fn constraints(
     tools: &Tools<'_>,
     elsewhere: Option<&Entry>,
 ) -> Result<Option<tempfile::NamedTempFile>, PythonError> {
-    use std::io::Write;
     let Some(entry) = elsewhere else {
         return Ok(None);
     };
-    let io = |error| PythonError::io("write constraints in", tools.cache().folder())(error);
+    let packages = entry.packages.iter();
+    let lines = packages.map(|package| format!("{}=={}", package.name, package.version));
+    in_file(tools, &lines.collect::<Vec<_>>()).map(Some)
+}
+
+/// A temporary file with these lines.
+fn in_file(tools: &Tools<'_>, lines: &[String]) -> Result<tempfile::NamedTempFile, PythonError> {
+    use std::io::Write;
+    let io = |error| PythonError::io("write a list for pip in", tools.cache().folder())(error);
     let mut file = tempfile::NamedTempFile::new().map_err(io)?;
-    for package in &entry.packages {
-        writeln!(file, "{}=={}", package.name, package.version).map_err(io)?;
+    for line in lines {
+        writeln!(file, "{line}").map_err(io)?;
     }
-    Ok(Some(file))
+    Ok(file)
 }
 
 fn ask(
@@ -134,23 +141,32 @@ fn ask(
     let log = tempfile::NamedTempFile::new()
         .map_err(|error| PythonError::io("write pip's log in", tools.cache().folder())(error))?;
     words.extend([OsStr::new("--log"), log.path().as_os_str()]);
-    // After this word, pip treats nothing as an option.
-    words.push(OsStr::new("--"));
-    words.extend(requires.iter().map(OsStr::new));
+    // A hash can only be stated in a file. With one, pip wants the hashes of all packages.
+    let listed = match requires.iter().any(|one| one.contains(" --hash=")) {
+        true => Some(in_file(tools, requires)?),
+        false => None,
+    };
+    if let Some(file) = &listed {
+        words.extend([OsStr::new("--requirement"), file.path().as_os_str()]);
+    } else {
+        // After this word, pip treats nothing as an option.
+        words.push(OsStr::new("--"));
+        words.extend(requires.iter().map(OsStr::new));
+    }
     let said = tools.run(&pip, &words)?;
     if said.succeeded() {
         return Ok(said);
     }
-    let listed = requires.join(", ");
+    let all = requires.join(", ");
     let unreached = || could_not_fetch(&fs::read_to_string(log.path()).unwrap_or_default());
     Err(if said.blames_network() || unreached() {
         PythonError::Registry {
-            what: format!("resolving {listed}"),
+            what: format!("resolving {all}"),
             said: said.last_words(),
         }
     } else {
         PythonError::Unresolvable {
-            requirements: listed,
+            requirements: all,
             said: said.last_words(),
         }
     })
