@@ -21,6 +21,7 @@
 
 pub mod bind;
 pub mod book;
+mod cases;
 pub mod catalog;
 mod check;
 pub mod codes;
@@ -51,6 +52,7 @@ pub mod written;
 mod yaml;
 
 pub use bind::{BindError, Given, bind, bind_used, read_params};
+pub use cases::{Case, ExpectedOutput, check_cases};
 pub use catalog::{Catalog, KernelEntry, ParamSpec, PortSpec};
 pub use check::{Checked, check, check_bytes, download, is_path, is_pattern, literal_folder};
 pub use codes::explain_code;

@@ -28,6 +28,7 @@ pub(crate) struct Cli {
 pub(crate) enum Verb {
     Run(Box<verbs::run::Run>),
     Check(verbs::check::Check),
+    Test(verbs::test::Test),
     Plan(verbs::plan::Plan),
     Graph(verbs::graph::Graph),
     Grid(verbs::grid::GridVerb),

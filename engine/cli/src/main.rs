@@ -47,6 +47,7 @@ mod settings;
 mod sheets;
 mod signals;
 mod simulation;
+mod testing;
 mod used_files;
 mod verbs;
 mod view;

@@ -130,6 +130,7 @@ fn perform(verb: &Verb, context: &Context) -> anyhow::Result<Exit> {
     match verb {
         Verb::Run(verb) => verb.perform(context),
         Verb::Check(verb) => verb.perform(context),
+        Verb::Test(verb) => verb.perform(context),
         Verb::Plan(verb) => verb.perform(context),
         Verb::Graph(verb) => verb.perform(context),
         Verb::Grid(verb) => verb.perform(context),

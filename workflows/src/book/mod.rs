@@ -33,6 +33,7 @@ const PAGES: &[(&str, &str)] = &[
     ("placing", include_str!("../../book/placing.md")),
     ("kernels", include_str!("../../book/kernels.md")),
     ("results", include_str!("../../book/results.md")),
+    ("testing", include_str!("../../book/testing.md")),
     ("settings", include_str!("../../book/settings.md")),
     ("codes", include_str!("../../book/codes.md")),
     ("recipes", include_str!("../../book/recipes.md")),
@@ -200,7 +201,7 @@ mod tests {
             panic!("no key");
         };
         assert_eq!(text.matches("`rows`").count(), 3, "{text}");
-        assert_eq!(topics, ["inputs", "scatter", "kernels"]);
+        assert_eq!(topics, ["inputs", "scatter", "kernels", "testing"]);
     }
 
     #[test]

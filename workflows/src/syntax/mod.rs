@@ -3,6 +3,7 @@
 //! [`conform`] checks a file against the table, and [`schema`] prints the table as JSON Schema. So
 //! what editors complete and what the engine accepts cannot diverge.
 
+mod cases;
 mod conform;
 mod kind;
 mod notify;
@@ -11,6 +12,7 @@ mod settings;
 mod stage;
 mod table;
 
+pub(crate) use cases::TESTS;
 pub(crate) use conform::{conform, misspells};
 pub(crate) use kind::{Key, Kind, Shape};
 pub(crate) use notify::NOTIFY;
@@ -18,9 +20,10 @@ pub use schema::schema;
 pub(crate) use stage::{SCATTER, STAGE};
 use table::WORKFLOW;
 
-/// Every map with known keys, each once: the whole file first, the others as they follow in it.
+/// Every map with known keys, each once: a workflow's file and a test file first, the others as they
+/// follow in them.
 pub(crate) fn shapes() -> Vec<&'static Shape> {
-    let mut found = vec![&WORKFLOW];
+    let mut found = vec![&WORKFLOW, &TESTS];
     let mut at = 0;
     while let Some(shape) = found.get(at).copied() {
         for key in shape.keys {

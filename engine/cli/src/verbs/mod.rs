@@ -23,3 +23,4 @@ pub(crate) mod show;
 pub(crate) mod simulate;
 pub(crate) mod status;
 pub(crate) mod supervise;
+pub(crate) mod test;
