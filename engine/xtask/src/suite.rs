@@ -33,6 +33,7 @@ pub(crate) fn test(quick: bool) -> Result<()> {
         dependencies()?;
     }
     run("cargo", &["build", "--release"], &[])?;
+    examples()?;
     if !quick {
         fuzz::briefly()?;
         match notebook::installed() {
@@ -41,6 +42,25 @@ pub(crate) fn test(quick: bool) -> Result<()> {
         }
     }
     tests()
+}
+
+/// The examples whose tests need nothing from outside, each with its own tests.
+const EXAMPLES: &[&str] = &[
+    "bring-your-own",
+    "clean-hours",
+    "nao-index",
+    "own-cuda",
+    "pose-rescoring",
+    "similarity-screen",
+];
+
+/// Runs the tests of the examples as a user would.
+fn examples() -> Result<()> {
+    for name in EXAMPLES {
+        let workflow = format!("examples/{name}/workflow.yaml");
+        run("target/release/sunward", &["test", &workflow], &[])?;
+    }
+    Ok(())
 }
 
 /// Checks licenses, bans and sources, if `cargo deny` is available or can be installed.

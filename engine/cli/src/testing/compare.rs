@@ -86,12 +86,12 @@ fn of_tables(expected: &Path, shown: &str, found: &Path, tolerance: f64) -> Vec<
             return vec![format!("expected columns {expected}, found {found}")];
         }
         for ((name, expected), (_, found)) in expected.iter().zip(found) {
-            if !agree(expected, found, tolerance) {
+            if let Some((place, expected, found)) = disagree(expected, found, tolerance) {
                 all.push(format!(
-                    "row {}, {name}: expected {}, found {}",
+                    "row {}, {name}{place}: expected {}, found {}",
                     row + 1,
-                    text(expected),
-                    text(found)
+                    shortened(expected),
+                    shortened(found)
                 ));
             }
         }
@@ -99,18 +99,50 @@ fn of_tables(expected: &Path, shown: &str, found: &Path, tolerance: f64) -> Vec<
     all
 }
 
-/// Whether two cells agree. A number may be written as text in one of them.
-fn agree(expected: &Value, found: &Value, tolerance: f64) -> bool {
-    if let (Value::List(expected), Value::List(found)) = (expected, found) {
-        let mut pairs = expected.iter().zip(found);
-        return expected.len() == found.len() && pairs.all(|(a, b)| agree(a, b, tolerance));
+/// Where two cells disagree, and what is there; `None` if they agree. A number or a list may be written
+/// as text in one of them.
+fn disagree(expected: &Value, found: &Value, tolerance: f64) -> Option<(String, String, String)> {
+    let (written, other) = (text(expected), text(found));
+    if written == other {
+        return None;
     }
-    if text(expected) == text(found) {
-        return true;
+    if let (Some(expected), Some(found)) = (list(expected), list(found))
+        && expected.len() == found.len()
+    {
+        let pairs = expected.iter().zip(&found).enumerate();
+        let mut different = pairs.filter_map(|(at, (expected, found))| {
+            let (inner, expected, found) = disagree(expected, found, tolerance)?;
+            Some((format!("[{at}]{inner}"), expected, found))
+        });
+        return different.next();
     }
     match (number(expected), number(found)) {
-        (Some(a), Some(b)) => (a - b).abs() <= tolerance * a.abs().max(b.abs()).max(1.0),
-        _ => false,
+        (Some(a), Some(b)) if (a - b).abs() <= tolerance * a.abs().max(b.abs()).max(1.0) => None,
+        _ => Some((String::new(), written, other)),
+    }
+}
+
+/// A list, which CSV writes as JSON.
+fn list(value: &Value) -> Option<Vec<Value>> {
+    match value {
+        Value::List(list) => Some(list.clone()),
+        Value::String(text) if text.starts_with('[') => {
+            let json: serde_json::Value = serde_json::from_str(text).ok()?;
+            match Value::from_json(&json) {
+                Value::List(list) => Some(list),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+/// The beginning of a long text.
+fn shortened(text: String) -> String {
+    let most = 80;
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
     }
 }
 
@@ -210,4 +242,29 @@ pub(super) fn replace(snapshot: &Path, found: &Path) -> io::Result<()> {
         replace(&snapshot.join(entry.file_name()), &entry.path())?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_agree_by_value_and_lists_by_their_elements() {
+        let text = |text: &str| Value::String(text.to_owned());
+        let list = Value::List(vec![Value::Int(1), Value::Float(2.5)]);
+        for (expected, found) in [
+            (text("1"), Value::Int(1)),
+            (Value::Float(1.0), Value::Int(1)),
+            (Value::Null, text("")),
+            (text("[1, 2.5]"), list.clone()),
+            (text("a"), text("a")),
+        ] {
+            assert_eq!(disagree(&expected, &found, 0.0), None);
+        }
+        let told = |expected: &str, tolerance| disagree(&text(expected), &list, tolerance);
+        assert_eq!(told("[1, 2.6]", 0.1), None);
+        let (place, expected, found) = told("[1, 2.6]", 0.0).unwrap();
+        assert_eq!((&*place, &*expected, &*found), ("[1]", "2.6", "2.5"));
+        assert!(told("[1]", 9.0).is_some() && told("b", 9.0).is_some());
+    }
 }
