@@ -1,6 +1,7 @@
 //! Prepares what is submitted: checks the workflow's file, binds its parameters and expands it.
 //! Only [`Prepared::lock`] creates files.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -415,16 +416,18 @@ fn surroundings(
     let mut locks = BTreeMap::new();
     for stage in workflow.stages.values() {
         for name in stage.files.iter().map(|name| stage.path(name)) {
-            if !file_digests.contains_key(&name) {
-                let path = folder.join(&name);
-                let digest = remembered_digest(&path, memory).map_err(|error| {
-                    wrong_input(format!(
-                        "stage {}: {name} cannot be staged: {error}",
-                        stage.name
-                    ))
-                })?;
-                file_digests.insert(name, digest);
-            }
+            let Entry::Vacant(unknown) = file_digests.entry(name) else {
+                continue;
+            };
+            let path = folder.join(unknown.key());
+            let digest = remembered_digest(&path, memory).map_err(|error| {
+                let name = unknown.key();
+                wrong_input(format!(
+                    "stage {}: {name} cannot be staged: {error}",
+                    stage.name
+                ))
+            })?;
+            unknown.insert(digest);
         }
         let Some(site) = sites.get(&*stage.folder) else {
             continue;

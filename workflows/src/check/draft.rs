@@ -28,13 +28,15 @@ pub(super) struct Draft<'n> {
     pub(super) outputs: Vec<(String, String, Span)>,
 }
 
+/// The outputs of a file that a stage uses, by name: the full name of a stage, and its port.
+pub(super) type UsedOutputs = BTreeMap<String, (String, String)>;
+
 /// A stage that uses a file.
 pub(super) struct DraftUsed<'n> {
     /// The stage itself, for its expressions.
     pub(super) stage: DraftStage<'n>,
-    /// The outputs of the file: the stage's full name and the port, by name. `None` if the file could
-    /// not be read.
-    pub(super) outputs: Option<BTreeMap<String, (String, String)>>,
+    /// The outputs of the file; `None` if it could not be read.
+    pub(super) outputs: Option<UsedOutputs>,
     /// The sources of parameters that `inputs:` binds to data.
     pub(super) data: BTreeMap<String, DataSources>,
 }

@@ -34,6 +34,9 @@ pub(super) fn read_used(facts: &Facts, sources: &Sources, context: &mut Context<
     trees
 }
 
+/// Files around each other, from the outside in: the identity of each, and its path in messages.
+pub(super) type Chain = Vec<(String, String)>;
+
 /// A file whose stages are being lowered.
 pub(super) struct File<'a> {
     /// The full name of the stage that uses it; `None` for the workflow's own file.
@@ -44,8 +47,8 @@ pub(super) struct File<'a> {
     pub(super) conditions: Vec<OuterCondition>,
     /// What its stages wait for, because the stages around it do.
     pub(super) waits: Vec<(String, Span)>,
-    /// The identities of the files around it and its own, each with its path in messages.
-    pub(super) chain: Vec<(String, String)>,
+    /// The files around it, and itself.
+    pub(super) chain: Chain,
 }
 
 impl File<'_> {

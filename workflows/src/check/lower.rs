@@ -96,8 +96,8 @@ pub(super) fn lower_stages<'n>(
 
 /// Whether a stage is a file of stages. One that also runs something is reported as a stage that does.
 fn uses_a_file(stage: &Node) -> bool {
-    let runs = |key: &&str| stage.get(key).is_some();
-    stage.get("uses").is_some() && !["run", "kernel", "cuda"].iter().any(|key| runs(&key))
+    let mut others = ["run", "kernel", "cuda"].into_iter();
+    stage.get("uses").is_some() && others.all(|key| stage.get(key).is_none())
 }
 
 /// Restricts a stage to the regions that its file states for the whole run. The file's other wishes are

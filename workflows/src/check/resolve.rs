@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::context::Context;
-use super::draft::{DataSources, Draft, Source};
+use super::draft::{DataSources, Draft, Source, UsedOutputs};
 use crate::codes;
 use crate::diagnostic::Diagnostic;
 use crate::model::{Reference, full_name, own_name};
@@ -71,7 +71,7 @@ pub(super) fn resolve(draft: &mut Draft<'_>, context: &mut Context<'_>) {
 /// What names stand for.
 struct Names {
     /// The outputs of the stages that use files, by full name. `None` if the file could not be read.
-    outputs: BTreeMap<String, Option<BTreeMap<String, (String, String)>>>,
+    outputs: BTreeMap<String, Option<UsedOutputs>>,
     /// The sources of parameters, by full name.
     data: BTreeMap<String, DataSources>,
     /// The stages of each file and of the files in it, by the full name of the stage that uses it.
@@ -172,12 +172,7 @@ impl Names {
     }
 }
 
-fn unknown_output(
-    stage: &str,
-    port: &str,
-    span: Span,
-    outputs: &BTreeMap<String, (String, String)>,
-) -> Diagnostic {
+fn unknown_output(stage: &str, port: &str, span: Span, outputs: &UsedOutputs) -> Diagnostic {
     let known = || outputs.keys().map(String::as_str);
     let message = format!(
         "the file of stage `{}` has no output `{port}`",

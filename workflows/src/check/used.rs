@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use super::binding;
 use super::context::Context;
-use super::draft::{Draft, DraftStage, DraftUsed};
-use super::file::{File, Trees};
+use super::draft::{Draft, DraftStage, DraftUsed, UsedOutputs};
+use super::file::{Chain, File, Trees};
 use super::lower::lower_stages;
 use super::reference::{is_path, is_pattern, parse_reference};
 use super::{limits, params, stage};
@@ -104,7 +104,7 @@ fn tree<'n>(
     trees: &'n Trees,
     draft: &Draft<'_>,
     context: &mut Context<'_>,
-) -> Option<(String, Vec<(String, String)>, &'n Node)> {
+) -> Option<(String, Chain, &'n Node)> {
     let uses = node.get("uses")?;
     let text = uses.text()?;
     if !is_path(text) || is_pattern(text) {
@@ -159,8 +159,8 @@ fn outputs(
     inner: &File<'_>,
     draft: &mut Draft<'_>,
     context: &mut Context<'_>,
-) -> BTreeMap<String, (String, String)> {
-    let mut outputs = BTreeMap::new();
+) -> UsedOutputs {
+    let mut outputs = UsedOutputs::new();
     for entry in root.get("outputs").map(Node::entries).unwrap_or_default() {
         let Some(text) = entry.value.text() else {
             continue;
