@@ -47,6 +47,7 @@ pub(crate) enum Verb {
     Init(verbs::init::Init),
     Doctor(verbs::doctor::Doctor),
     Completions(verbs::completions::Completions),
+    Man(verbs::man::Man),
     #[command(hide = true)]
     DeviceTask(verbs::device_task::DeviceTask),
     #[command(hide = true)]

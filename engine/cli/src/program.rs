@@ -149,6 +149,7 @@ fn perform(verb: &Verb, context: &Context) -> anyhow::Result<Exit> {
         Verb::Init(verb) => verb.perform(context),
         Verb::Doctor(verb) => verb.perform(context),
         Verb::Completions(verb) => verb.perform(Cli::command(), context),
+        Verb::Man(verb) => verb.perform(Cli::command(), context),
         Verb::DeviceTask(verb) => verb.perform(),
         Verb::Supervise(verb) => Ok(verb.perform()),
     }

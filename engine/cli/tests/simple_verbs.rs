@@ -1,4 +1,4 @@
-//! The verbs that need no run: init, kernels, schema, completions, doctor.
+//! The verbs that need no run: init, kernels, schema, completions, man, doctor.
 mod scene;
 
 use scene::{Scene, Told};
@@ -9,7 +9,7 @@ fn init_writes_a_pipeline_and_never_over_something() {
     let told = scene.sunward(&["init", "first"]).expect(0);
     assert_eq!(
         told.out,
-        "wrote first/workflow.yaml\nnext: sunward run first/workflow.yaml\n"
+        "wrote first/workflow.yaml and first/workflow.test.yaml\nnext: sunward run first/workflow.yaml\n"
     );
     let before = scene.text("first/workflow.yaml");
     scene
@@ -56,6 +56,29 @@ fn a_kernel_that_is_not_there_is_the_users_mistake() {
     let told = Scene::new().sunward(&["kernels", "nope"]).expect(2);
     assert!(told.out.is_empty());
     told.says(&["`nope` is not a kernel", "noop"]);
+}
+
+#[test]
+fn every_verb_has_a_manual_page() {
+    let scene = Scene::new();
+    let told = scene.sunward(&["man", "share/man1"]).expect(0).out;
+    assert!(told.contains("pages to share/man1"), "{told}");
+    let help = scene.sunward(&["--help"]).expect(0).out;
+    let verbs = help
+        .lines()
+        .skip_while(|line| !line.starts_with("Commands:"));
+    let verbs = verbs.skip(1).take_while(|line| !line.is_empty());
+    let verbs: Vec<&str> = verbs
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|verb| *verb != "help")
+        .collect();
+    assert!(verbs.contains(&"run"), "{help}");
+    for verb in verbs {
+        let page = scene.text(&format!("share/man1/sunward-{verb}.1"));
+        assert!(page.contains(".SH SYNOPSIS"), "{verb}");
+    }
+    assert!(!scene.path().join("share/man1/sunward-supervise.1").exists());
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `sunward init [DIR]`: writes a small pipeline that runs at once, to start from.
+//! `sunward init [DIR]`: writes a small pipeline that runs at once, to start from, and its tests.
 
 use std::fs;
 use std::io::Write;
@@ -12,10 +12,13 @@ use crate::context::Context;
 use crate::exit::{Exit, wrong_input};
 use crate::render::{self, Page, View};
 
-/// The text of the pipeline.
-const WORKFLOW: &str = include_str!("init.yaml");
+/// The files: their names and texts. The pipeline is first.
+const FILES: [(&str, &str); 2] = [
+    ("workflow.yaml", include_str!("init.yaml")),
+    ("workflow.test.yaml", include_str!("init.test.yaml")),
+];
 
-/// Write a small pipeline to start from
+/// Write a small pipeline to start from, with tests
 #[derive(Args)]
 #[command(after_help = "Example:\n  sunward init first")]
 pub(crate) struct Init {
@@ -27,29 +30,32 @@ pub(crate) struct Init {
 /// The answer: what was written.
 #[derive(Serialize)]
 struct Written {
+    /// The pipeline.
     path: String,
+    /// Its tests.
+    tests: String,
 }
 
 impl View for Written {
     fn page(&self, page: &mut Page) {
-        page.line(format!("wrote {}", self.path));
+        page.line(format!("wrote {} and {}", self.path, self.tests));
         page.line(format!("next: sunward run {}", self.path));
     }
 }
 
 impl Init {
-    /// Writes the pipeline. Refuses to replace an existing file.
+    /// Writes the pipeline and its tests. Refuses to replace an existing file.
     pub(crate) fn perform(&self, context: &Context) -> anyhow::Result<Exit> {
         let folder = context.folder.join(&self.dir);
-        let path = context.folder.join(&self.dir).join("workflow.yaml");
-        let shown = if self.dir.as_os_str() == "." {
-            "workflow.yaml".to_owned()
-        } else {
-            sunward_files::as_value(&self.dir.join("workflow.yaml"))
+        let shown = |name: &str| match self.dir.as_os_str() == "." {
+            true => name.to_owned(),
+            false => sunward_files::as_value(&self.dir.join(name)),
         };
-        if path.symlink_metadata().is_ok() {
+        let there = |name: &&str| folder.join(name).symlink_metadata().is_ok();
+        if let Some(name) = FILES.map(|(name, _)| name).iter().find(|name| there(name)) {
             return Err(wrong_input(format!(
-                "{shown} already exists and was not changed; give another folder: sunward init DIR"
+                "{} already exists and was not changed; give another folder: sunward init DIR",
+                shown(name)
             )));
         }
         fs::create_dir_all(&folder).map_err(|error| {
@@ -58,14 +64,21 @@ impl Init {
                 sunward_files::shown(&folder)
             ))
         })?;
-        let mut file = fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(&path)
-            .with_context(|| format!("{shown} cannot be written"))?;
-        file.write_all(WORKFLOW.as_bytes())
-            .with_context(|| format!("{shown} cannot be written"))?;
-        render::answer(context, &Written { path: shown })?;
+        for (name, text) in FILES {
+            let mut file = fs::OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .open(folder.join(name))
+                .with_context(|| format!("{} cannot be written", shown(name)))?;
+            file.write_all(text.as_bytes())
+                .with_context(|| format!("{} cannot be written", shown(name)))?;
+        }
+        let [(workflow, _), (tests, _)] = FILES;
+        let written = Written {
+            path: shown(workflow),
+            tests: shown(tests),
+        };
+        render::answer(context, &written)?;
         Ok(Exit::Done)
     }
 }

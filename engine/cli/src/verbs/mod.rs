@@ -14,6 +14,7 @@ pub(crate) mod grid;
 pub(crate) mod init;
 pub(crate) mod kernels;
 pub(crate) mod logs;
+pub(crate) mod man;
 pub(crate) mod plan;
 pub(crate) mod report;
 pub(crate) mod retry;
