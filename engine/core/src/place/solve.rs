@@ -16,6 +16,7 @@ use super::graph;
 use super::placement::{Placement, Why};
 use super::postconditions;
 use super::problem::{Problem, Solution};
+use super::sequence::Sequence;
 use super::single;
 use super::unit::{Haste, Unit, end_by, order, wait_until};
 use super::waiting;
@@ -211,6 +212,10 @@ fn place_unit(
         .collect();
     let edges = edges(&unit.members, &asks);
     let alone = edges.iter().all(Vec::is_empty);
+    let sequence = match unit.haste {
+        Haste::None => Sequence::of(problem, board, &asks, &edges),
+        Haste::Kept | Haste::First => None,
+    };
     let planned = if alone || unit.haste != Haste::None {
         Vec::new()
     } else {
@@ -218,7 +223,7 @@ fn place_unit(
     };
     let mut ends: Vec<u64> = Vec::with_capacity(asks.len());
     let mut placed = Vec::with_capacity(asks.len());
-    for (place, (ask, index)) in asks.iter().zip(&unit.members).enumerate() {
+    for (place, ask) in asks.iter().enumerate() {
         let before = edges[place]
             .iter()
             .filter_map(|one| ends.get(ids::place(*one)));
@@ -279,9 +284,22 @@ fn place_unit(
             board.reserve(ask, segment);
         }
         ends.push(placement.end().map_or(ready_ms, |end| end.0));
-        placed.push((*index, placement));
+        placed.push(placement);
     }
-    placed
+    if let Some(sequence) = sequence {
+        let late = asks.iter().zip(&placed);
+        let late = late.filter(|(ask, there)| is_late(ask, there)).count();
+        if let Some(better) = sequence.better(&placed, late) {
+            *board = sequence.board;
+            for (ask, placement) in asks.iter().zip(&better) {
+                for segment in &placement.segments {
+                    board.reserve(ask, segment);
+                }
+            }
+            placed = better;
+        }
+    }
+    unit.members.iter().copied().zip(placed).collect()
 }
 
 /// The placement that an ask has, if it can stay as it is.
