@@ -104,7 +104,14 @@ fn every_example_of_the_book_works() {
                     count += 1;
                     scene.recorded_world();
                     scene.file("scenario.yaml", &block.text);
-                    let over = ["--grid", "grid", "--fleet", "fleet.yaml", "--jobs", "jobs.json"];
+                    let over = [
+                        "--grid",
+                        "grid",
+                        "--fleet",
+                        "fleet.yaml",
+                        "--jobs",
+                        "jobs.json",
+                    ];
                     let words = [&["simulate", "--scenario", "scenario.yaml"], &over[..]];
                     scene.sunward(&words.concat()).expect(0);
                 }

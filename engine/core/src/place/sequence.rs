@@ -6,6 +6,7 @@
 //! stage begins or ends at each moment at which an intensity changes while the others choose around it. A
 //! stage that chooses before its predecessors or successors leaves time for them.
 
+use super::answer;
 use super::ask::Ask;
 use super::board::Board;
 use super::goals::{self, Cost, Rank, Spot};
@@ -218,7 +219,8 @@ impl<'a> Sequence<'a> {
             let there = single::place(self.problem, &board, ask, early, Some(late));
             let is_in_time = there.end().is_some_and(|end| end.0 <= late);
             let starts = there.segments.iter().map(|one| one.start.0).min();
-            if !is_in_time || starts.is_none_or(|start| start < early) {
+            let begins = starts.is_some_and(|start| start >= early);
+            if !is_in_time || !begins || answer::is_late(ask, &there) {
                 return None;
             }
             for segment in &there.segments {
@@ -245,6 +247,11 @@ impl<'a> Sequence<'a> {
             .iter()
             .zip(self.asks)
             .map(|(early, ask)| wait_until(ask, *early).unwrap_or(u64::MAX))
+            .zip(nodes)
+            .map(|(late, node)| match node.ask.start_by {
+                Some(by) => late.min(by.0.saturating_add(node.length_ms)),
+                None => late,
+            })
             .collect();
         for place in (0..nodes.len()).rev() {
             let start = match placed[place].and_then(Placement::start) {

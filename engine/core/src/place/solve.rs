@@ -20,7 +20,7 @@ use super::sequence::Sequence;
 use super::single;
 use super::unit::{Haste, Unit, end_by, order, wait_until};
 use super::waiting;
-use crate::ids::{self, RunId, Timestamp};
+use crate::ids::{self, RunId};
 
 /// Answers placement problems. An implementation may keep results to answer the next problem
 /// faster, but the answer must not depend on that.
@@ -184,17 +184,13 @@ fn place_all(
 fn late_runs(problem: &Problem, placements: &[Option<Placement>]) -> BTreeSet<RunId> {
     let placed = problem.asks.iter().zip(placements);
     placed
-        .filter(|(ask, placement)| placement.as_ref().is_some_and(|one| is_late(ask, one)))
+        .filter(|(ask, placement)| {
+            placement
+                .as_ref()
+                .is_some_and(|one| answer::is_late(ask, one))
+        })
         .map(|(ask, _)| ask.id.run)
         .collect()
-}
-
-/// Whether a stage is placed after its latest start or end.
-fn is_late(ask: &Ask, placement: &Placement) -> bool {
-    let after = |at: Option<Timestamp>, by: Option<Timestamp>| {
-        by.is_some_and(|by| at.is_none_or(|at| at > by))
-    };
-    after(placement.end(), ask.finish_by) || after(placement.start(), ask.start_by)
 }
 
 /// Places the members of a unit in topological order and reserves what they need.
@@ -276,7 +272,7 @@ fn place_unit(
                 }
             }
         };
-        if placement.why == Why::Late && !is_late(ask, &placement) {
+        if placement.why == Why::Late && !answer::is_late(ask, &placement) {
             // The margin leaves it no time to wait, but it is in time.
             placement.why = Why::LastSafeStart;
         }
@@ -288,7 +284,9 @@ fn place_unit(
     }
     if let Some(sequence) = sequence {
         let late = asks.iter().zip(&placed);
-        let late = late.filter(|(ask, there)| is_late(ask, there)).count();
+        let late = late
+            .filter(|(ask, there)| answer::is_late(ask, there))
+            .count();
         if let Some(better) = sequence.better(&placed, late) {
             *board = sequence.board;
             for (ask, placement) in asks.iter().zip(&better) {

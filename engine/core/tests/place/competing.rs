@@ -1,7 +1,7 @@
 //! Stages of one run that compete for few machines, against the best of all schedules.
 
-use sunward_core::StageId;
 use sunward_core::place::{Ask, Placer as _, Problem, Sunward};
+use sunward_core::{StageId, Timestamp};
 
 use crate::world::{HOUR, ask, places, solve, world};
 
@@ -115,6 +115,10 @@ fn least(
     for pool in 0..grams.len() {
         for start in from..=by.saturating_sub(hours) {
             let window = start..start + hours;
+            let start_ms = HOUR * u64::try_from(start).unwrap();
+            if ask.start_by.is_some_and(|by| start_ms > by.0) {
+                break;
+            }
             if window.end > by || free[pool][window.clone()].contains(&0) {
                 continue;
             }
@@ -172,4 +176,26 @@ fn what_competes_is_placed_the_same_each_time() {
         assert_eq!(first, kept.solve(&problem).placements);
         assert_eq!(first, Sunward::default().solve(&problem).placements);
     }
+}
+
+#[test]
+fn stages_that_compete_begin_by_their_latest_start_if_all_can() {
+    let mut luck = Luck(3);
+    let mut met = 0;
+    for case in 0..300 {
+        let (mut problem, grams) = random(&mut luck);
+        for ask in &mut problem.asks {
+            let last = (ask.finish_by.unwrap().0 - ask.task_ms) / HOUR;
+            let begins = last.saturating_sub(luck.below(8));
+            ask.start_by = Some(Timestamp(begins * HOUR));
+        }
+        let pools = &problem.outlook.pools;
+        let mut free: Vec<Vec<u32>> = pools.iter().map(|pool| pool.gpus.clone()).collect();
+        if least(&problem, &grams, 0, &mut free, &mut Vec::new()).is_some() {
+            let solution = Sunward::default().solve(&problem);
+            assert!(!solution.late, "case {case}: {:?}", solution.placements);
+            met += 1;
+        }
+    }
+    assert!(met > 200, "{met}");
 }
