@@ -100,6 +100,21 @@ fn every_example_of_the_book_works() {
                     let words = [&["plan", "one.yaml", "--fleet", "fleet.yaml"], &moment[..]];
                     scene.sunward(&words.concat()).expect(0);
                 }
+                "yaml scenario" => {
+                    count += 1;
+                    scene.recorded_world();
+                    scene.file("scenario.yaml", &block.text);
+                    let over = [
+                        "--grid",
+                        "grid",
+                        "--fleet",
+                        "fleet.yaml",
+                        "--jobs",
+                        "jobs.json",
+                    ];
+                    let words = [&["simulate", "--scenario", "scenario.yaml"], &over[..]];
+                    scene.sunward(&words.concat()).expect(0);
+                }
                 // The tests of the Python package run these.
                 "python" => {}
                 other => panic!("{topic}: a block of kind '{other}'"),

@@ -155,6 +155,57 @@ fn faults_of_a_scenario_cost_something_and_nothing_is_late() {
 }
 
 #[test]
+fn in_an_emergency_what_keeps_a_checkpoint_makes_way_and_loses_nothing() {
+    let scene = world();
+    scene.file(
+        "fleet.yaml",
+        "- { pool: north, zone: 'NO', timezone: UTC, capacity: 4 }\n",
+    );
+    let events = "faults:\n  - { at: '2023-01-09T03:00Z', for: 2h, emergency: north }\n";
+    scene.file("events.yaml", events);
+    let figures = |checkpoint: bool, more: &[&str]| {
+        let stage = format!(
+            "name: one\nstages:\n  work:\n    run: 'true'\n    checkpoint: {checkpoint}\n    \
+             expect: {{ time: 4h, power: 1000W }}\n"
+        );
+        scene.file("work.yaml", stage);
+        let args = "simulate work.yaml --grid grid --fleet fleet.yaml --json";
+        let args: Vec<&str> = args
+            .split(' ')
+            .chain(["--as-of", "2023-01-09T02:00Z"])
+            .collect();
+        let told = scene.sunward(&[&args[..], more].concat()).expect(0).out;
+        let report: Value = serde_json::from_str(&told).unwrap();
+        let policies = report["policies"].as_array().unwrap().clone();
+        let ours = policies
+            .iter()
+            .find(|one| one["name"] == "sunward")
+            .unwrap()
+            .clone();
+        for policy in policies {
+            assert_eq!(policy["unfinished"], 0, "{policy}");
+        }
+        (
+            ours["kwh"].as_f64().unwrap(),
+            ours["makespan_mean_h"].as_f64().unwrap(),
+        )
+    };
+    let events = ["--scenario", "events.yaml"];
+    assert_eq!(figures(true, &[]), (4.0, 4.0));
+    assert_eq!(
+        figures(true, &events),
+        (4.0, 6.0),
+        "it goes on two hours later"
+    );
+    assert_eq!(
+        figures(false, &events),
+        (4.0, 4.0),
+        "it cannot be interrupted"
+    );
+    figures(true, &["--scenario", "events.yaml", "--policy", "all"]);
+}
+
+#[test]
 fn a_published_trace_is_played_as_it_is() {
     let scene = world();
     scene.file(

@@ -23,7 +23,7 @@ impl<'a> FaultyFeed<'a> {
     pub(crate) fn new(feed: &'a mut dyn ForecastFeed, scenario: &'a Scenario) -> Self {
         let is_ours = |fault: &&Fault| match fault.kind {
             FaultKind::ProviderDown(_) | FaultKind::ForecastError { .. } => true,
-            FaultKind::Lost(_) | FaultKind::OwnerBack { .. } => false,
+            FaultKind::Lost(_) | FaultKind::OwnerBack { .. } | FaultKind::Curtailed { .. } => false,
         };
         Self {
             feed,
@@ -70,9 +70,10 @@ impl<'a> FaultyFeed<'a> {
     fn is_down(&self, zone: &str, now: Timestamp) -> bool {
         self.acting(now).any(|kind| match kind {
             FaultKind::ProviderDown(of) => of.as_deref().is_none_or(|of| of == zone),
-            FaultKind::ForecastError { .. } | FaultKind::Lost(_) | FaultKind::OwnerBack { .. } => {
-                false
-            }
+            FaultKind::ForecastError { .. }
+            | FaultKind::Lost(_)
+            | FaultKind::OwnerBack { .. }
+            | FaultKind::Curtailed { .. } => false,
         })
     }
 
@@ -82,7 +83,10 @@ impl<'a> FaultyFeed<'a> {
                 .as_deref()
                 .is_none_or(|of| of == zone)
                 .then_some(*permille),
-            FaultKind::ProviderDown(_) | FaultKind::Lost(_) | FaultKind::OwnerBack { .. } => None,
+            FaultKind::ProviderDown(_)
+            | FaultKind::Lost(_)
+            | FaultKind::OwnerBack { .. }
+            | FaultKind::Curtailed { .. } => None,
         })
     }
 }

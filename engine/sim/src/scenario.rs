@@ -7,9 +7,12 @@
 //!   - { at: "2023-03-02T09:00Z", for: 4h, owner_back: uni-oslo, gpus: 2, notice: 10m }
 //!   - { at: "2023-03-03T00:00Z", for: 12h, provider_down: DE }        # or `all`
 //!   - { at: "2023-03-04T00:00Z", for: 24h, forecast_error: 30%, zone: DE }
+//!   - { at: "2023-03-05T17:00Z", for: 2h, emergency: uni-oslo, notice: 1h }   # a grid operator asks
+//!   - { at: "2023-03-06T17:00Z", for: 3h, alert: uni-oslo }
+//!   - { at: "2023-03-07T17:00Z", for: 3h, cap: uni-oslo, power: 20kW }
 //! ```
 
-use sunward_core::{Fleet, PoolId, Timestamp};
+use sunward_core::{Curtailment, Curtailments, Fleet, Measure, PoolId, Timestamp};
 use sunward_workflows::fields::{Fields, unfit};
 use sunward_workflows::{Value, quoted, read_params, units};
 
@@ -60,6 +63,56 @@ pub enum FaultKind {
         /// The deviation in thousandths.
         permille: i32,
     },
+    /// A grid operator restricts a pool.
+    Curtailed {
+        /// The pool.
+        pool: PoolId,
+        /// What is asked.
+        measure: Measure,
+        /// How long before it is announced, in milliseconds.
+        notice_ms: u64,
+    },
+}
+
+impl Scenario {
+    /// What grid operators have asked of pools by a moment, and what of that has not ended.
+    pub(crate) fn asked_by(&self, now: Timestamp) -> Curtailments {
+        let asked = self.faults.iter().filter_map(|fault| match fault.kind {
+            FaultKind::Curtailed { pool, measure, .. } => {
+                let is_known = fault.announced_at() <= now && now < fault.to;
+                is_known.then(|| Curtailment {
+                    pool,
+                    from: fault.from,
+                    until: Some(fault.to),
+                    measure,
+                    told_by: "scenario".to_owned(),
+                })
+            }
+            FaultKind::Lost(_)
+            | FaultKind::OwnerBack { .. }
+            | FaultKind::ProviderDown(_)
+            | FaultKind::ForecastError { .. } => None,
+        });
+        Curtailments {
+            all: asked.collect(),
+            silent_since: None,
+        }
+    }
+}
+
+impl Fault {
+    /// When it is known: when it begins, or earlier if an operator announces it.
+    pub(crate) fn announced_at(&self) -> Timestamp {
+        match self.kind {
+            FaultKind::Curtailed { notice_ms, .. } => {
+                Timestamp(self.from.0.saturating_sub(notice_ms))
+            }
+            FaultKind::Lost(_)
+            | FaultKind::OwnerBack { .. }
+            | FaultKind::ProviderDown(_)
+            | FaultKind::ForecastError { .. } => self.from,
+        }
+    }
 }
 
 /// The keys of a scenario.
@@ -73,11 +126,19 @@ const FAULT_KEYS: &[&str] = &[
     "owner_back",
     "provider_down",
     "forecast_error",
+    "emergency",
+    "alert",
+    "cap",
+    "power",
     "gpus",
     "cpus",
     "notice",
     "zone",
 ];
+
+/// The keys of which each fault has one.
+const ONE_OF: &str = "`lost`, `owner_back`, `provider_down`, `forecast_error`, `emergency`, `alert` \
+                      or `cap`";
 
 struct RawFault {
     at: String,
@@ -86,6 +147,10 @@ struct RawFault {
     owner_back: Option<String>,
     provider_down: Option<String>,
     forecast_error: Option<String>,
+    emergency: Option<String>,
+    alert: Option<String>,
+    cap: Option<String>,
+    power: Option<String>,
     gpus: Option<u32>,
     cpus: Option<u32>,
     notice: Option<String>,
@@ -109,6 +174,10 @@ impl RawFault {
             owner_back: fields.text("owner_back")?,
             provider_down: fields.text("provider_down")?,
             forecast_error: fields.text("forecast_error")?,
+            emergency: fields.text("emergency")?,
+            alert: fields.text("alert")?,
+            cap: fields.text("cap")?,
+            power: fields.text("power")?,
             gpus: fields.count("gpus")?,
             cpus: fields.count("cpus")?,
             notice: fields.text("notice")?,
@@ -126,7 +195,7 @@ pub fn read_scenario(text: &str, fleet: &Fleet) -> Result<Scenario, Vec<String>>
     let wrong = |error: String| {
         vec![format!(
             "{error}; expected `runtime_error: 20%` and a list of `faults`, each with `at`, `for` \
-             and one of `lost`, `owner_back`, `provider_down` or `forecast_error`"
+             and one of {ONE_OF}"
         )]
     };
     let values = read_params(text).map_err(wrong)?;
@@ -159,36 +228,56 @@ pub fn read_scenario(text: &str, fleet: &Fleet) -> Result<Scenario, Vec<String>>
 fn fault(raw: &RawFault, fleet: &Fleet) -> Result<Fault, String> {
     let from = moment(&raw.at)?;
     let to = from.after_ms(duration(&raw.length)?);
-    let kind = match (
-        &raw.lost,
-        &raw.owner_back,
-        &raw.provider_down,
-        &raw.forecast_error,
-    ) {
-        (Some(name), None, None, None) => FaultKind::Lost(pool(name, fleet)?),
-        (None, Some(name), None, None) => FaultKind::OwnerBack {
+    let notice_ms = raw.notice.as_deref().map_or(Ok(0), duration)?;
+    let curtailed = |name: &str, measure| {
+        Ok::<_, String>(FaultKind::Curtailed {
+            pool: pool(name, fleet)?,
+            measure,
+            notice_ms,
+        })
+    };
+    let mut kinds = Vec::new();
+    if let Some(name) = &raw.lost {
+        kinds.push(FaultKind::Lost(pool(name, fleet)?));
+    }
+    if let Some(name) = &raw.owner_back {
+        kinds.push(FaultKind::OwnerBack {
             pool: pool(name, fleet)?,
             gpus: raw.gpus.unwrap_or(0),
             cpus: raw.cpus.unwrap_or(0),
-            notice_ms: raw.notice.as_deref().map_or(Ok(0), duration)?,
-        },
-        (None, None, Some(word), None) => {
-            FaultKind::ProviderDown((word != "all").then(|| zone(word, fleet)).transpose()?)
-        }
-        (None, None, None, Some(text)) => FaultKind::ForecastError {
-            zone: raw
-                .zone
-                .as_deref()
-                .map(|name| zone(name, fleet))
-                .transpose()?,
+            notice_ms,
+        });
+    }
+    if let Some(word) = &raw.provider_down {
+        let zone = (word != "all").then(|| zone(word, fleet)).transpose()?;
+        kinds.push(FaultKind::ProviderDown(zone));
+    }
+    if let Some(text) = &raw.forecast_error {
+        let zone = raw.zone.as_deref().map(|name| zone(name, fleet));
+        kinds.push(FaultKind::ForecastError {
+            zone: zone.transpose()?,
             permille: permille(text)?,
-        },
-        _ => {
-            return Err(
-                "expected exactly one of `lost`, `owner_back`, `provider_down` or `forecast_error`"
-                    .to_owned(),
-            );
-        }
+        });
+    }
+    if let Some(name) = &raw.emergency {
+        kinds.push(curtailed(name, Measure::Emergency)?);
+    }
+    if let Some(name) = &raw.alert {
+        kinds.push(curtailed(name, Measure::Alert)?);
+    }
+    if let Some(name) = &raw.cap {
+        let power = raw.power.as_deref();
+        let power = power.ok_or("a `cap` needs its `power`, such as 20kW")?;
+        kinds.push(curtailed(
+            name,
+            Measure::Cap {
+                milliwatts: milliwatts(power)?,
+            },
+        )?);
+    }
+    let mut kinds = kinds.into_iter();
+    let (Some(kind), None) = (kinds.next(), kinds.next()) else {
+        return Err(format!("expected exactly one of {ONE_OF}"));
     };
     Ok(Fault { from, to, kind })
 }
@@ -210,6 +299,19 @@ fn duration(text: &str) -> Result<u64, String> {
             quoted(text)
         )
     })
+}
+
+fn milliwatts(text: &str) -> Result<u64, String> {
+    let wrong = || {
+        format!(
+            "{} is not a power; expected one such as 500W or 20kW",
+            quoted(text)
+        )
+    };
+    let watts = units::parse_power(text).map_err(|_| wrong())?;
+    format!("{:.0}", watts * 1000.0)
+        .parse()
+        .map_err(|_| wrong())
 }
 
 fn permille(text: &str) -> Result<i32, String> {
@@ -260,7 +362,7 @@ fn zone(name: &str, fleet: &Fleet) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use sunward_core::{Fleet, Pool, PoolId};
+    use sunward_core::{Fleet, Measure, Pool, PoolId};
 
     use super::{FaultKind, read_scenario};
 
@@ -310,6 +412,9 @@ faults:
   - { at: '2023-03-01T05:00Z', for: 6h, lost: uni-oslo }
   - { at: '2023-03-03T00:00Z', for: 12h, provider_down: all }
   - { at: '2023-03-04T00:00Z', for: 1d, forecast_error: -30%, zone: 'NO' }
+  - { at: '2023-03-05T00:00Z', for: 1h, emergency: uni-oslo, notice: 2h }
+  - { at: '2023-03-06T00:00Z', for: 1h, alert: uni-oslo }
+  - { at: '2023-03-07T00:00Z', for: 1h, cap: uni-oslo, power: 1.5kW }
 ";
         let scenario = read_scenario(text, &fleet()).unwrap();
         assert_eq!(scenario.runtime_error_permille, 200);
@@ -330,6 +435,23 @@ faults:
                     zone: Some("NO".into()),
                     permille: -300,
                 },
+                &FaultKind::Curtailed {
+                    pool,
+                    measure: Measure::Emergency,
+                    notice_ms: 7_200_000,
+                },
+                &FaultKind::Curtailed {
+                    pool,
+                    measure: Measure::Alert,
+                    notice_ms: 0,
+                },
+                &FaultKind::Curtailed {
+                    pool,
+                    measure: Measure::Cap {
+                        milliwatts: 1_500_000,
+                    },
+                    notice_ms: 0,
+                },
             ]
         );
     }
@@ -344,6 +466,9 @@ faults:
   - { at: '2023-03-01T05:00Z', for: 6h, lost: uni-bergen }
   - { at: '2023-03-01T05:00Z', for: 6h }
   - { at: '2023-03-01T05:00Z', for: 6h, provider_down: DE }
+  - { at: '2023-03-01T05:00Z', for: 6h, cap: uni-oslo }
+  - { at: '2023-03-01T05:00Z', for: 6h, cap: uni-oslo, power: lots }
+  - { at: '2023-03-01T05:00Z', for: 6h, alert: uni-oslo, lost: uni-oslo }
 ";
         let mistakes = read_scenario(text, &fleet()).unwrap_err();
         insta::assert_snapshot!(mistakes.join("\n"), @r"
@@ -351,8 +476,11 @@ faults:
         faults[0]: `yesterday` is not a time; expected one such as 2023-03-01T05:00Z
         faults[1]: `soon` is not a duration; expected one such as 90s, 15m or 6h
         faults[2]: the fleet has no pool `uni-bergen`; it has uni-oslo
-        faults[3]: expected exactly one of `lost`, `owner_back`, `provider_down` or `forecast_error`
+        faults[3]: expected exactly one of `lost`, `owner_back`, `provider_down`, `forecast_error`, `emergency`, `alert` or `cap`
         faults[4]: no pool of the fleet is in zone `DE`; its zones are NO
+        faults[5]: a `cap` needs its `power`, such as 20kW
+        faults[6]: `lots` is not a power; expected one such as 500W or 20kW
+        faults[7]: expected exactly one of `lost`, `owner_back`, `provider_down`, `forecast_error`, `emergency`, `alert` or `cap`
         ");
     }
 }

@@ -112,7 +112,7 @@ pub(crate) struct Simulate {
     /// settings, else 0.002]
     #[arg(long, value_name = "KWH", allow_negative_numbers = true)]
     transfer_kwh_per_gb: Option<f64>,
-    /// A YAML file with a list of `faults` to inject
+    /// A YAML file with `faults` and with what grid operators ask (`sunward docs placing`)
     #[arg(long, value_name = "FILE")]
     scenario: Option<PathBuf>,
     /// Exit 1 if the policy `sunward` (or the last one, if `sunward` is not simulated) emits more

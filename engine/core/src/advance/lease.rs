@@ -3,54 +3,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::headroom::{Demand, Headroom, LEASE_LIMIT};
 use super::turns::Turns;
 use crate::fact::Fact;
-use crate::ids::{Generation, RunId, StageId, Timestamp, WorkerId, place};
-use crate::input::Capacity;
+use crate::ids::{Generation, RunId, StageId, Timestamp, place};
 use crate::lease::Lease;
 use crate::order::{Order, Step};
 use crate::plan::PlannedStage;
-use crate::planning::gpus;
 use crate::pool::PoolId;
 use crate::state::lanes::Lane;
 use crate::state::stage::StageState;
-use crate::state::{RunState, State, Worker};
-
-/// The work that a worker is given ahead, in microseconds. It is many times the duration of a
-/// message, and short enough that nothing waits behind it for long.
-const AHEAD_US: u64 = 50_000;
-
-/// The most tasks in one lease. It bounds a message, and what is lost with a worker.
-const LEASE_LIMIT: u32 = 65_536;
-
-/// The most tasks for each core while no task of the stage has ended: enough to bridge a commit.
-const GUESS_LIMIT: u32 = 16;
+use crate::state::{RunState, State};
 
 /// The most leases in one step.
 const BATCH: usize = 1024;
-
-/// The load of a full worker, in millionths.
-const FULL: u64 = 1_000_000;
-
-/// What a worker may still be given in this step.
-#[derive(Clone)]
-struct Headroom<'a> {
-    id: WorkerId,
-    worker: &'a Worker,
-    /// The load of its cores, in millionths.
-    load: u64,
-    /// The load of its devices, in millionths. A worker that never had devices runs their tasks on
-    /// its cores.
-    device_load: u64,
-}
-
-impl Headroom<'_> {
-    /// Whether the worker takes tasks from a lane.
-    fn is_open(&self, lane: Lane) -> bool {
-        let here = lane.pool.is_none_or(|pool| pool == self.worker.pool);
-        here && self.load < FULL && (!lane.gpus || self.device_load < FULL)
-    }
-}
 
 /// Leases ready tasks to workers; stages and workers are taken in order. Placed stages come first,
 /// each in its pools, then stages that may run anywhere.
@@ -109,7 +75,7 @@ impl<'a> Free<'a> {
         let rooms = workers
             .filter(|(_, worker)| worker.capacity.cpus > 0)
             .filter(|(_, worker)| !state.agenda.curtailed.level(worker.pool).halted)
-            .map(|(id, worker)| room(state, *id, worker))
+            .map(|(id, worker)| Headroom::of(state, *id, worker))
             .collect();
         let power = PowerLeft::of(state);
         Self { rooms, power }
@@ -196,7 +162,11 @@ fn offer_most(
     let mut leased = 0;
     let mut source = Source::new(run, id, planned, stage, lane.pool);
     source.slack = source.slack.min(most);
-    for room in rooms.iter_mut().filter(|room| room.is_open(lane)) {
+    let mut waits_for = None;
+    for (at, room) in rooms.iter_mut().enumerate() {
+        if !room.is_open(lane) {
+            continue;
+        }
         let pool = room.worker.pool;
         let each = power
             .0
@@ -204,8 +174,19 @@ fn offer_most(
             .then(|| state.power_of(planned, pool));
         let most = power.tasks(pool, each);
         let given = give(room, &mut source, most, now, step);
-        power.take(pool, each, given);
-        leased += given;
+        power.take(pool, each, given.leased);
+        leased += given.leased;
+        if given.lacks_room && waits_for.is_none() {
+            waits_for = Some(at);
+        }
+    }
+    // A placement keeps room for what it places. What is not placed has none, and smaller tasks would
+    // pass it for ever.
+    if leased == 0
+        && lane.pool.is_none()
+        && let Some(room) = waits_for.and_then(|at| rooms.get_mut(at))
+    {
+        room.close();
     }
     leased
 }
@@ -235,69 +216,40 @@ impl PowerLeft {
     }
 }
 
-/// The headroom of a worker.
-fn room<'a>(state: &State, id: WorkerId, worker: &'a Worker) -> Headroom<'a> {
-    let mut room = Headroom {
-        id,
-        worker,
-        load: 0,
-        device_load: if has_lost_devices(state, worker) {
-            FULL
-        } else {
-            0
-        },
-    };
-    for ((run, stage), held) in &worker.held {
-        let Some(run) = state.runs.get(run) else {
-            continue;
-        };
-        if let Some((planned, stage)) = run.get(*stage) {
-            let held = u64::from(*held);
-            room.load += held * share(run, planned, stage, worker.capacity);
-            room.device_load += held * device_share(run, planned, stage, worker.capacity);
-        }
-    }
-    room
+/// What a worker was given of one stage.
+struct Given {
+    leased: u32,
+    /// Whether a task is ready for which the worker has no room now.
+    lacks_room: bool,
 }
 
-/// Whether a worker normally has devices but has none now. Tasks that ask for a device then wait
-/// for it to return and do not run on the cores.
-fn has_lost_devices(state: &State, worker: &Worker) -> bool {
-    let pool = || state.agenda.fleet.as_deref()?.get(worker.pool);
-    worker.capacity.gpus == 0
-        && (worker.gpus_lent > 0
-            || pool().is_some_and(|pool| pool.gpu_model.is_some() || pool.gpu_milliwatts > 0))
-}
-
-/// Leases tasks of one stage to one worker until it is full, has its target, or got `most` tasks.
-/// Returns their number.
+/// Leases tasks of one stage to one worker until it is full, has its target, or got `most` tasks. A
+/// long task is leased only if it can begin at once: at another worker, or in another pool, it might
+/// begin before what it would wait for has ended.
 fn give(
     room: &mut Headroom<'_>,
     source: &mut Source<'_>,
     most: u32,
     now: Timestamp,
     step: &mut Step,
-) -> u32 {
+) -> Given {
     let capacity = room.worker.capacity;
-    let each = share(source.owner, source.planned, source.stage, capacity);
-    let device_each = device_share(source.owner, source.planned, source.stage, capacity);
-    let slots = cores(source.planned, capacity).min(devices(source.planned, capacity));
+    let demand = Demand::of(source.owner, source.planned, source.stage, capacity);
     let held = room.worker.held.get(&(source.run, source.id)).copied();
-    let target = target(source.owner, source.planned, source.stage, slots);
-    let wanted = target.saturating_sub(held.unwrap_or(0)).min(most);
+    let wanted = demand.target.saturating_sub(held.unwrap_or(0)).min(most);
     let mut left = wanted;
-    while room.load < FULL && (device_each == 0 || room.device_load < FULL) && left > 0 {
-        let on_devices = (FULL - room.device_load.min(FULL)).checked_div(device_each);
-        let fits = (FULL - room.load)
-            .div_ceil(each)
-            .min(on_devices.unwrap_or(u64::MAX).max(1));
-        let fits = u32::try_from(fits).unwrap_or(LEASE_LIMIT);
+    let mut lacks_room = false;
+    while left > 0 {
+        let mut fits = room.fill(&demand);
+        if demand.is_long {
+            fits = fits.min(room.fit(&demand));
+            lacks_room = fits == 0 && source.has_next();
+        }
         let Some(lease) = source.next(fits.min(left).min(LEASE_LIMIT)) else {
             break;
         };
         left -= lease.count;
-        room.load += each * u64::from(lease.count);
-        room.device_load += device_each * u64::from(lease.count);
+        room.take(&demand, lease.count);
         step.facts.push(Fact::Leased {
             worker: room.id,
             lease,
@@ -308,87 +260,10 @@ fn give(
             lease,
         });
     }
-    wanted - left
-}
-
-/// The load that one task of a stage adds to a worker, in millionths. Only cores count here, so
-/// that a stage whose single task takes all memory does not keep the cores from others.
-fn share(run: &RunState, planned: &PlannedStage, stage: &StageState, capacity: Capacity) -> u64 {
-    let target = target(run, planned, stage, cores(planned, capacity));
-    FULL.div_ceil(u64::from(target))
-}
-
-/// The load that one task of a stage adds to a worker's devices, in millionths.
-fn device_share(
-    run: &RunState,
-    planned: &PlannedStage,
-    stage: &StageState,
-    capacity: Capacity,
-) -> u64 {
-    let Some(slots) = capacity
-        .gpus
-        .checked_div(gpus(&planned.stage.resources.gpus))
-    else {
-        return 0;
-    };
-    if capacity.gpus == 0 {
-        return 0;
+    Given {
+        leased: wanted - left,
+        lacks_room,
     }
-    let target = target(run, planned, stage, slots.max(1));
-    FULL.div_ceil(u64::from(target))
-}
-
-/// The number of tasks of a stage that a worker should hold if it can run `slots` of them at once.
-///
-/// Until one of the stage's tasks has ended, the duration is the one that the workflow expects.
-/// Without that, it is the mean of the run's other stages, and the worker gets few tasks because
-/// the guess is poor. While nothing is known it gets none ahead: a task that waits behind one of
-/// unknown length may wait for days, though another worker or pool has room. Tasks that take units of
-/// what all tasks share are never leased ahead.
-fn target(run: &RunState, planned: &PlannedStage, stage: &StageState, slots: u32) -> u32 {
-    if !planned.stage.resources.shared.is_empty() {
-        // A task that waits on a worker would hold units that another could use.
-        return slots.clamp(1, LEASE_LIMIT);
-    }
-    let (attempts, wall_us) = run.pace;
-    let expected_us = || Some(planned.stage.expect.time_ms?.saturating_mul(1000));
-    let (mean_us, least, limit) = match stage.ledger.mean_us().or_else(expected_us) {
-        Some(mean_us) => (mean_us, slots, LEASE_LIMIT.max(slots)),
-        None => (
-            wall_us.checked_div(attempts).unwrap_or(u64::MAX),
-            slots,
-            slots.saturating_mul(GUESS_LIMIT),
-        ),
-    };
-    let tasks = AHEAD_US.saturating_mul(u64::from(slots)) / mean_us.max(1);
-    u32::try_from(tasks)
-        .unwrap_or(LEASE_LIMIT)
-        .clamp(least, limit)
-}
-
-/// The number of tasks for which a worker has cores, at least one. A task that asks for more cores
-/// than there are gets all of them.
-fn cores(planned: &PlannedStage, capacity: Capacity) -> u32 {
-    let cores = capacity.cpus.max(1);
-    cores / planned.stage.resources.cpus.clamp(1, cores)
-}
-
-/// The number of tasks for which a worker has memory and devices. It is an estimate; the worker
-/// admits tasks exactly.
-fn devices(planned: &PlannedStage, capacity: Capacity) -> u32 {
-    let resources = &planned.stage.resources;
-    let mut slots = u32::MAX;
-    if let Some(memory) = resources.memory_bytes.filter(|memory| *memory > 0) {
-        let fit = capacity.memory_bytes / memory;
-        slots = u32::try_from(fit).unwrap_or(u32::MAX);
-    }
-    // A worker without devices runs such tasks on its cores.
-    if let Some(fit) = capacity.gpus.checked_div(gpus(&resources.gpus))
-        && capacity.gpus > 0
-    {
-        slots = slots.min(fit);
-    }
-    slots.max(1)
 }
 
 /// Ready tasks of one stage, leased one span at a time.
@@ -423,6 +298,11 @@ impl<'a> Source<'a> {
             slack: stage.slack(planned).min(room.unwrap_or(u32::MAX)),
             cursor: 0,
         }
+    }
+
+    /// Whether a task is ready that may be leased.
+    fn has_next(&self) -> bool {
+        self.slack > 0 && self.stage.ready.span_from(self.cursor).is_some()
     }
 
     /// A lease of at most `wanted` tasks: adjacent tasks that are all at their first attempt, or

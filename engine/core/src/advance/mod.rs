@@ -5,6 +5,7 @@ mod ask;
 mod course;
 mod curtail;
 mod end;
+mod headroom;
 mod held_back;
 mod hold;
 mod lease;

@@ -127,3 +127,11 @@ fn why(board: &Board, ask: &Ask, block: &Block, late: bool) -> Why {
         Some(Prefer::Carbon | Prefer::Surplus | Prefer::Idle) | None => Why::Cleanest,
     }
 }
+
+/// Whether a stage is placed after its latest start or end.
+pub(super) fn is_late(ask: &Ask, placement: &Placement) -> bool {
+    let after = |at: Option<Timestamp>, by: Option<Timestamp>| {
+        by.is_some_and(|by| at.is_none_or(|at| at > by))
+    };
+    after(placement.end(), ask.finish_by) || after(placement.start(), ask.start_by)
+}

@@ -197,6 +197,20 @@ impl Board {
             .min(self.slots.saturating_sub(1))
     }
 
+    /// The starts of the slots after a moment, and until another, at which a pool's weight changes, and
+    /// the first moment.
+    pub(super) fn changes(&self, from_ms: u64, until_ms: u64) -> Vec<u64> {
+        let slots = self.slot(from_ms) + 1..=self.slot(until_ms);
+        let changes = slots.filter(|slot| {
+            let weights = self.lanes.iter().map(|lane| &lane.weight);
+            let mut pairs = weights.filter_map(|all| Some((all.get(slot - 1)?, all.get(*slot)?)));
+            pairs.any(|(before, now)| before != now)
+        });
+        let starts = changes.map(|slot| self.start_ms(slot));
+        let starts = starts.filter(|start| *start <= until_ms);
+        std::iter::once(from_ms).chain(starts).collect()
+    }
+
     /// The start of a slot.
     pub(crate) fn start_ms(&self, slot: usize) -> u64 {
         let slot = u64::try_from(slot).unwrap_or(0);

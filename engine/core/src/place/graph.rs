@@ -47,7 +47,8 @@ pub(crate) fn spans(board: &Board, asks: &[&Ask], edges: &[Vec<u32>]) -> Vec<(u6
         .collect()
 }
 
-fn nodes<'a>(board: &Board, asks: &[&'a Ask], edges: &[Vec<u32>]) -> Vec<Node<'a>> {
+/// The stages, each from when it is ready on.
+pub(super) fn nodes<'a>(board: &Board, asks: &[&'a Ask], edges: &[Vec<u32>]) -> Vec<Node<'a>> {
     let mut nodes: Vec<Node<'_>> = asks
         .iter()
         .zip(edges)
@@ -80,7 +81,7 @@ fn nodes<'a>(board: &Board, asks: &[&'a Ask], edges: &[Vec<u32>]) -> Vec<Node<'a
 
 /// Sets every stage to its earliest start, and computes its latest one. This is the critical path
 /// method: a forward pass and a backward pass.
-fn bound(nodes: &mut [Node<'_>]) {
+pub(super) fn bound(nodes: &mut [Node<'_>]) {
     for place in 0..nodes.len() {
         let early = earliest(nodes, place);
         nodes[place].start_ms = early;

@@ -33,6 +33,7 @@ mod outlook;
 mod placement;
 mod postconditions;
 mod problem;
+mod sequence;
 mod signals;
 mod single;
 mod solve;

@@ -16,10 +16,11 @@ use super::graph;
 use super::placement::{Placement, Why};
 use super::postconditions;
 use super::problem::{Problem, Solution};
+use super::sequence::Sequence;
 use super::single;
 use super::unit::{Haste, Unit, end_by, order, wait_until};
 use super::waiting;
-use crate::ids::{self, RunId, Timestamp};
+use crate::ids::{self, RunId};
 
 /// Answers placement problems. An implementation may keep results to answer the next problem
 /// faster, but the answer must not depend on that.
@@ -183,17 +184,13 @@ fn place_all(
 fn late_runs(problem: &Problem, placements: &[Option<Placement>]) -> BTreeSet<RunId> {
     let placed = problem.asks.iter().zip(placements);
     placed
-        .filter(|(ask, placement)| placement.as_ref().is_some_and(|one| is_late(ask, one)))
+        .filter(|(ask, placement)| {
+            placement
+                .as_ref()
+                .is_some_and(|one| answer::is_late(ask, one))
+        })
         .map(|(ask, _)| ask.id.run)
         .collect()
-}
-
-/// Whether a stage is placed after its latest start or end.
-fn is_late(ask: &Ask, placement: &Placement) -> bool {
-    let after = |at: Option<Timestamp>, by: Option<Timestamp>| {
-        by.is_some_and(|by| at.is_none_or(|at| at > by))
-    };
-    after(placement.end(), ask.finish_by) || after(placement.start(), ask.start_by)
 }
 
 /// Places the members of a unit in topological order and reserves what they need.
@@ -211,6 +208,10 @@ fn place_unit(
         .collect();
     let edges = edges(&unit.members, &asks);
     let alone = edges.iter().all(Vec::is_empty);
+    let sequence = match unit.haste {
+        Haste::None => Sequence::of(problem, board, &asks, &edges),
+        Haste::Kept | Haste::First => None,
+    };
     let planned = if alone || unit.haste != Haste::None {
         Vec::new()
     } else {
@@ -218,7 +219,7 @@ fn place_unit(
     };
     let mut ends: Vec<u64> = Vec::with_capacity(asks.len());
     let mut placed = Vec::with_capacity(asks.len());
-    for (place, (ask, index)) in asks.iter().zip(&unit.members).enumerate() {
+    for (place, ask) in asks.iter().enumerate() {
         let before = edges[place]
             .iter()
             .filter_map(|one| ends.get(ids::place(*one)));
@@ -271,7 +272,7 @@ fn place_unit(
                 }
             }
         };
-        if placement.why == Why::Late && !is_late(ask, &placement) {
+        if placement.why == Why::Late && !answer::is_late(ask, &placement) {
             // The margin leaves it no time to wait, but it is in time.
             placement.why = Why::LastSafeStart;
         }
@@ -279,9 +280,24 @@ fn place_unit(
             board.reserve(ask, segment);
         }
         ends.push(placement.end().map_or(ready_ms, |end| end.0));
-        placed.push((*index, placement));
+        placed.push(placement);
     }
-    placed
+    if let Some(sequence) = sequence {
+        let late = asks.iter().zip(&placed);
+        let late = late
+            .filter(|(ask, there)| answer::is_late(ask, there))
+            .count();
+        if let Some(better) = sequence.better(&placed, late) {
+            *board = sequence.board;
+            for (ask, placement) in asks.iter().zip(&better) {
+                for segment in &placement.segments {
+                    board.reserve(ask, segment);
+                }
+            }
+            placed = better;
+        }
+    }
+    unit.members.iter().copied().zip(placed).collect()
 }
 
 /// The placement that an ask has, if it can stay as it is.

@@ -11,6 +11,7 @@
 
 mod explaining;
 mod figures;
+mod lease_properties;
 mod placed_properties;
 mod planning;
 mod properties;

@@ -11,6 +11,7 @@
 
 mod absurd;
 mod caution;
+mod competing;
 mod deadlines;
 mod graphs;
 mod preferences;

@@ -17,6 +17,22 @@ impl World {
             .ran(&self.setup, pool, group, self.now.min(group.ends));
     }
 
+    /// Counts what a group used that has to make way. Stages with `checkpoint: true` keep what it has
+    /// done.
+    pub(super) fn makes_way(&mut self, pool: usize, group: &Group) {
+        self.meter(pool, group);
+        let Lease { run, stage, .. } = group.lease;
+        let flight = self.flights.get(run);
+        let planned = flight.and_then(|flight| flight.submission.spec.plan.stage(stage));
+        if planned.is_none_or(|planned| !planned.stage.checkpoint) {
+            return;
+        }
+        let done_ms = self.now.min(group.ends).since_ms(group.started);
+        for index in group.first..group.first + group.count {
+            *self.kept.entry((run, stage, index)).or_default() += done_ms;
+        }
+    }
+
     /// Records the end of a group, which succeeded.
     pub(super) fn ended(&mut self, pool: usize, group: &Group, ends: &mut Vec<TaskEnd>) {
         self.freed.insert(pool);
@@ -32,7 +48,7 @@ impl World {
         self.freed.insert(pool);
         let mut ends = Vec::new();
         for group in groups {
-            self.meter(pool, &group);
+            self.makes_way(pool, &group);
             self.report(&group, &mut ends, |_| {
                 stopped(
                     FailureKind::Preempted,

@@ -12,7 +12,8 @@ use std::sync::Arc;
 
 use sunward_core::place::{Outlook, Placer};
 use sunward_core::{
-    Input, Lease, Order, PoolId, State, Step, TaskEnd, Timestamp, advance, apply, decide,
+    Input, Lease, Order, PoolId, RunId, StageId, State, Step, TaskEnd, Timestamp, advance, apply,
+    decide,
 };
 
 use crate::capacity::Open;
@@ -48,6 +49,8 @@ pub(crate) struct World {
     /// Limits by owners who are back: the pool, and the capacity that remains.
     caps: Vec<(PoolId, Open)>,
     flights: Flights,
+    /// What tasks have done before they had to make way, in milliseconds, where they keep it.
+    kept: BTreeMap<(RunId, StageId, u32), u64>,
     /// The core's orders that are not answered yet.
     orders: Vec<Order>,
     /// Pools in which tasks may start now.
@@ -78,6 +81,7 @@ impl World {
             lost: vec![0; pools],
             caps: Vec::new(),
             flights: Flights::default(),
+            kept: BTreeMap::new(),
             orders: Vec::new(),
             freed: BTreeSet::new(),
             outlook: None,
@@ -90,7 +94,7 @@ impl World {
             world.put(opening.at.max(begin), Event::Opening(at));
         }
         for (at, fault) in setup.scenario.faults.iter().enumerate() {
-            world.put(fault.from, Event::Fault { at, begins: true });
+            world.put(fault.announced_at(), Event::Fault { at, begins: true });
             world.put(fault.to, Event::Fault { at, begins: false });
         }
         world.await_arrival();
@@ -293,13 +297,19 @@ impl World {
         };
         let error = u64::from(self.setup.scenario.runtime_error_permille);
         let seed = self.setup.seed;
+        let kept = &self.kept;
         let pace = |lease: &Lease, index: u32, expected_ms: u64| {
+            let done = kept.get(&(lease.run, lease.stage, index));
+            let left = |task_ms: u64| match done {
+                Some(done) => task_ms.saturating_sub(*done).max(1),
+                None => task_ms,
+            };
             if error == 0 {
-                return expected_ms;
+                return left(expected_ms);
             }
             let parts = [lease.run.0, lease.stage.0.into(), index.into()];
             let drawn = Random::of(seed, &parts).between(1000 - error, 1000 + error);
-            (expected_ms.saturating_mul(drawn) / 1000).max(1)
+            left((expected_ms.saturating_mul(drawn) / 1000).max(1))
         };
         let begun: Vec<(u64, Group)> = worker
             .start(self.now, &pace)

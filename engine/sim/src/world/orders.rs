@@ -116,7 +116,7 @@ impl World {
         let mut ends = Vec::new();
         let why = "its pool is curtailed";
         for group in groups {
-            self.meter(pool, &group);
+            self.makes_way(pool, &group);
             self.report(&group, &mut ends, |_| stopped(FailureKind::Preempted, why));
         }
         self.dropped(&waiting, &mut ends, FailureKind::Preempted, why);

@@ -1,5 +1,7 @@
 //! The pools of a world. Faults, owners and opening hours change their open capacity.
 
+use std::sync::Arc;
+
 use sunward_core::{Capacity, Input, PoolId, WorkerId};
 
 use super::World;
@@ -37,9 +39,16 @@ impl World {
                 self.change(pool, notice_ms)?;
                 self.look()
             }
+            FaultKind::Curtailed { .. } => self.ask_pools(),
             // These faults are applied by the feed.
             FaultKind::ProviderDown(_) | FaultKind::ForecastError { .. } => Ok(()),
         }
+    }
+
+    /// Tells the core what grid operators have asked of pools until now.
+    pub(super) fn ask_pools(&mut self) -> Result<(), SimError> {
+        let curtailments = Arc::new(self.setup.scenario.asked_by(self.now));
+        self.give(Input::Curtailments { curtailments })
     }
 
     pub(super) fn lose(&mut self, pool: usize, begins: bool) -> Result<(), SimError> {

@@ -122,13 +122,17 @@ proptest! {
     #[test]
     fn while_a_machine_is_free_each_job_begins_within_a_slot_of_its_latest_start(
         grams in proptest::collection::vec(50_u32..600, 72),
-        jobs in proptest::collection::vec((0_u64..20, 1_u64..30, 0_u64..900, 0_usize..3), 4..12),
+        jobs in proptest::collection::vec(
+            (0_u64..20, 1_u64..30, 0_u64..900, 0_usize..3, 1_u32..3),
+            4..12,
+        ),
     ) {
         let many = u32::try_from(jobs.len()).unwrap();
-        let world = Draft::default().zone("NO", &[40], 1).zone("GB", &grams, 2);
-        let mut world = world.zone("DE", &[700], many);
-        for (at, hours, slack_minutes, user) in &jobs {
+        let world = Draft::default().zone("NO", &[40], 2).zone("GB", &grams, 3);
+        let mut world = world.zone("DE", &[700], 2 * many);
+        for (at, hours, slack_minutes, user, gpus) in &jobs {
             let mut job = waiting(["ada", "bob", "eve"][*user], *hours, 0);
+            job.stages[0].gpus = *gpus;
             let slack_ms = slack_minutes * 60_000;
             job.slack_ms = Some(slack_ms);
             job.deadline_ms = Some(hours * HOUR_MS + slack_ms + HOUR_MS / 4);

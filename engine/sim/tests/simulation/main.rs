@@ -11,6 +11,7 @@
 )]
 
 mod crowds;
+mod curtailed;
 mod deadlines;
 mod elastic;
 mod idle;

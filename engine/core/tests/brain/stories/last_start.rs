@@ -11,24 +11,26 @@ use crate::world::World;
 use crate::world::flow::{Shape as _, flow};
 use crate::world::grids::{HOUR_MS, hour, outlook};
 
-/// A clean pool of one core, and a dirty one.
+/// A clean pool of one machine, and a dirty one.
 const CLEAN_AND_DIRTY: [(&str, &[u32]); 2] = [("DE", &[100; 24]), ("ZA", &[700; 24])];
 
-/// Runs `edit`ed work of an hour beside work in the same pool that takes longer than the hour it
-/// is expected to take, and gives its pool and the hour of its start.
-fn beside_long_work(edit: impl FnOnce(Stage) -> Stage) -> (u32, u64) {
-    let mut world = World::with_grids(&CLEAN_AND_DIRTY, 1);
+/// Runs `edit`ed work of an hour, which takes all `cores` of a machine, beside work on one of them
+/// that takes longer than the hour it is expected to take, and gives its pool and the hour of its
+/// start.
+fn beside_long_work(cores: u32, edit: impl FnOnce(Stage) -> Stage) -> (u32, u64) {
+    let mut world = World::with_grids(&CLEAN_AND_DIRTY, cores);
     world.placer = Box::new(|problem| Sunward::default().solve(problem));
     let mut outlook = Outlook::clone(&outlook(world.now, &CLEAN_AND_DIRTY));
     for pool in &mut outlook.pools {
-        pool.cpus = vec![1; 24];
+        pool.cpus = vec![cores; 24];
     }
     world.give(Input::Outlook {
         outlook: Arc::new(outlook),
     });
     world.submit(within(1, flow().stage(hour_long("long"))));
     world.think();
-    world.submit(flow().stage(edit(hour_long("patient"))).spec());
+    let patient = hour_long("patient").edit(|stage| stage.resources.cpus = cores);
+    world.submit(flow().stage(edit(patient)).spec());
     world.think();
     world.pass(hour(20));
     let leases = leases(&world);
@@ -41,22 +43,25 @@ fn beside_long_work(edit: impl FnOnce(Stage) -> Stage) -> (u32, u64) {
 
 #[test]
 fn work_whose_pool_is_taken_at_its_last_start_begins_in_another_pool() {
-    let delayed = |hours: u64| {
-        beside_long_work(|stage| {
-            stage.edit(|stage| stage.place.max_delay_ms = Some(hours * HOUR_MS))
-        })
-    };
-    assert_eq!(
-        delayed(3),
-        (1, 3),
-        "the clean pool is free from hour 1 on, by what was expected"
-    );
-    assert_eq!(delayed(2), (1, 2));
-    let due = beside_long_work(|stage| {
-        stage.edit(|stage| {
-            stage.place.deadline_ms = Some(6 * HOUR_MS);
-            stage.place.deadline_risk_ppm = Some(500_000);
-        })
-    });
-    assert_eq!(due, (1, 5));
+    // A machine with a free core is taken for what needs two.
+    for cores in [1, 2] {
+        let delayed = |hours: u64| {
+            beside_long_work(cores, |stage| {
+                stage.edit(|stage| stage.place.max_delay_ms = Some(hours * HOUR_MS))
+            })
+        };
+        assert_eq!(
+            delayed(3),
+            (1, 3),
+            "the clean pool is free from hour 1 on, by what was expected"
+        );
+        assert_eq!(delayed(2), (1, 2));
+        let due = beside_long_work(cores, |stage| {
+            stage.edit(|stage| {
+                stage.place.deadline_ms = Some(6 * HOUR_MS);
+                stage.place.deadline_risk_ppm = Some(500_000);
+            })
+        });
+        assert_eq!(due, (1, 5));
+    }
 }
