@@ -5,12 +5,15 @@ use std::collections::BTreeSet;
 
 use tree_sitter::Node;
 
+use super::commands::{Reading, is_parameter};
+use super::guard;
 use super::interpreter::{self, MARK, Verdict};
+use super::marked;
 use super::nested;
 use super::node::{
-    DIVIDED, ENVIRONMENT, FIRST, INPUT, LOOSE, POSITIONAL, dequoted, descendants, hidden_dash,
-    is_descriptor, is_document, is_expansion, is_length, is_list, is_word, outside_numbers,
-    outside_substitutions, own_text, read_name, spreads,
+    CUT, DASHED, DIVIDED, ENVIRONMENT, FIRST, INPUT, LOOSE, POSITIONAL, dequoted, descendants,
+    is_descriptor, is_document, is_expansion, is_fed_within, is_length, is_list, is_word, literal,
+    outside_numbers, outside_substitutions, own_text, read_name, spreads,
 };
 use super::output;
 use super::refusal::Refusal;
@@ -44,7 +47,10 @@ pub(super) fn strictly(node: Node<'_>, text: &Source<'_>) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     of_node(node, text, &mut found);
     let loose = |name: &String| {
-        [LOOSE, DIVIDED].iter().any(|mark| name.starts_with(mark)) || name == ENVIRONMENT
+        [LOOSE, DIVIDED, DASHED, CUT]
+            .iter()
+            .any(|mark| name.starts_with(mark))
+            || name == ENVIRONMENT
     };
     found.retain(|name| !loose(name));
     found
@@ -81,7 +87,7 @@ fn of_node(node: Node<'_>, text: &Source<'_>, found: &mut BTreeSet<String>) {
             }
         }
         "array" if source.contains("]=") || source.contains("]+=") => {
-            identifiers(node, text, found)
+            of_elements(node, text, found);
         }
         "expansion" => of_expansion(node, text, found),
         "declaration_command" => of_declaration(node, text, found),
@@ -94,10 +100,34 @@ fn of_node(node: Node<'_>, text: &Source<'_>, found: &mut BTreeSet<String>) {
         "command" => {
             of_command(node, text, found);
             of_document(node, text, found);
+            of_dashed_input(node, text, found);
         }
-        "redirected_statement" => of_document(node, text, found),
-        "pipeline" => of_pipeline(node, text, found),
+        "redirected_statement" => {
+            of_document(node, text, found);
+            of_output(node, text, found);
+            of_dashed_input(node, text, found);
+        }
+        "pipeline" => {
+            of_pipeline(node, text, found);
+            of_dashed_input(node, text, found);
+        }
         _ => {}
+    }
+}
+
+/// Variables in the subscripts of elements such as `[n]=V`.
+fn of_elements(array: Node<'_>, text: &Source<'_>, found: &mut BTreeSet<String>) {
+    let mut cursor = array.walk();
+    for element in array.named_children(&mut cursor) {
+        let source = &text[element.byte_range()];
+        let Some(end) = source.rfind("]=").or_else(|| source.rfind("]+=")) else {
+            continue;
+        };
+        let mut parts = element.walk();
+        let subscript = element.children(&mut parts);
+        subscript
+            .take_while(|part| part.start_byte() < element.start_byte() + end)
+            .for_each(|part| identifiers(part, text, found));
     }
 }
 
@@ -156,72 +186,163 @@ fn of_command(node: Node<'_>, text: &Source<'_>, found: &mut BTreeSet<String>) {
         .children(&mut cursor)
         .filter(|part| is_word(*part) && !is_descriptor(*part, text))
         .collect();
-    let mut words: Vec<String> = parts
-        .iter()
-        .map(|part| with_marks(*part, text, false))
-        .collect();
-    if let Some(name) = node.child_by_field_name("name") {
-        loosely(found, |found| of_name(name, text, found));
+    // The words of each call are looked at there, in the place of a parameter.
+    let is_given = |reading: &Reading| reading.words.first().is_some_and(|one| is_parameter(one));
+    let given = text.follows(node) && text.readings(node).iter().all(is_given);
+    match node.child_by_field_name("name") {
+        Some(_) if given && !text.mentions("export -f") => {}
+        Some(name) => loosely(found, |found| of_name(name, text, found)),
+        None => {}
     }
-    for program in interpreter::programs(&words) {
-        found.extend(
-            nested::evaluated(program)
-                .into_iter()
-                .filter(|name| is_variable(name) || name == WORLD),
-        );
+    for reading in text.readings(node) {
+        of_reading(reading, &parts, text, found);
+        of_input(node, &reading.words, found);
+    }
+    of_subscripts(&parts, text, found);
+}
+
+/// Variables that one reading of a command evaluates.
+fn of_reading(
+    reading: &Reading,
+    parts: &[Node<'_>],
+    text: &Source<'_>,
+    found: &mut BTreeSet<String>,
+) {
+    let words = &reading.words;
+    for program in interpreter::programs(words) {
+        let names = nested::evaluated(program).into_iter();
+        found.extend(names.filter(|name| {
+            let plain = name.strip_prefix(DASHED).or_else(|| name.strip_prefix(CUT));
+            is_variable(plain.unwrap_or(name)) || name == WORLD
+        }));
     }
     if words.first().is_some_and(|name| name == "let") {
         parts
             .iter()
             .for_each(|part| identifiers(*part, text, found));
     }
-    for (at, part) in parts.iter().enumerate() {
-        let marked = match part.kind() {
-            "process_substitution" => format!("<({MARK})"),
-            _ => with_marks(*part, text, true),
-        };
-        if !marked.contains(MARK) {
-            continue;
-        }
-        let plain = std::mem::replace(&mut words[at], marked);
-        let verdict = match interpreter::is_parallel(&words) && text.mentions("export -f") {
-            true => Verdict::Refused(Refusal::Evaluated),
-            false => interpreter::verdict(&words, at, MARK),
-        };
-        words[at] = plain;
-        if matches!(verdict, Verdict::Refused(_)) {
-            read(*part, text, found);
-        } else if interpreter::runs_argument(&words, at)
-            || spreads(*part, text) && interpreter::takes_options(&words, at)
-        {
-            for node in outside_numbers(*part, text) {
-                divided(node, text, found);
-            }
+    for (at, part) in reading.parts.iter().enumerate() {
+        if let Some(part) = part.and_then(|part| parts.get(part)) {
+            of_word(reading, at, *part, text, found);
         }
     }
-    for at in interpreter::started(&words) {
-        if let Some(program) = parts.get(at) {
+    // In the reading of a call, the first word may be one of the call.
+    let first = reading
+        .parts
+        .first()
+        .copied()
+        .flatten()
+        .filter(|part| *part > 0);
+    let first = first.map(|_| 0);
+    for at in interpreter::started(words).into_iter().chain(first) {
+        let part = reading.parts.get(at).copied().flatten();
+        if let Some(program) = part.and_then(|part| parts.get(part))
+            && !is_given(*program, text)
+        {
             loosely(found, |found| of_name(*program, text, found));
         }
     }
-    for at in interpreter::program_files(&words) {
+    for at in interpreter::program_files(words) {
+        // Of a word that may be a program, the name must be known.
+        let is_literal = |word: &String| !word.contains('$') && !word.contains(marked::VALUE);
+        if at > 0 && interpreter::is_unknown(&words[0]) && !is_literal(&words[at]) {
+            continue;
+        }
         let file = match at {
             0 => written::command(&words[at]),
+            // Such a word is rarely a program.
+            _ if interpreter::is_unknown(&words[0]) => written::command(&words[at]),
             _ => written::program(&words[at]),
         };
         found.insert(format!("{LOOSE}{file}"));
     }
-    for file in interpreter::found_files(&words) {
-        found.insert(format!("{LOOSE}{}", written::program(file)));
+    for list in interpreter::list_files(words) {
+        match interpreter::interprets_pipe(words) {
+            true => found.insert(format!("{LOOSE}{}", written::program(list))),
+            false => found.insert(format!("{DASHED}{}", written::file(list))),
+        };
     }
-    if interpreter::runs_environment(&words) {
+    for file in interpreter::found_files(words) {
+        // Of a file that only may be found, the name must be known.
+        let file = match file.contains('*') {
+            true => written::command(file),
+            false => written::program(file),
+        };
+        found.insert(format!("{LOOSE}{file}"));
+    }
+    if interpreter::runs_environment(words) {
         found.insert(WORLD.to_owned());
     }
-    if interpreter::expands_environment(&words) {
+    if interpreter::expands_environment(words) {
         found.insert(ENVIRONMENT.to_owned());
     }
-    of_subscripts(&parts, text, found);
-    of_input(node, &words, text, found);
+}
+
+/// Variables in one word of a reading, if the command evaluates the word.
+fn of_word(
+    reading: &Reading,
+    at: usize,
+    part: Node<'_>,
+    text: &Source<'_>,
+    found: &mut BTreeSet<String>,
+) {
+    let marked = match part.kind() {
+        "process_substitution" => format!("<({MARK})"),
+        _ => with_marks(part, text, true),
+    };
+    if !marked.contains(MARK) {
+        return;
+    }
+    // A word of a list holds a value only where the list does.
+    let mut probe = reading.words.clone();
+    let beside = reading
+        .parts
+        .iter()
+        .filter(|one| **one == reading.parts[at]);
+    probe[at] = match beside.count() {
+        1 => marked,
+        _ => marked::with_marks(&probe[at], MARK).replace('$', &MARK.to_string()),
+    };
+    if !probe[at].contains(MARK) {
+        return;
+    }
+    let words = &reading.words;
+    let verdict = match interpreter::is_parallel(words) && text.mentions("export -f") {
+        true => Verdict::Refused(Refusal::Evaluated),
+        false => interpreter::verdict(&probe, at, MARK),
+    };
+    // The words of each call are looked at there, in the place of a parameter.
+    if matches!(verdict, Verdict::Refused(_)) {
+        if !is_given(part, text) {
+            read(part, text, found);
+        }
+    } else if interpreter::runs_argument(words, at)
+        || spreads(part, text) && interpreter::takes_options(words, at)
+    {
+        for node in outside_numbers(part, text) {
+            divided(node, text, found);
+        }
+    }
+    if verdict == Verdict::Operand && (probe[at].starts_with(MARK) || spreads(part, text)) {
+        dashed(part, text, found);
+    }
+}
+
+/// True for a parameter of a function of which all calls are known.
+fn is_given(word: Node<'_>, text: &Source<'_>) -> bool {
+    is_parameter(&literal(word, text))
+        && word.parent().is_some_and(|command| text.follows(command))
+        && !text.mentions("export -f")
+}
+
+/// Adds what a word may begin with. It must not begin with `-`.
+fn dashed(word: Node<'_>, text: &Source<'_>, found: &mut BTreeSet<String>) {
+    let mark = match guard::cuts(&text[word.byte_range()]) {
+        true => CUT,
+        false => DASHED,
+    };
+    let names = sources::sources(word, text).into_iter();
+    found.extend(names.map(|name| format!("{mark}{name}")));
 }
 
 /// Variables whose text becomes the name of a command.
@@ -229,7 +350,8 @@ fn of_name(name: Node<'_>, text: &Source<'_>, found: &mut BTreeSet<String>) {
     let source = &text[name.byte_range()];
     // Of these, only the first word is the name.
     let first = source.trim_matches('"');
-    if matches!(first, "$@" | "$*" | "${@}" | "${*}") && !text.mentions("shift") {
+    let whole = matches!(first, "$@" | "$*" | "${@}" | "${*}");
+    if whole && !text.mentions("shift") {
         found.insert(FIRST.to_owned());
         return;
     }
@@ -291,10 +413,10 @@ fn subscript_words(source: &str, found: &mut BTreeSet<String>) {
     }
 }
 
-/// The standard input of a command that reads its program from there, if nothing feeds it: `exec`
-/// may have redirected it.
-fn of_input(node: Node<'_>, words: &[String], text: &Source<'_>, found: &mut BTreeSet<String>) {
-    if interpreter::interprets_pipe(words) && text.mentions("exec") && !is_fed(node) {
+/// The standard input of a command that reads its program from there, if nothing feeds it: it
+/// is that of the whole script.
+fn of_input(node: Node<'_>, words: &[String], found: &mut BTreeSet<String>) {
+    if interpreter::interprets_pipe(words) && !is_fed(node) {
         found.insert(INPUT.to_owned());
     }
 }
@@ -344,6 +466,22 @@ fn of_document(node: Node<'_>, text: &Source<'_>, found: &mut BTreeSet<String>) 
     }
 }
 
+/// Variables in what a statement writes to an interpreter: `echo "$x" > >(bash)`.
+fn of_output(node: Node<'_>, text: &Source<'_>, found: &mut BTreeSet<String>) {
+    let mut cursor = node.walk();
+    let parts: Vec<Node<'_>> = node.children(&mut cursor).collect();
+    let (redirects, others): (Vec<Node<'_>>, Vec<Node<'_>>) = parts
+        .into_iter()
+        .partition(|part| part.kind() == "file_redirect");
+    let interprets = |part: &Node<'_>| {
+        text[part.byte_range()].contains(">(")
+            && any_command(*part, text, interpreter::interprets_pipe)
+    };
+    if redirects.iter().any(interprets) {
+        others.into_iter().for_each(|part| read(part, text, found));
+    }
+}
+
 /// Variables in text that is piped to an interpreter.
 fn of_pipeline(node: Node<'_>, text: &Source<'_>, found: &mut BTreeSet<String>) {
     let mut cursor = node.walk();
@@ -351,6 +489,10 @@ fn of_pipeline(node: Node<'_>, text: &Source<'_>, found: &mut BTreeSet<String>) 
     let last = parts
         .iter()
         .rposition(|part| any_command(*part, text, interpreter::interprets_pipe));
+    // The first part may pass on what the whole script reads.
+    if last.is_some_and(|last| last > 0) {
+        found.insert(INPUT.to_owned());
+    }
     for part in parts.iter().take(last.unwrap_or(0)) {
         match output::is_content(*part, text) {
             true => loosely(found, |found| read(*part, text, found)),
@@ -363,19 +505,34 @@ fn of_pipeline(node: Node<'_>, text: &Source<'_>, found: &mut BTreeSet<String>) 
     }
 }
 
+/// What a command such as `xargs sed` may take as an option, because it comes from its input.
+fn of_dashed_input(node: Node<'_>, text: &Source<'_>, found: &mut BTreeSet<String>) {
+    let mut cursor = node.walk();
+    let parts: Vec<Node<'_>> = node.named_children(&mut cursor).collect();
+    let is_dashed = |part: &Node<'_>| any_command(*part, text, interpreter::dashes_input);
+    let piped = match node.kind() {
+        "pipeline" => parts.iter().rposition(is_dashed).unwrap_or(0),
+        _ if is_dashed(&node) => parts.len(),
+        _ => 0,
+    };
+    for part in parts.into_iter().take(piped) {
+        dashed(part, text, found);
+    }
+    if piped > 0 && node.kind() != "pipeline" {
+        let words = written::inputs(node, text).into_iter();
+        found.extend(words.map(|word| format!("{DASHED}{}", written::file(&word))));
+    }
+}
+
 fn any_command(node: Node<'_>, text: &Source<'_>, holds: fn(&[String]) -> bool) -> bool {
     let mut commands = descendants(node, |_| true)
         .into_iter()
-        .filter(|n| n.kind() == "command");
+        .filter(|n| n.kind() == "command" && !is_fed_within(*n, node));
     commands.any(|command| {
-        let mut cursor = command.walk();
-        let parts = command.children(&mut cursor);
-        let words = parts
-            .filter(|part| is_word(*part) && !is_descriptor(*part, text))
-            .map(|part| with_marks(part, text, false));
-        let words: Vec<String> = words.chain(hidden_dash(command, text)).collect();
-        // A function of the script may evaluate its words.
-        holds(&words) || interpreter::is_parallel(&words) && text.mentions("export -f")
+        text.runs(command, &|words| {
+            // A function of the script may evaluate its words.
+            holds(words) || interpreter::is_parallel(words) && text.mentions("export -f")
+        })
     })
 }
 

@@ -14,6 +14,8 @@ pub(super) struct Flow {
     pub(super) sources: BTreeSet<String>,
     /// Byte ranges of the assigned text, to find expressions in it.
     pub(super) ranges: Vec<Range<usize>>,
+    /// Whether the beginning of the values may be cut off.
+    pub(super) cuts: bool,
 }
 
 impl Flow {

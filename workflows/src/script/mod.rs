@@ -14,10 +14,13 @@
 mod agreement;
 mod arguments;
 mod argv;
+mod commands;
+mod constants;
 mod document;
 mod evaluation;
 mod flow;
 mod graph;
+mod guard;
 mod interpreter;
 mod marked;
 mod nested;
@@ -46,6 +49,7 @@ pub use shell::{default_shell, setup_shell};
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use guard::Guard;
 use run_file::RunFile;
 use world::World;
 
@@ -76,6 +80,8 @@ struct Notes {
     world: Option<World>,
     /// The files that the script may run and that hold an expression, by the expression's number.
     run_files: BTreeMap<usize, RunFile>,
+    /// What is asked of each text.
+    guards: Vec<Guard>,
 }
 
 /// A script for one task, and the variables that it refers to.
@@ -174,6 +180,9 @@ impl CompiledScript {
                     ordinal += 1;
                     let place = places.next().unwrap_or(&Place::UNKNOWN);
                     let outcome = one.evaluate(scope)?;
+                    let guard = self.notes.guards.get(ordinal - 1).copied();
+                    guarded(guard.unwrap_or_default(), &outcome)
+                        .map_err(|message| RenderError::of(&one.source, message))?;
                     if place.is_quoted() && !outcome.raw {
                         rendered.text.pop();
                         skip_quote = true;
@@ -251,6 +260,18 @@ fn put_allowed(one: &Compiled, place: Place, value: &Value) -> Result<(), String
             value => place.allows(&value.to_text()),
         },
     }
+}
+
+/// Checks that no text of a value could be an option where the script puts it later.
+fn guarded(guard: Guard, outcome: &Outcome) -> Result<(), String> {
+    let texts = match &outcome.value {
+        Value::List(list) => list.as_slice(),
+        value => std::slice::from_ref(value),
+    };
+    let texts = texts.iter().filter(|one| !outcome.raw && !is_number(one));
+    texts
+        .map(Value::to_text)
+        .try_for_each(|text| guard.allows(&text))
 }
 
 fn fits(name: &str, text: &str) -> Result<(), String> {

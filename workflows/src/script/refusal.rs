@@ -41,6 +41,8 @@ pub(crate) enum Refusal {
     Name,
     /// The name of a command.
     CommandName,
+    /// Where a command whose name is not known may have a program.
+    UnknownCommand,
     /// In a script that reads Sunward's own variables.
     Reserved,
     /// In a variable that a program or shell evaluates.
@@ -92,6 +94,7 @@ impl Refusal {
             Self::Option => "in an option of an interpreter",
             Self::Name => "in the name of a variable or function",
             Self::CommandName => "as the name of a command",
+            Self::UnknownCommand => "where a command whose name is not known may have its program",
             Self::Reserved => {
                 "in a script that reads `SUNWARD_V1`, `SUNWARD_V2`, …, which hold the values"
             }
@@ -151,6 +154,9 @@ impl Refusal {
             Self::Name => format!("write a fixed name; for a number, {}", as_number(source)),
             Self::CommandName => format!(
                 "write the command's name, or a `case` that chooses it; a parameter with `choice:` is allowed here. If it is the value of an option, write `--option={value}`, because the word after an option that is not known may be the command"
+            ),
+            Self::UnknownCommand => format!(
+                "a variable or `$( … )` names the command, so it may be an interpreter; write its name, or assign it in the script: `TOOL=samtools`, then `$TOOL view {value}`"
             ),
             Self::Reserved => format!("write `{value}` where the script reads the variable"),
             Self::EvaluatedVariable => "write the value as it is, without an expression".to_owned(),

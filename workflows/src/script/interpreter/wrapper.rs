@@ -17,6 +17,12 @@ const WRAPPERS: &[(&[&str], OptionTable)] = &[
             "busybox",
             "eatmydata",
             "catchsegv",
+            "pkexec",
+            "firejail",
+            "ld.so",
+            "ld-linux.so.2",
+            "ld-linux-x86-64.so.2",
+            "ld-linux-aarch64.so.1",
         ],
         OptionTable::NONE,
     ),
@@ -545,6 +551,78 @@ const WRAPPERS: &[(&[&str], OptionTable)] = &[
         &["dbus-run-session"],
         OptionTable {
             words: &["config-file", "dbus-daemon"],
+            ..OptionTable::NONE
+        },
+    ),
+    (
+        &["choom"],
+        OptionTable {
+            valued: "np",
+            words: &["adjust", "pid"],
+            ..OptionTable::NONE
+        },
+    ),
+    (
+        &["runuser"],
+        OptionTable {
+            valued: "ucgGsw",
+            flags: "lmpfP",
+            words: &[
+                "user",
+                "command",
+                "group",
+                "supp-group",
+                "shell",
+                "session-command",
+            ],
+            alone: &["login", "preserve-environment", "fast", "pty"],
+            ..OptionTable::NONE
+        },
+    ),
+    // From their manuals.
+    (
+        &["gosu", "su-exec", "faketime", "ch-run"],
+        OptionTable {
+            operands: 1,
+            ..OptionTable::NONE
+        },
+    ),
+    (
+        &["tini", "dumb-init"],
+        OptionTable {
+            valued: "per",
+            flags: "svwglcV",
+            words: &["rewrite"],
+            alone: &["verbose", "single-child"],
+            ..OptionTable::NONE
+        },
+    ),
+    (
+        &["bwrap", "proot", "cgexec"],
+        OptionTable {
+            valued: "rbwqg",
+            words: &[
+                "dev", "proc", "tmpfs", "dir", "chdir", "unsetenv", "hostname", "uid", "gid",
+            ],
+            pairs: &[
+                "bind",
+                "ro-bind",
+                "dev-bind",
+                "bind-try",
+                "ro-bind-try",
+                "symlink",
+                "setenv",
+            ],
+            alone: &[
+                "unshare-all",
+                "unshare-net",
+                "unshare-pid",
+                "unshare-user",
+                "share-net",
+                "die-with-parent",
+                "new-session",
+                "clearenv",
+            ],
             ..OptionTable::NONE
         },
     ),
