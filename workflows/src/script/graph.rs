@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use super::evaluation::words;
 use super::node::POSITIONAL;
+use super::reads::words;
 use super::written::{self, Names};
 
 /// One assignment of values to a variable, in whatever form.

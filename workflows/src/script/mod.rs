@@ -25,15 +25,19 @@ mod interpreter;
 mod marked;
 mod nested;
 mod node;
+mod operands;
 mod output;
 mod place;
 mod program;
 mod quote;
+mod reads;
 mod refusal;
 mod run_file;
 mod shell;
 mod source;
 mod sources;
+mod streams;
+mod targets;
 mod tree;
 mod world;
 mod written;
@@ -76,6 +80,8 @@ pub struct CompiledScript {
 /// What is known of refusals, apart from their kind.
 #[derive(Clone, Debug, Default)]
 struct Notes {
+    /// The number of a line that the parser does not read, and the line.
+    unread: Option<(usize, String)>,
     /// What evaluates text of unknown origin, if something does.
     world: Option<World>,
     /// The files that the script may run and that hold an expression, by the expression's number.
@@ -142,6 +148,13 @@ impl CompiledScript {
             Refusal::EvaluatesWorld => {
                 let world = self.notes.world.as_ref()?;
                 Some((world.place(), world.remedy(source)))
+            }
+            Refusal::Unparsed => {
+                let (number, line) = self.notes.unread.as_ref()?;
+                let place = format!(
+                    "in a script of which Sunward's reader of shell does not understand line {number}, `{line}`"
+                );
+                Some((place, refusal.remedy(source)))
             }
             Refusal::RunFile => {
                 let file = self.notes.run_files.get(&at)?;
@@ -254,7 +267,13 @@ fn put(
 fn put_allowed(one: &Compiled, place: Place, value: &Value) -> Result<(), String> {
     match place {
         Place::Refused(_) if one.is_choice() && is_harmless(&value.to_text()) => Ok(()),
-        Place::Refused(refusal) => Err(format!("text is not allowed {}", refusal.place())),
+        Place::Refused(refusal) => Err(match value {
+            Value::Float(number) => format!(
+                "`{number}` is not a finite number, so it is text, which is not allowed {}",
+                refusal.place()
+            ),
+            _ => format!("text is not allowed {}", refusal.place()),
+        }),
         Place::Word { .. } | Place::Within | Place::Comment => match value {
             Value::List(list) => list.iter().try_for_each(|v| place.allows(&v.to_text())),
             value => place.allows(&value.to_text()),

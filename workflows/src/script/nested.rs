@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use tree_sitter::Parser;
 
 use super::agreement::is_plain;
-use super::evaluation::words;
 use super::flow::Flows;
 use super::node::{CUT, DASHED, FIRST, INPUT, POSITIONAL, is_too_deep};
+use super::reads::words;
 use super::shell::Dialect;
 use super::source::Source;
 use super::sources::WORLD;

@@ -63,7 +63,7 @@ pub(crate) enum Refusal {
     TwoDocuments,
     /// The shell is not one whose rules are known.
     UnknownShell,
-    /// The script does not parse.
+    /// The parser does not read the script.
     Unparsed,
     /// No rule covers the place.
     NotUnderstood,
@@ -109,7 +109,7 @@ impl Refusal {
             Self::TooDeep => "in a script with more than 30 levels of `$( … )` within each other",
             Self::TwoDocuments => "in a script with two here-documents on one line",
             Self::UnknownShell => "in a script for a program whose quoting rules are not known",
-            Self::Unparsed => "in a script that does not parse as shell",
+            Self::Unparsed => "in a script that Sunward's reader of shell does not understand",
             Self::NotUnderstood => "at a place that no rule covers",
         }
     }
@@ -182,9 +182,9 @@ impl Refusal {
                 "use `env: {{ V: \"{value}\" }}` and read V from the environment, or $SUNWARD_INPUT_PORT and $SUNWARD_OUTPUT_PORT for paths; `shell: bash` and `shell: sh` take text; for a number, {}",
                 as_number(source)
             ),
-            Self::Unparsed => {
-                "correct the script; `bash -n` shows what is wrong. Where bash accepts it, write one command per line: Sunward's parser does not read `x=$(f) 2>log` (write `x=$(f 2>log)`), `cat <<EOF; g`, a here-document that begins with a backslash (write a line before it), or `then (a) fi` without a `;` before `fi`".to_owned()
-            }
+            Self::Unparsed => format!(
+                "bash may accept the script: if `bash -n` shows no error, write that part in another way, or put it into a file and pass the text as its argument, `bash steps.sh {value}`. The reader does not know `{{ …; }} <<< x` and `( … ) <<< x` (write `echo x | {{ …; }}`), `exec 3<<< x` (write `exec 3< <(echo x)`), `op==` (write `op='='`), `x=$(f) 2>log` (write `x=$(f 2>log)`), `cat <<EOF; g` (write `g` on a line after the document), a here-document that begins with a backslash (write a line before it), and `then (a) fi` (write `;` before `fi`)"
+            ),
             Self::NotUnderstood => {
                 format!("write `V={value}` on the line before, and `\"$V\"` here")
             }

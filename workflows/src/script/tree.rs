@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use tree_sitter::{Node, Parser};
 
-use super::agreement::is_plain;
+use super::agreement::{is_plain, unread_line};
 use super::document;
 use super::evaluation;
 use super::flow::Flows;
@@ -72,7 +72,9 @@ pub(super) fn places(template: &CompiledTemplate, dialect: Dialect) -> (Vec<Plac
         return all(Refusal::TwoDocuments);
     }
     if root.has_error() || !is_plain(root, text, dialect) {
-        return all(Refusal::Unparsed);
+        let (places, notes) = all(Refusal::Unparsed);
+        let unread = unread_line(root, text);
+        return (places, Notes { unread, ..notes });
     }
     let source = Source::of(text, root);
     let flows = Flows::of(root, &source);
@@ -110,6 +112,7 @@ pub(super) fn places(template: &CompiledTemplate, dialect: Dialect) -> (Vec<Plac
         Some((at, file.clone()))
     };
     let notes = Notes {
+        unread: None,
         world: flows.world().cloned(),
         guards,
         run_files: targets.iter().enumerate().filter_map(run).collect(),

@@ -256,14 +256,14 @@ const REFUSED: &[(&str, &str)] = &[
         "for i in V; do sh -c \"echo $i\"; done",
         "evaluates elsewhere",
     ),
-    ("echo \"${A:-${B:-don't}}\" V", "does not parse"),
+    ("echo \"${A:-${B:-don't}}\" V", "does not understand"),
     (
         "{ cat <<EOF; printf '\\0'; }\n${HOME-}V\nEOF",
-        "does not parse",
+        "does not understand",
     ),
     (
         "y=1 2>/dev/null\nif true; then eval \"f V\"; fi",
-        "does not parse",
+        "does not understand",
     ),
     ("V=1", "name of a variable"),
     ("x=V; $x", "evaluates elsewhere"),

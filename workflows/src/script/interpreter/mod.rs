@@ -6,6 +6,7 @@
 
 mod command;
 mod condition;
+mod confined;
 mod filter;
 mod input;
 mod language;

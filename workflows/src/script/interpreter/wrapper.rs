@@ -1,5 +1,6 @@
 //! Commands that change how a program runs, or watch it: their options.
 
+use super::confined::CONFINED;
 use super::option_table::OptionTable;
 
 /// The commands, each with its options.
@@ -555,78 +556,6 @@ const WRAPPERS: &[(&[&str], OptionTable)] = &[
         },
     ),
     (
-        &["choom"],
-        OptionTable {
-            valued: "np",
-            words: &["adjust", "pid"],
-            ..OptionTable::NONE
-        },
-    ),
-    (
-        &["runuser"],
-        OptionTable {
-            valued: "ucgGsw",
-            flags: "lmpfP",
-            words: &[
-                "user",
-                "command",
-                "group",
-                "supp-group",
-                "shell",
-                "session-command",
-            ],
-            alone: &["login", "preserve-environment", "fast", "pty"],
-            ..OptionTable::NONE
-        },
-    ),
-    // From their manuals.
-    (
-        &["gosu", "su-exec", "faketime", "ch-run"],
-        OptionTable {
-            operands: 1,
-            ..OptionTable::NONE
-        },
-    ),
-    (
-        &["tini", "dumb-init"],
-        OptionTable {
-            valued: "per",
-            flags: "svwglcV",
-            words: &["rewrite"],
-            alone: &["verbose", "single-child"],
-            ..OptionTable::NONE
-        },
-    ),
-    (
-        &["bwrap", "proot", "cgexec"],
-        OptionTable {
-            valued: "rbwqg",
-            words: &[
-                "dev", "proc", "tmpfs", "dir", "chdir", "unsetenv", "hostname", "uid", "gid",
-            ],
-            pairs: &[
-                "bind",
-                "ro-bind",
-                "dev-bind",
-                "bind-try",
-                "ro-bind-try",
-                "symlink",
-                "setenv",
-            ],
-            alone: &[
-                "unshare-all",
-                "unshare-net",
-                "unshare-pid",
-                "unshare-user",
-                "share-net",
-                "die-with-parent",
-                "new-session",
-                "clearenv",
-            ],
-            ..OptionTable::NONE
-        },
-    ),
-    (
         &["setarch", "linux32", "linux64", "i386", "x86_64", "uname26"],
         OptionTable {
             flags: "BFILRSTXZ3v",
@@ -653,7 +582,7 @@ const WRAPPERS: &[(&[&str], OptionTable)] = &[
 
 /// The options of such a command, by its name.
 pub(super) fn wrapper(name: &str) -> Option<OptionTable> {
-    let mut all = WRAPPERS.iter();
+    let mut all = WRAPPERS.iter().chain(CONFINED);
     all.find(|(names, _)| names.contains(&name))
         .map(|(_, table)| *table)
 }
