@@ -80,6 +80,7 @@ impl Commands {
         let mut functions: BTreeMap<String, Vec<Inner>> = BTreeMap::new();
         let mut followed = BTreeSet::new();
         let mut inner = BTreeSet::new();
+        let mut is_set = false;
         for node in all.iter().filter(|one| one.kind() == "function_definition") {
             let fields = (
                 node.child_by_field_name("name"),
@@ -101,6 +102,7 @@ impl Commands {
                 let sets = |part: &Part| part.word == "--" || !part.word.starts_with(['-', '+']);
                 if first == "set" && parts.iter().skip(1).any(sets) {
                     shifted = None;
+                    is_set = true;
                 }
                 if first == "shift" {
                     shifted = shifted.and_then(|all| Some(all + removed(command, body, &parts)?));
@@ -120,7 +122,7 @@ impl Commands {
         }
         let constants = Constants::of(&all, text);
         let mut found = Self {
-            within: constants.within_functions(),
+            within: constants.within_functions(is_set),
             constants,
             functions,
             followed,
@@ -178,7 +180,8 @@ impl Commands {
             let parts: Vec<_> = command
                 .parts
                 .iter()
-                .map(|one| (one.clone(), None))
+                .enumerate()
+                .map(|(at, one)| (one.clone(), Some(at)))
                 .collect();
             for reading in resolved(&self.within, &parts) {
                 if !reading.words.iter().any(|word| is_parameter(word)) {
@@ -190,7 +193,7 @@ impl Commands {
                     .filter(|all| **all < call.words.len());
                 found.extend(shifted.map(|all| Reading {
                     is_fed: call.is_fed || command.is_fed,
-                    ..substituted(&reading, call, *all)
+                    ..substituted(&reading, command, call, *all)
                 }));
             }
         }
@@ -316,10 +319,13 @@ fn parts(command: Node<'_>, text: &str) -> Vec<Part> {
 }
 
 /// A command of a function's body with the words of a call for its parameters.
-fn substituted(reading: &Reading, call: &Reading, shifted: usize) -> Reading {
+fn substituted(reading: &Reading, command: &Inner, call: &Reading, shifted: usize) -> Reading {
     let mut found = Reading::default();
-    let given = 1 + shifted;
-    for word in &reading.words {
+    for (word, part) in reading.words.iter().zip(&reading.parts) {
+        // A variable took its parameter before the `shift`, as in `tool=$1; shift; $tool "$@"`.
+        let part = part.and_then(|part| command.parts.get(part));
+        let is_own = part.is_some_and(|part| is_parameter(&part.word));
+        let given = if is_own { 1 + shifted } else { 1 };
         let (from, to) = match place(word) {
             Some((from, to)) => (from, to),
             None => {

@@ -25,6 +25,8 @@ pub(super) struct Constants {
     /// The node around the last assignment to each and where it ends, to tell what surely runs after
     /// it.
     blocks: BTreeMap<String, (usize, usize)>,
+    /// Whether `$@` may also be the words of a call.
+    is_given: bool,
 }
 
 impl Constants {
@@ -45,10 +47,14 @@ impl Constants {
         found
     }
 
-    /// The same within functions, where `$1` and `$@` are the words of a call.
-    pub(super) fn within_functions(&self) -> Self {
+    /// The same within functions, where `$1` and `$@` are the words of a call, and if a function
+    /// `sets` them, also other ones.
+    pub(super) fn within_functions(&self, sets: bool) -> Self {
         let mut within = self.clone();
-        within.values.remove("@");
+        match sets {
+            true => within.is_given = true,
+            false => drop(within.values.remove("@")),
+        }
         within
     }
 
@@ -201,7 +207,13 @@ impl Constants {
         }
         if let Some(list) = whole_list(word) {
             return match self.known(list) {
-                Some(values) => self.each_resolved(&values, divides, depth),
+                Some(values) => {
+                    let mut found = self.each_resolved(&values, divides, depth);
+                    if list == "@" && self.is_given {
+                        found.extend(as_written());
+                    }
+                    found
+                }
                 None => as_written(),
             };
         }

@@ -163,6 +163,18 @@ pub(super) fn is_fed_within(command: Node<'_>, part: Node<'_>) -> bool {
     false
 }
 
+/// The words of `[ … ]`.
+pub(super) fn leaves_of<'t>(node: Node<'t>, leaves: &mut Vec<Node<'t>>) {
+    let mut cursor = node.walk();
+    for child in node.children(&mut cursor) {
+        if child.kind().ends_with("_expression") && child.kind() != "brace_expression" {
+            leaves_of(child, leaves);
+        } else {
+            leaves.push(child);
+        }
+    }
+}
+
 /// Whether a node is `$x` or `${x…}`.
 pub(super) fn is_expansion(node: Node<'_>) -> bool {
     matches!(node.kind(), "simple_expansion" | "expansion")

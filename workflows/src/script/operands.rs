@@ -173,7 +173,10 @@ fn of_word(
 
 /// True for a parameter of a function of which all calls are known.
 fn is_given(word: Node<'_>, text: &Source<'_>) -> bool {
-    is_parameter(&literal(word, text))
+    let source = literal(word, text);
+    // `"$*"` joins all words to one.
+    is_parameter(&source)
+        && !source.contains('*')
         && word.parent().is_some_and(|command| text.follows(command))
         && !text.mentions("export -f")
 }

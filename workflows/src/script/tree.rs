@@ -17,7 +17,8 @@ use super::guard::{self, Guard};
 use super::interpreter::{self, MARK, Verdict};
 use super::marked::{mark, with_marks, without_clobbering};
 use super::node::{
-    descendants, is_descriptor, is_document, is_fed_within, is_too_deep, is_word, literal,
+    descendants, is_descriptor, is_document, is_fed_within, is_too_deep, is_word, leaves_of,
+    literal,
 };
 use super::output;
 use super::place::Place;
@@ -551,18 +552,6 @@ fn reader_of(statement: Node<'_>) -> Node<'_> {
         }
     }
     reader
-}
-
-/// The words of `[ … ]`.
-fn leaves_of<'t>(node: Node<'t>, leaves: &mut Vec<Node<'t>>) {
-    let mut cursor = node.walk();
-    for child in node.children(&mut cursor) {
-        if child.kind().ends_with("_expression") && child.kind() != "brace_expression" {
-            leaves_of(child, leaves);
-        } else {
-            leaves.push(child);
-        }
-    }
 }
 
 #[cfg(test)]
