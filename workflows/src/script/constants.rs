@@ -405,8 +405,8 @@ fn printed(command: &str) -> Option<String> {
 /// The bytes of the expansion at the beginning of a text.
 fn expansion_length(text: &str) -> usize {
     let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    if text.starts_with('`') {
-        return text[1..].find('`').map_or(text.len(), |at| at + 2);
+    if let Some(inner) = text.strip_prefix('`') {
+        return inner.find('`').map_or(text.len(), |at| at + 2);
     }
     let inner = &text[1..];
     let close = match inner.chars().next() {
