@@ -74,7 +74,7 @@ pub struct CompiledScript {
     places: Vec<Place>,
     /// The variables whose text the script evaluates.
     evaluated: BTreeSet<String>,
-    notes: Notes,
+    notes: Box<Notes>,
 }
 
 /// What is known of refusals, apart from their kind.
@@ -118,7 +118,7 @@ impl CompiledScript {
             template,
             places,
             evaluated,
-            notes,
+            notes: Box::new(notes),
         })
     }
 
