@@ -3,6 +3,8 @@
 use tree_sitter::Node;
 
 use super::document;
+use super::marked::shown;
+use super::node::descendants;
 use super::shell::Dialect;
 
 /// Constructs that only bash has. A POSIX shell would parse them differently.
@@ -94,4 +96,15 @@ fn is_one_command(node: Node<'_>, text: &str) -> bool {
         from = child.end_byte();
     }
     true
+}
+
+/// The number and the text of the line where the parser first fails.
+pub(super) fn unread_line(root: Node<'_>, text: &str) -> Option<(usize, String)> {
+    let nodes = descendants(root, |_| true).into_iter();
+    // An error may hold others. The shortest one is nearest to what is not read.
+    let failed = nodes.filter(|node| node.is_error() || node.is_missing());
+    let at = failed.min_by_key(|node| (node.byte_range().len(), node.start_byte()))?;
+    let number = text[..at.start_byte()].matches('\n').count();
+    let line = text.lines().nth(number).unwrap_or_default();
+    Some((number + 1, shown(line.trim())))
 }

@@ -5,17 +5,15 @@ use std::collections::BTreeSet;
 
 use tree_sitter::Node;
 
-use super::interpreter::{self, MARK, Verdict};
-use super::nested;
+use super::interpreter;
 use super::node::{
-    DIVIDED, ENVIRONMENT, FIRST, INPUT, LOOSE, POSITIONAL, dequoted, descendants, hidden_dash,
-    is_descriptor, is_document, is_expansion, is_length, is_list, is_word, outside_numbers,
-    outside_substitutions, own_text, read_name, spreads,
+    CUT, DASHED, DIVIDED, ENVIRONMENT, LOOSE, POSITIONAL, descendants, is_list,
+    outside_substitutions, read_name,
 };
-use super::output;
-use super::refusal::Refusal;
+use super::operands::of_command;
+use super::reads::{divided, expansions, identifiers, subscript_words, within, words};
 use super::source::Source;
-use super::sources::{self, WORLD, is_fed};
+use super::streams::{of_dashed_input, of_document, of_output, of_pipeline};
 use super::written;
 
 /// The names of all variables whose content the script evaluates anywhere.
@@ -44,7 +42,10 @@ pub(super) fn strictly(node: Node<'_>, text: &Source<'_>) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     of_node(node, text, &mut found);
     let loose = |name: &String| {
-        [LOOSE, DIVIDED].iter().any(|mark| name.starts_with(mark)) || name == ENVIRONMENT
+        [LOOSE, DIVIDED, DASHED, CUT]
+            .iter()
+            .any(|mark| name.starts_with(mark))
+            || name == ENVIRONMENT
     };
     found.retain(|name| !loose(name));
     found
@@ -81,7 +82,7 @@ fn of_node(node: Node<'_>, text: &Source<'_>, found: &mut BTreeSet<String>) {
             }
         }
         "array" if source.contains("]=") || source.contains("]+=") => {
-            identifiers(node, text, found)
+            of_elements(node, text, found);
         }
         "expansion" => of_expansion(node, text, found),
         "declaration_command" => of_declaration(node, text, found),
@@ -94,10 +95,34 @@ fn of_node(node: Node<'_>, text: &Source<'_>, found: &mut BTreeSet<String>) {
         "command" => {
             of_command(node, text, found);
             of_document(node, text, found);
+            of_dashed_input(node, text, found);
         }
-        "redirected_statement" => of_document(node, text, found),
-        "pipeline" => of_pipeline(node, text, found),
+        "redirected_statement" => {
+            of_document(node, text, found);
+            of_output(node, text, found);
+            of_dashed_input(node, text, found);
+        }
+        "pipeline" => {
+            of_pipeline(node, text, found);
+            of_dashed_input(node, text, found);
+        }
         _ => {}
+    }
+}
+
+/// Variables in the subscripts of elements such as `[n]=V`.
+fn of_elements(array: Node<'_>, text: &Source<'_>, found: &mut BTreeSet<String>) {
+    let mut cursor = array.walk();
+    for element in array.named_children(&mut cursor) {
+        let source = &text[element.byte_range()];
+        let Some(end) = source.rfind("]=").or_else(|| source.rfind("]+=")) else {
+            continue;
+        };
+        let mut parts = element.walk();
+        let subscript = element.children(&mut parts);
+        subscript
+            .take_while(|part| part.start_byte() < element.start_byte() + end)
+            .for_each(|part| identifiers(part, text, found));
     }
 }
 
@@ -149,259 +174,6 @@ pub(super) fn declares_evaluated(source: &str) -> bool {
     })
 }
 
-/// Variables in words that the command evaluates.
-fn of_command(node: Node<'_>, text: &Source<'_>, found: &mut BTreeSet<String>) {
-    let mut cursor = node.walk();
-    let parts: Vec<Node<'_>> = node
-        .children(&mut cursor)
-        .filter(|part| is_word(*part) && !is_descriptor(*part, text))
-        .collect();
-    let mut words: Vec<String> = parts
-        .iter()
-        .map(|part| with_marks(*part, text, false))
-        .collect();
-    if let Some(name) = node.child_by_field_name("name") {
-        loosely(found, |found| of_name(name, text, found));
-    }
-    for program in interpreter::programs(&words) {
-        found.extend(
-            nested::evaluated(program)
-                .into_iter()
-                .filter(|name| is_variable(name) || name == WORLD),
-        );
-    }
-    if words.first().is_some_and(|name| name == "let") {
-        parts
-            .iter()
-            .for_each(|part| identifiers(*part, text, found));
-    }
-    for (at, part) in parts.iter().enumerate() {
-        let marked = match part.kind() {
-            "process_substitution" => format!("<({MARK})"),
-            _ => with_marks(*part, text, true),
-        };
-        if !marked.contains(MARK) {
-            continue;
-        }
-        let plain = std::mem::replace(&mut words[at], marked);
-        let verdict = match interpreter::is_parallel(&words) && text.mentions("export -f") {
-            true => Verdict::Refused(Refusal::Evaluated),
-            false => interpreter::verdict(&words, at, MARK),
-        };
-        words[at] = plain;
-        if matches!(verdict, Verdict::Refused(_)) {
-            read(*part, text, found);
-        } else if interpreter::runs_argument(&words, at)
-            || spreads(*part, text) && interpreter::takes_options(&words, at)
-        {
-            for node in outside_numbers(*part, text) {
-                divided(node, text, found);
-            }
-        }
-    }
-    for at in interpreter::started(&words) {
-        if let Some(program) = parts.get(at) {
-            loosely(found, |found| of_name(*program, text, found));
-        }
-    }
-    for at in interpreter::program_files(&words) {
-        let file = match at {
-            0 => written::command(&words[at]),
-            _ => written::program(&words[at]),
-        };
-        found.insert(format!("{LOOSE}{file}"));
-    }
-    for file in interpreter::found_files(&words) {
-        found.insert(format!("{LOOSE}{}", written::program(file)));
-    }
-    if interpreter::runs_environment(&words) {
-        found.insert(WORLD.to_owned());
-    }
-    if interpreter::expands_environment(&words) {
-        found.insert(ENVIRONMENT.to_owned());
-    }
-    of_subscripts(&parts, text, found);
-    of_input(node, &words, text, found);
-}
-
-/// Variables whose text becomes the name of a command.
-fn of_name(name: Node<'_>, text: &Source<'_>, found: &mut BTreeSet<String>) {
-    let source = &text[name.byte_range()];
-    // Of these, only the first word is the name.
-    let first = source.trim_matches('"');
-    if matches!(first, "$@" | "$*" | "${@}" | "${*}") && !text.mentions("shift") {
-        found.insert(FIRST.to_owned());
-        return;
-    }
-    let array = first
-        .strip_prefix("${")
-        .and_then(|rest| rest.strip_suffix("[@]}").or(rest.strip_suffix("[*]}")));
-    if let Some(array) = array {
-        found.insert(format!("{array}[0]"));
-        // After that, another element is the first.
-        if text.mentions("unset") {
-            found.insert(array.to_owned());
-        }
-        return;
-    }
-    // `"$D/tool"` runs a program of a fixed name.
-    if source.starts_with('"') && source.contains('/') {
-        return;
-    }
-    expansions(name, text, found);
-}
-
-/// True for the name of a variable, as opposed to a positional parameter.
-fn is_variable(name: &str) -> bool {
-    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-}
-
-/// Variables in the subscripts of names that a command is given: `unset 'a[n]'`.
-fn of_subscripts(parts: &[Node<'_>], text: &Source<'_>, found: &mut BTreeSet<String>) {
-    let Some((name, parts)) = parts.split_first() else {
-        return;
-    };
-    let takes_names = [
-        "read",
-        "printf",
-        "test",
-        "wait",
-        "getopts",
-        "mapfile",
-        "readarray",
-        "let",
-    ];
-    if !takes_names.contains(&&text[name.byte_range()]) {
-        return;
-    }
-    for part in parts {
-        subscript_words(&text[part.byte_range()], found);
-    }
-}
-
-/// Adds every word between the first `[` of a text and the last `]`.
-fn subscript_words(source: &str, found: &mut BTreeSet<String>) {
-    let first = source.find('[').map(|at| at + 1);
-    let last = source.rfind(']');
-    if let Some(inner) = first
-        .zip(last)
-        .and_then(|(first, last)| source.get(first..last))
-    {
-        words(inner, found);
-    }
-}
-
-/// The standard input of a command that reads its program from there, if nothing feeds it: `exec`
-/// may have redirected it.
-fn of_input(node: Node<'_>, words: &[String], text: &Source<'_>, found: &mut BTreeSet<String>) {
-    if interpreter::interprets_pipe(words) && text.mentions("exec") && !is_fed(node) {
-        found.insert(INPUT.to_owned());
-    }
-}
-
-/// Variables in a here-document or here-string that an interpreter reads as its program.
-fn of_document(node: Node<'_>, text: &Source<'_>, found: &mut BTreeSet<String>) {
-    let mut cursor = node.walk();
-    let documents: Vec<Node<'_>> = node
-        .children(&mut cursor)
-        .filter(|part| is_document(*part) || part.kind() == "file_redirect")
-        .filter(|part| !written::is_output(*part, text))
-        .collect();
-    if !documents.is_empty() && any_command(node, text, interpreter::interprets) {
-        for part in documents {
-            // A file that is fed to an interpreter is a program that the script runs.
-            match part.kind() {
-                "file_redirect" if !text[part.byte_range()].contains("<(") => {
-                    loosely(found, |found| read(part, text, found));
-                }
-                "herestring_redirect" => {
-                    read(part, text, found);
-                    if any_command(node, text, interpreter::interprets_as_shell) {
-                        identifiers(part, text, found);
-                    }
-                }
-                _ => {
-                    // The parser puts `> FILE` after `<<EOF` inside, and that is not read.
-                    let mut cursor = part.walk();
-                    let parts = part.children(&mut cursor);
-                    parts
-                        .filter(|part| !written::is_output(*part, text))
-                        .for_each(|part| read(part, text, found));
-                }
-            }
-            let body = descendants(part, |_| true)
-                .into_iter()
-                .find(|one| one.kind() == "heredoc_body");
-            // In another language, a variable of the environment is data.
-            let body = body.filter(|_| any_command(node, text, interpreter::interprets_as_shell));
-            if let Some(body) = body {
-                let program = nested::evaluated(&text[body.byte_range()]);
-                found.extend(program.into_iter().filter(|name| is_variable(name)));
-            }
-        }
-        let words = written::inputs(node, text).into_iter();
-        found.extend(words.map(|word| format!("{LOOSE}{}", written::program(&word))));
-    }
-}
-
-/// Variables in text that is piped to an interpreter.
-fn of_pipeline(node: Node<'_>, text: &Source<'_>, found: &mut BTreeSet<String>) {
-    let mut cursor = node.walk();
-    let parts: Vec<Node<'_>> = node.named_children(&mut cursor).collect();
-    let last = parts
-        .iter()
-        .rposition(|part| any_command(*part, text, interpreter::interprets_pipe));
-    for part in parts.iter().take(last.unwrap_or(0)) {
-        match output::is_content(*part, text) {
-            true => loosely(found, |found| read(*part, text, found)),
-            false => {
-                read(*part, text, found);
-                // What is written may itself name variables.
-                identifiers(*part, text, found);
-            }
-        }
-    }
-}
-
-fn any_command(node: Node<'_>, text: &Source<'_>, holds: fn(&[String]) -> bool) -> bool {
-    let mut commands = descendants(node, |_| true)
-        .into_iter()
-        .filter(|n| n.kind() == "command");
-    commands.any(|command| {
-        let mut cursor = command.walk();
-        let parts = command.children(&mut cursor);
-        let words = parts
-            .filter(|part| is_word(*part) && !is_descriptor(*part, text))
-            .map(|part| with_marks(part, text, false));
-        let words: Vec<String> = words.chain(hidden_dash(command, text)).collect();
-        // A function of the script may evaluate its words.
-        holds(&words) || interpreter::is_parallel(&words) && text.mentions("export -f")
-    })
-}
-
-/// A word without its quotes. With `marks`, each variable in it becomes a mark.
-fn with_marks(node: Node<'_>, text: &Source<'_>, marks: bool) -> String {
-    let mut word = String::new();
-    let mut from = node.start_byte();
-    if marks {
-        let mut ranges: Vec<_> = outside_numbers(node, text)
-            .into_iter()
-            .filter(|node| is_expansion(*node) || node.kind() == "command_substitution")
-            .map(|node| node.byte_range())
-            .collect();
-        ranges.sort_by_key(|range| range.start);
-        for range in ranges {
-            if range.start >= from {
-                word.push_str(&text[from..range.start]);
-                word.push(MARK);
-                from = range.end;
-            }
-        }
-    }
-    word.push_str(&text[from..node.end_byte()]);
-    dequoted(node.kind(), word)
-}
-
 /// Variables that a test evaluates: `-v "$x"` uses the text of `x` as a name.
 fn tested_names(node: Node<'_>, text: &Source<'_>, found: &mut BTreeSet<String>) {
     let source = &text[node.byte_range()];
@@ -439,62 +211,10 @@ fn spread_operands(node: Node<'_>, text: &Source<'_>, found: &mut BTreeSet<Strin
     }
 }
 
-/// Adds the variable of an expansion that is evaluated only if its text divides into several words.
-fn divided(node: Node<'_>, text: &Source<'_>, found: &mut BTreeSet<String>) {
-    let name = read_name(node, text).filter(|_| is_expansion(node));
-    found.extend(name.map(|name| format!("{DIVIDED}{name}")));
-}
-
 /// True if `[[ … ]]` evaluates operands: in comparisons of numbers and as names.
 pub(super) fn evaluates_test(source: &str) -> bool {
     const SIGNS: &[&str] = &["-eq", "-ne", "-lt", "-le", "-gt", "-ge", "-v", "-R"];
     source.split_whitespace().any(|word| SIGNS.contains(&word))
-}
-
-/// Adds everything that the expansions in a node's subtree take text from.
-fn expansions(node: Node<'_>, text: &Source<'_>, found: &mut BTreeSet<String>) {
-    let sources = sources::sources(node, text);
-    found.extend(sources.into_iter().filter(|name| !written::is_file(name)));
-}
-
-/// Adds the variables that are expanded in a node's subtree, and the files that it names.
-fn read(node: Node<'_>, text: &Source<'_>, found: &mut BTreeSet<String>) {
-    found.extend(sources::sources(node, text));
-}
-
-/// Adds names that are evaluated even if their text comes from outside the script.
-fn loosely(found: &mut BTreeSet<String>, add: impl FnOnce(&mut BTreeSet<String>)) {
-    let mut names = BTreeSet::new();
-    add(&mut names);
-    found.extend(names.into_iter().map(|name| format!("{LOOSE}{name}")));
-}
-
-/// Like [`identifiers`], for the children of a node that the parser itself reads as a substitution.
-fn within(node: Node<'_>, text: &Source<'_>, found: &mut BTreeSet<String>) {
-    let mut cursor = node.walk();
-    node.children(&mut cursor)
-        .for_each(|child| identifiers(child, text, found));
-}
-
-/// Adds every word in a node's subtree that could be a variable's name, because arithmetic reads
-/// variables without `$`.
-fn identifiers(node: Node<'_>, text: &Source<'_>, found: &mut BTreeSet<String>) {
-    expansions(node, text, found);
-    for node in outside_substitutions(node) {
-        if !is_expansion(node) && !is_length(node, text) {
-            own_text(node)
-                .into_iter()
-                .for_each(|range| words(&text[range], found));
-        }
-    }
-}
-
-/// Adds every word of a text that could be a variable's name.
-pub(super) fn words(source: &str, found: &mut BTreeSet<String>) {
-    let names = source.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-    let names =
-        names.filter(|name| name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_'));
-    found.extend(names.map(str::to_owned));
 }
 
 /// Variables in `$[ x ]`, which the grammar does not know.

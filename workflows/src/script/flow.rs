@@ -16,16 +16,18 @@ use tree_sitter::Node;
 
 use super::evaluation;
 use super::graph::{Flow, Graph};
+use super::guard::{self, Guard};
 use super::interpreter;
 use super::node::{
-    DIVIDED, ENVIRONMENT, FIRST, INPUT, LOOSE, POSITIONAL, PRINTED, READERS, descendants,
-    is_document, is_length, literal, outside_numbers, own_text, read_name,
+    CUT, DASHED, DIVIDED, ENVIRONMENT, FIRST, INPUT, LOOSE, POSITIONAL, PRINTED, READERS,
+    descendants, is_document, is_length, literal, outside_numbers, own_text, read_name,
 };
 use super::output;
 use super::refusal::Refusal;
 use super::run_file::RunFile;
 use super::source::Source;
 use super::sources::{self, CALL, CLOSED, WORLD};
+use super::targets::read_targets;
 use super::world::World;
 use super::written::{self, Names};
 
@@ -45,6 +47,10 @@ pub(super) struct Flows {
     elsewhere: BTreeSet<String>,
     /// The files that the script writes and may run.
     run_files: Vec<RunFile>,
+    /// What must not begin with `-`.
+    dashed: BTreeSet<String>,
+    /// The same, where its beginning may be cut off.
+    cut: BTreeSet<String>,
 }
 
 impl Flows {
@@ -105,6 +111,11 @@ impl Flows {
             true => graph.closed(BTreeSet::from([ENVIRONMENT.to_owned()])),
             false => BTreeSet::new(),
         };
+        let dashed = graph.closed(marked(DASHED).union(&marked(CUT)).cloned().collect());
+        let cutting = flows.iter().filter(|flow| flow.cuts);
+        let cutting = cutting.filter(|flow| dashed.contains(&flow.target));
+        let cutting = cutting.flat_map(|flow| flow.sources.iter().cloned());
+        let cut = graph.closed(cutting.chain(marked(CUT)).collect());
         drop(graph);
         Self {
             flows,
@@ -115,6 +126,8 @@ impl Flows {
             world,
             elsewhere,
             run_files,
+            dashed,
+            cut,
         }
     }
 
@@ -123,6 +136,12 @@ impl Flows {
     pub(super) fn into_evaluated(self) -> BTreeSet<String> {
         let mut evaluated = self.evaluated;
         evaluated.retain(|name| name != WORLD && !interpreter::is_evaluated(name));
+        let dashed = self
+            .dashed
+            .into_iter()
+            .map(|name| format!("{DASHED}{name}"));
+        let cut = self.cut.into_iter().map(|name| format!("{CUT}{name}"));
+        evaluated.extend(dashed.chain(cut));
         if self.world.is_some() {
             evaluated.insert(WORLD.to_owned());
         }
@@ -166,6 +185,22 @@ impl Flows {
         self.world.is_some().then_some(Refusal::EvaluatesWorld)
     }
 
+    /// What is asked of text that is assigned to these names.
+    pub(super) fn guard(&self, targets: &BTreeSet<&str>) -> Guard {
+        let reaches =
+            |names: &BTreeSet<String>| targets.iter().any(|target| names.contains(*target));
+        let cuts = |target: &&str| {
+            let flows = self.flows.iter();
+            let mut cutting = flows.filter(|flow| flow.cuts && flow.target == **target);
+            self.dashed.contains(*target) && cutting.any(|flow| !flow.ranges.is_empty())
+        };
+        match () {
+            () if reaches(&self.cut) || targets.iter().any(cuts) => Guard::Within,
+            () if reaches(&self.dashed) => Guard::Begins,
+            () => Guard::None,
+        }
+    }
+
     /// The file with text that is assigned to these names, if the script runs it.
     pub(super) fn run_file(&self, targets: &BTreeSet<&str>) -> Option<&RunFile> {
         self.run_files.iter().find(|file| file.holds(targets))
@@ -179,7 +214,10 @@ impl Flows {
 
 /// True for a name that is evaluated wherever its text comes from.
 fn is_strict(name: &str) -> bool {
-    name != ENVIRONMENT && ![LOOSE, DIVIDED].iter().any(|mark| name.starts_with(mark))
+    name != ENVIRONMENT
+        && ![LOOSE, DIVIDED, DASHED, CUT]
+            .iter()
+            .any(|mark| name.starts_with(mark))
 }
 
 /// What is known of a script before its assignments are found.
@@ -235,6 +273,7 @@ impl Script<'_> {
                         target,
                         sources: BTreeSet::new(),
                         ranges: std::iter::once(0..text.len()).collect(),
+                        cuts: false,
                     })),
                     false => {
                         let content = content(node, text);
@@ -285,9 +324,13 @@ impl Script<'_> {
             });
             // A command that prints the content of its files does not print their names.
             let content = output::is_content(*part, self.text);
+            let cuts = guard::cuts(&self.text[node.byte_range()]);
             flows.extend(readers.map(|target| match content {
                 true => of_files(target, *part, self.text),
-                false => from(target, [*part], self.text),
+                false => Flow {
+                    cuts,
+                    ..from(target, [*part], self.text)
+                },
             }));
         }
         flows
@@ -417,6 +460,7 @@ fn with_target(flow: &Flow, target: &str) -> Flow {
         target: target.to_owned(),
         sources: flow.sources.clone(),
         ranges: flow.ranges.clone(),
+        cuts: flow.cuts,
     }
 }
 
@@ -440,6 +484,7 @@ fn of_source(target: String, source: &str) -> Flow {
         target,
         sources: BTreeSet::from([source.to_owned()]),
         ranges: Vec::new(),
+        cuts: false,
     }
 }
 
@@ -513,35 +558,12 @@ fn of_command(node: Node<'_>, text: &Source<'_>, functions: &BTreeSet<&str>) -> 
     flows
 }
 
-/// Variables that `read` and `mapfile` set in a node's subtree, and files that `tee` writes.
-fn read_targets(node: Node<'_>, text: &Source<'_>) -> Vec<String> {
-    let mut targets = Vec::new();
-    for command in descendants(node, |_| true) {
-        if command.kind() != "command" {
-            continue;
-        }
-        let words = text[command.byte_range()].split_whitespace();
-        let words: Vec<&str> = words.take_while(|word| !word.starts_with('<')).collect();
-        let reads = |word: &&str| matches!(*word, "read" | "mapfile" | "readarray");
-        if let Some(at) = words.iter().position(reads) {
-            let names = words[at + 1..].iter().filter(|word| !word.starts_with('-'));
-            for name in names {
-                targets.extend([(*name).to_owned(), format!("{name}[0]")]);
-            }
-            targets.extend(["REPLY", "MAPFILE"].map(str::to_owned));
-        }
-        if let Some(at) = words.iter().position(|word| *word == "tee") {
-            let files = words[at + 1..].iter().filter(|word| !word.starts_with('-'));
-            targets.extend(files.map(|file| written::file(file)));
-        }
-    }
-    targets
-}
-
 fn from<'t>(target: String, values: impl IntoIterator<Item = Node<'t>>, text: &Source<'_>) -> Flow {
     let mut sources = BTreeSet::new();
     let mut ranges = Vec::new();
+    let mut cuts = false;
     for value in values {
+        cuts |= guard::cuts(&text[value.byte_range()]);
         for node in outside_numbers(value, text) {
             sources::of_node(node, text, &mut sources);
             if !is_length(node, text) {
@@ -553,6 +575,7 @@ fn from<'t>(target: String, values: impl IntoIterator<Item = Node<'t>>, text: &S
         target,
         sources,
         ranges,
+        cuts,
     }
 }
 

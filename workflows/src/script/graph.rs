@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use super::evaluation::words;
 use super::node::POSITIONAL;
+use super::reads::words;
 use super::written::{self, Names};
 
 /// One assignment of values to a variable, in whatever form.
@@ -14,6 +14,8 @@ pub(super) struct Flow {
     pub(super) sources: BTreeSet<String>,
     /// Byte ranges of the assigned text, to find expressions in it.
     pub(super) ranges: Vec<Range<usize>>,
+    /// Whether the beginning of the values may be cut off.
+    pub(super) cuts: bool,
 }
 
 impl Flow {

@@ -88,6 +88,23 @@ pub(super) fn without_clobbering(text: &str) -> String {
     plain
 }
 
+/// A word with a mark for each value in it.
+pub(super) fn with_marks(word: &str, mark: char) -> String {
+    let mut plain = word.to_owned();
+    for name in [VALUE, PORT] {
+        let mut from = 0;
+        while let Some(at) = plain.get(from..).and_then(|rest| rest.find(name)) {
+            let start = from + at;
+            let number = plain[start + name.len()..].trim_start_matches('q');
+            let rest = number.trim_start_matches(|c: char| c.is_ascii_digit());
+            let end = plain.len() - rest.len() + usize::from(rest.starts_with('v'));
+            plain.replace_range(start..end, &mark.to_string());
+            from = start + mark.len_utf8();
+        }
+    }
+    plain
+}
+
 /// The first line of a command, not too long, with `${{ … }}` for values.
 pub(super) fn shown(source: &str) -> String {
     let mut line = source.lines().next().unwrap_or_default().to_owned();

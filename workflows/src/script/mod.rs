@@ -14,23 +14,30 @@
 mod agreement;
 mod arguments;
 mod argv;
+mod commands;
+mod constants;
 mod document;
 mod evaluation;
 mod flow;
 mod graph;
+mod guard;
 mod interpreter;
 mod marked;
 mod nested;
 mod node;
+mod operands;
 mod output;
 mod place;
 mod program;
 mod quote;
+mod reads;
 mod refusal;
 mod run_file;
 mod shell;
 mod source;
 mod sources;
+mod streams;
+mod targets;
 mod tree;
 mod world;
 mod written;
@@ -46,6 +53,7 @@ pub use shell::{default_shell, setup_shell};
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use guard::Guard;
 use run_file::RunFile;
 use world::World;
 
@@ -66,16 +74,20 @@ pub struct CompiledScript {
     places: Vec<Place>,
     /// The variables whose text the script evaluates.
     evaluated: BTreeSet<String>,
-    notes: Notes,
+    notes: Box<Notes>,
 }
 
 /// What is known of refusals, apart from their kind.
 #[derive(Clone, Debug, Default)]
 struct Notes {
+    /// The number of a line that the parser does not read, and the line.
+    unread: Option<(usize, String)>,
     /// What evaluates text of unknown origin, if something does.
     world: Option<World>,
     /// The files that the script may run and that hold an expression, by the expression's number.
     run_files: BTreeMap<usize, RunFile>,
+    /// What is asked of each text.
+    guards: Vec<Guard>,
 }
 
 /// A script for one task, and the variables that it refers to.
@@ -106,7 +118,7 @@ impl CompiledScript {
             template,
             places,
             evaluated,
-            notes,
+            notes: Box::new(notes),
         })
     }
 
@@ -136,6 +148,13 @@ impl CompiledScript {
             Refusal::EvaluatesWorld => {
                 let world = self.notes.world.as_ref()?;
                 Some((world.place(), world.remedy(source)))
+            }
+            Refusal::Unparsed => {
+                let (number, line) = self.notes.unread.as_ref()?;
+                let place = format!(
+                    "in a script of which Sunward's reader of shell does not understand line {number}, `{line}`"
+                );
+                Some((place, refusal.remedy(source)))
             }
             Refusal::RunFile => {
                 let file = self.notes.run_files.get(&at)?;
@@ -174,6 +193,9 @@ impl CompiledScript {
                     ordinal += 1;
                     let place = places.next().unwrap_or(&Place::UNKNOWN);
                     let outcome = one.evaluate(scope)?;
+                    let guard = self.notes.guards.get(ordinal - 1).copied();
+                    guarded(guard.unwrap_or_default(), &outcome)
+                        .map_err(|message| RenderError::of(&one.source, message))?;
                     if place.is_quoted() && !outcome.raw {
                         rendered.text.pop();
                         skip_quote = true;
@@ -245,12 +267,30 @@ fn put(
 fn put_allowed(one: &Compiled, place: Place, value: &Value) -> Result<(), String> {
     match place {
         Place::Refused(_) if one.is_choice() && is_harmless(&value.to_text()) => Ok(()),
-        Place::Refused(refusal) => Err(format!("text is not allowed {}", refusal.place())),
+        Place::Refused(refusal) => Err(match value {
+            Value::Float(number) => format!(
+                "`{number}` is not a finite number, so it is text, which is not allowed {}",
+                refusal.place()
+            ),
+            _ => format!("text is not allowed {}", refusal.place()),
+        }),
         Place::Word { .. } | Place::Within | Place::Comment => match value {
             Value::List(list) => list.iter().try_for_each(|v| place.allows(&v.to_text())),
             value => place.allows(&value.to_text()),
         },
     }
+}
+
+/// Checks that no text of a value could be an option where the script puts it later.
+fn guarded(guard: Guard, outcome: &Outcome) -> Result<(), String> {
+    let texts = match &outcome.value {
+        Value::List(list) => list.as_slice(),
+        value => std::slice::from_ref(value),
+    };
+    let texts = texts.iter().filter(|one| !outcome.raw && !is_number(one));
+    texts
+        .map(Value::to_text)
+        .try_for_each(|text| guard.allows(&text))
 }
 
 fn fits(name: &str, text: &str) -> Result<(), String> {

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use tree_sitter::Parser;
 
 use super::agreement::is_plain;
-use super::evaluation::words;
 use super::flow::Flows;
-use super::node::{FIRST, INPUT, POSITIONAL, is_too_deep};
+use super::node::{CUT, DASHED, FIRST, INPUT, POSITIONAL, is_too_deep};
+use super::reads::words;
 use super::shell::Dialect;
 use super::source::Source;
 use super::sources::WORLD;
@@ -30,6 +30,16 @@ pub(super) fn evaluates_arguments(program: &str) -> bool {
         .any(|name| names.contains(*name))
 }
 
+/// True if an argument of the program must not begin with `-`.
+pub(super) fn dashes_arguments(program: &str) -> bool {
+    let names = evaluated(program);
+    [DASHED, CUT].iter().any(|mark| {
+        [POSITIONAL, FIRST]
+            .iter()
+            .any(|name| names.contains(&format!("{mark}{name}")))
+    })
+}
+
 /// True if the program evaluates what it reads from its standard input.
 pub(super) fn evaluates_input(program: &str) -> bool {
     evaluated(program).contains(INPUT)
@@ -45,5 +55,5 @@ fn parsed(program: &str) -> Option<BTreeSet<String>> {
     if root.has_error() || is_too_deep(root) || !is_plain(root, program, Dialect::Bash) {
         return None;
     }
-    Some(Flows::of(root, &Source::of(program)).into_evaluated())
+    Some(Flows::of(root, &Source::of(program, root)).into_evaluated())
 }

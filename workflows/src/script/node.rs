@@ -17,6 +17,12 @@ pub(super) const FIRST: &str = "@1";
 /// words.
 pub(super) const DIVIDED: &str = "divided:";
 
+/// What precedes the name of a variable whose text must not begin with `-`.
+pub(super) const DASHED: &str = "dashed:";
+
+/// The same, where the script cuts off the beginning of the text.
+pub(super) const CUT: &str = "cut:";
+
 /// What precedes the name of a variable or file that may come from outside the script: the name of a
 /// command, or the file of a program.
 pub(super) const LOOSE: &str = "loose:";
@@ -135,6 +141,40 @@ pub(super) fn is_document(node: Node<'_>) -> bool {
     matches!(node.kind(), "heredoc_redirect" | "herestring_redirect")
 }
 
+/// Whether a document or a file in a part of a script is the standard input of a command there.
+pub(super) fn is_fed_within(command: Node<'_>, part: Node<'_>) -> bool {
+    let feeds = |redirect: Node<'_>| {
+        let descriptor = redirect.child_by_field_name("descriptor");
+        let sign = redirect.child(0).map_or("", |sign| sign.kind());
+        descriptor.is_none()
+            && (is_document(redirect) || redirect.kind() == "file_redirect" && sign == "<")
+    };
+    let mut node = command;
+    while node.id() != part.id() {
+        let mut cursor = node.walk();
+        if node.children(&mut cursor).any(feeds) {
+            return true;
+        }
+        match node.parent() {
+            Some(around) if around.kind() == "redirected_statement" => node = around,
+            _ => return false,
+        }
+    }
+    false
+}
+
+/// The words of `[ … ]`.
+pub(super) fn leaves_of<'t>(node: Node<'t>, leaves: &mut Vec<Node<'t>>) {
+    let mut cursor = node.walk();
+    for child in node.children(&mut cursor) {
+        if child.kind().ends_with("_expression") && child.kind() != "brace_expression" {
+            leaves_of(child, leaves);
+        } else {
+            leaves.push(child);
+        }
+    }
+}
+
 /// Whether a node is `$x` or `${x…}`.
 pub(super) fn is_expansion(node: Node<'_>) -> bool {
     matches!(node.kind(), "simple_expansion" | "expansion")
@@ -202,6 +242,43 @@ pub(super) fn is_descriptor(node: Node<'_>, text: &str) -> bool {
 /// A word of a script as its command receives it, if it holds no expansion.
 pub(super) fn literal(node: Node<'_>, text: &str) -> String {
     dequoted(node.kind(), text[node.byte_range()].to_owned())
+}
+
+/// Stands for a `$` that the shell does not expand, because of its quotes.
+const DOLLAR: char = '\u{5}';
+
+/// Stands for such a backtick.
+const BACKTICK: char = '\u{6}';
+
+/// A word as [`literal`], where only what the shell expands has a `$` or a backtick.
+pub(super) fn expandable(node: Node<'_>, text: &str) -> String {
+    let hide = |source: &str| source.replace('$', "\u{5}").replace('`', "\u{6}");
+    let mut source = String::new();
+    let mut from = node.start_byte();
+    let raw = outside_substitutions(node);
+    let mut raw: Vec<_> = raw
+        .into_iter()
+        .filter(|one| matches!(one.kind(), "raw_string" | "ansi_c_string"))
+        .map(|one| one.byte_range())
+        .collect();
+    raw.sort_by_key(|range| range.start);
+    for range in raw {
+        source.push_str(&escaped(&text[from..range.start]));
+        source.push_str(&hide(&text[range.clone()]));
+        from = range.end;
+    }
+    source.push_str(&escaped(&text[from..node.end_byte()]));
+    dequoted(node.kind(), source)
+}
+
+/// A source in which a `$` or a backtick after a backslash is hidden.
+fn escaped(source: &str) -> String {
+    source.replace("\\$", "\u{5}").replace("\\`", "\u{6}")
+}
+
+/// A word with the `$` and backticks that [`expandable`] has hidden.
+pub(super) fn revealed(word: &str) -> String {
+    word.replace(DOLLAR, "$").replace(BACKTICK, "`")
 }
 
 /// The source of a word of this kind without its quotes.

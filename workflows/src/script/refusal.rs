@@ -41,6 +41,8 @@ pub(crate) enum Refusal {
     Name,
     /// The name of a command.
     CommandName,
+    /// Where a command whose name is not known may have a program.
+    UnknownCommand,
     /// In a script that reads Sunward's own variables.
     Reserved,
     /// In a variable that a program or shell evaluates.
@@ -61,7 +63,7 @@ pub(crate) enum Refusal {
     TwoDocuments,
     /// The shell is not one whose rules are known.
     UnknownShell,
-    /// The script does not parse.
+    /// The parser does not read the script.
     Unparsed,
     /// No rule covers the place.
     NotUnderstood,
@@ -92,6 +94,7 @@ impl Refusal {
             Self::Option => "in an option of an interpreter",
             Self::Name => "in the name of a variable or function",
             Self::CommandName => "as the name of a command",
+            Self::UnknownCommand => "where a command whose name is not known may have its program",
             Self::Reserved => {
                 "in a script that reads `SUNWARD_V1`, `SUNWARD_V2`, …, which hold the values"
             }
@@ -106,7 +109,7 @@ impl Refusal {
             Self::TooDeep => "in a script with more than 30 levels of `$( … )` within each other",
             Self::TwoDocuments => "in a script with two here-documents on one line",
             Self::UnknownShell => "in a script for a program whose quoting rules are not known",
-            Self::Unparsed => "in a script that does not parse as shell",
+            Self::Unparsed => "in a script that Sunward's reader of shell does not understand",
             Self::NotUnderstood => "at a place that no rule covers",
         }
     }
@@ -152,6 +155,9 @@ impl Refusal {
             Self::CommandName => format!(
                 "write the command's name, or a `case` that chooses it; a parameter with `choice:` is allowed here. If it is the value of an option, write `--option={value}`, because the word after an option that is not known may be the command"
             ),
+            Self::UnknownCommand => format!(
+                "a variable or `$( … )` names the command, so it may be an interpreter; write its name, or assign it in the script: `TOOL=samtools`, then `$TOOL view {value}`"
+            ),
             Self::Reserved => format!("write `{value}` where the script reads the variable"),
             Self::EvaluatedVariable => "write the value as it is, without an expression".to_owned(),
             Self::EvaluatedLater => format!(
@@ -176,9 +182,9 @@ impl Refusal {
                 "use `env: {{ V: \"{value}\" }}` and read V from the environment, or $SUNWARD_INPUT_PORT and $SUNWARD_OUTPUT_PORT for paths; `shell: bash` and `shell: sh` take text; for a number, {}",
                 as_number(source)
             ),
-            Self::Unparsed => {
-                "correct the script; `bash -n` shows what is wrong. Where bash accepts it, write one command per line: Sunward's parser does not read `x=$(f) 2>log` (write `x=$(f 2>log)`), `cat <<EOF; g`, a here-document that begins with a backslash (write a line before it), or `then (a) fi` without a `;` before `fi`".to_owned()
-            }
+            Self::Unparsed => format!(
+                "bash may accept the script: if `bash -n` shows no error, write that part in another way, or put it into a file and pass the text as its argument, `bash steps.sh {value}`. The reader does not know `{{ …; }} <<< x` and `( … ) <<< x` (write `echo x | {{ …; }}`), `exec 3<<< x` (write `exec 3< <(echo x)`), `op==` (write `op='='`), `x=$(f) 2>log` (write `x=$(f 2>log)`), `cat <<EOF; g` (write `g` on a line after the document), a here-document that begins with a backslash (write a line before it), and `then (a) fi` (write `;` before `fi`)"
+            ),
             Self::NotUnderstood => {
                 format!("write `V={value}` on the line before, and `\"$V\"` here")
             }

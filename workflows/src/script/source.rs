@@ -4,6 +4,10 @@
 use std::collections::BTreeSet;
 use std::ops::Deref;
 
+use tree_sitter::Node;
+
+use super::commands::{Commands, Reading};
+
 /// The text of a script. It can be used as `str`.
 #[derive(Debug)]
 pub(super) struct Source<'t> {
@@ -13,20 +17,22 @@ pub(super) struct Source<'t> {
     /// The names of lists that are not empty where they are written: `NAME=(a b)`.
     filled: BTreeSet<&'t str>,
     words: [bool; WORDS.len()],
+    commands: Commands,
 }
 
 /// Words that a script may contain anywhere.
 const WORDS: [&str; 5] = ["shift", "unset", "exec", "PATH=", "export -f"];
 
 impl<'t> Source<'t> {
-    /// Reads a text once.
-    pub(super) fn of(text: &'t str) -> Self {
+    /// Reads a text and its tree once.
+    pub(super) fn of(text: &'t str, root: Node<'_>) -> Self {
         count(text);
         Self {
             text,
             defined: defined(text),
             filled: filled(text),
             words: WORDS.map(|word| text.contains(word)),
+            commands: Commands::of(root, text),
         }
     }
 
@@ -38,6 +44,21 @@ impl<'t> Source<'t> {
     /// True if the script has a list of this name that is not empty where it is written.
     pub(super) fn fills(&self, list: &str) -> bool {
         self.filled.contains(list)
+    }
+
+    /// How the shell may read a command.
+    pub(super) fn readings(&self, command: Node<'_>) -> &[Reading] {
+        self.commands.readings(command)
+    }
+
+    /// True if it is known which word of a call each parameter in this command is.
+    pub(super) fn follows(&self, command: Node<'_>) -> bool {
+        self.commands.follows(command)
+    }
+
+    /// True if this holds for the words of a command, or of one in a function that it calls.
+    pub(super) fn runs(&self, command: Node<'_>, holds: &dyn Fn(&[String]) -> bool) -> bool {
+        self.commands.holds(command, holds)
     }
 
     /// True if the text contains one of the words that are asked for.
@@ -104,7 +125,7 @@ fn filled(text: &str) -> BTreeSet<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::Source;
+    use super::defined;
 
     #[test]
     fn functions_and_aliases_are_found() {
@@ -115,7 +136,7 @@ mod tests {
             "alias wc=x",
             "a; function  wc\n{ :; }",
         ] {
-            assert!(Source::of(text).redefines("wc"), "{text}");
+            assert!(defined(text).contains("wc"), "{text}");
         }
         for text in [
             "wc -l < f",
@@ -123,7 +144,7 @@ mod tests {
             "function f { wc; }",
             "function; wc",
         ] {
-            assert!(!Source::of(text).redefines("wc"), "{text}");
+            assert!(!defined(text).contains("wc"), "{text}");
         }
     }
 }

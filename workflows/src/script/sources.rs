@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use tree_sitter::Node;
 
 use super::node::{
-    PRINTED, descendants, is_document, is_expansion, is_word, literal, outside_numbers, read_name,
+    POSITIONAL, PRINTED, descendants, is_document, is_expansion, is_word, literal, outside_numbers,
+    read_name,
 };
 use super::source::Source;
 use super::written;
@@ -128,7 +129,13 @@ pub(super) fn of_node(node: Node<'_>, text: &Source<'_>, found: &mut BTreeSet<St
         "file_redirect" if reads_file(node, text) => {
             found.insert(WORLD.to_owned());
         }
-        _ if is_expansion(node) => found.extend(read_name(node, text)),
+        _ if is_expansion(node) => {
+            // What `${!n}` reads may be `$1`. Variables are named in the text of `n`.
+            if text[node.byte_range()].starts_with("${!") {
+                found.insert(POSITIONAL.to_owned());
+            }
+            found.extend(read_name(node, text));
+        }
         _ => {}
     }
 }

@@ -9,13 +9,17 @@ use std::ops::Range;
 
 use tree_sitter::{Node, Parser};
 
-use super::agreement::is_plain;
+use super::agreement::{is_plain, unread_line};
 use super::document;
 use super::evaluation;
 use super::flow::Flows;
+use super::guard::{self, Guard};
 use super::interpreter::{self, MARK, Verdict};
-use super::marked::{Marked, mark, without_clobbering};
-use super::node::{dequoted, hidden_dash, is_descriptor, is_document, is_too_deep, is_word};
+use super::marked::{mark, with_marks, without_clobbering};
+use super::node::{
+    descendants, is_descriptor, is_document, is_fed_within, is_too_deep, is_word, leaves_of,
+    literal,
+};
 use super::output;
 use super::place::Place;
 use super::refusal::Refusal;
@@ -69,42 +73,49 @@ pub(super) fn places(template: &CompiledTemplate, dialect: Dialect) -> (Vec<Plac
         return all(Refusal::TwoDocuments);
     }
     if root.has_error() || !is_plain(root, text, dialect) {
-        return all(Refusal::Unparsed);
+        let (places, notes) = all(Refusal::Unparsed);
+        let unread = unread_line(root, text);
+        return (places, Notes { unread, ..notes });
     }
-    let source = Source::of(text);
+    let source = Source::of(text, root);
     let flows = Flows::of(root, &source);
     let finder = Finder {
         root,
         text: &source,
-        marked: &marked,
     };
     let expressions = template
         .expressions()
         .map(|one| (is_input(one), is_port(one)));
     let targets = flows.targets(&marked.ranges);
-    let places: Vec<Place> = marked
-        .ranges
-        .iter()
-        .zip(expressions)
-        .zip(&targets)
-        .map(
-            |((range, (input, port)), targets)| match finder.place(range) {
-                Ok(_) if !input && finder.names_command(range) => {
-                    Place::Refused(Refusal::CommandName)
-                }
-                Ok(_) if !port && finder.may_be_run(range) => Place::Refused(Refusal::RunArgument),
-                Ok(place) => flows.refusal(targets, input).map_or(place, Place::Refused),
-                Err(refusal) => Place::Refused(refusal),
-            },
-        )
-        .collect();
+    let mut guards = Vec::with_capacity(targets.len());
+    let mut places = Vec::with_capacity(targets.len());
+    for ((range, (input, port)), targets) in marked.ranges.iter().zip(expressions).zip(&targets) {
+        let (place, guard) = match finder.place(range) {
+            Ok(_) if !input && finder.names_command(range) => {
+                (Place::Refused(Refusal::CommandName), Guard::None)
+            }
+            Ok(_) if !port && finder.may_be_run(range) => {
+                (Place::Refused(Refusal::RunArgument), Guard::None)
+            }
+            Ok((place, guard)) => (
+                flows.refusal(targets, input).map_or(place, Place::Refused),
+                guard.max(flows.guard(targets)),
+            ),
+            Err(refusal) => (Place::Refused(refusal), Guard::None),
+        };
+        places.push(place);
+        // The path of an input or an output holds nothing that could begin an option.
+        guards.push(if port { Guard::None } else { guard });
+    }
     let run = |(at, targets): (usize, &BTreeSet<&str>)| {
         let is_run = places.get(at) == Some(&Place::Refused(Refusal::RunFile));
         let file = flows.run_file(targets).filter(|_| is_run)?;
         Some((at, file.clone()))
     };
     let notes = Notes {
+        unread: None,
         world: flows.world().cloned(),
+        guards,
         run_files: targets.iter().enumerate().filter_map(run).collect(),
     };
     (places, notes)
@@ -113,7 +124,6 @@ pub(super) fn places(template: &CompiledTemplate, dialect: Dialect) -> (Vec<Plac
 struct Finder<'t> {
     root: Node<'t>,
     text: &'t Source<'t>,
-    marked: &'t Marked,
 }
 
 /// What the nodes on the way to the root say about a place.
@@ -129,10 +139,14 @@ struct Way {
     operand: bool,
     /// True if the way has left the name of a file that a here-document's command writes.
     output: bool,
+    /// What is asked of the text, because of what reads it.
+    guard: Guard,
+    /// Where the text begins.
+    from: usize,
 }
 
 impl<'t> Finder<'t> {
-    fn place(&self, range: &Range<usize>) -> Result<Place, Refusal> {
+    fn place(&self, range: &Range<usize>) -> Result<(Place, Guard), Refusal> {
         match self.text[..range.start].chars().next_back() {
             Some('\\') => return Err(Refusal::Backslash),
             Some('$') => return Err(Refusal::Dollar),
@@ -146,7 +160,7 @@ impl<'t> Finder<'t> {
             node.start_byte() + 1 == range.start && node.end_byte() == range.end + 1
         };
         let (place, outer) = match node.kind() {
-            "comment" => return Ok(Place::Comment),
+            "comment" => return Ok((Place::Comment, Guard::None)),
             "word" | "number" | "variable_name" => (None, node),
             "extglob_pattern" if node.byte_range() == *range => (None, node),
             "raw_string" if alone(node) => (Some(true), node),
@@ -168,15 +182,16 @@ impl<'t> Finder<'t> {
             "heredoc_start" => return Err(Refusal::Delimiter),
             _ => return Err(Refusal::NotUnderstood),
         };
-        let way = self.climb(outer)?;
-        Ok(match place {
+        let way = self.climb(outer, range.start)?;
+        let place = match place {
             Some(false) => Place::Within,
             quoted => Place::Word {
                 words: way.words,
                 quoted: quoted == Some(true),
                 operand: way.operand,
             },
-        })
+        };
+        Ok((place, way.guard))
     }
 
     /// True if a value decides which command runs: it is in the first word of one, and no folder
@@ -189,9 +204,11 @@ impl<'t> Finder<'t> {
                 _ if one.kind() == "command_name" => Some(one),
                 // In `nice V` the value is the name of another command.
                 Some(word) if one.kind() == "command" => {
-                    let (words, at) = self.words(one, word);
-                    at.filter(|at| interpreter::started(&words).contains(at))
-                        .map(|_| word)
+                    let names = |(words, own): &(Vec<String>, Vec<usize>)| {
+                        let started = interpreter::started(words);
+                        own.iter().any(|at| *at == 0 || started.contains(at))
+                    };
+                    self.readings(one, word).iter().any(names).then_some(word)
                 }
                 _ => None,
             };
@@ -214,8 +231,10 @@ impl<'t> Finder<'t> {
         let mut child = self.root.descendant_for_byte_range(range.start, range.end);
         while let Some((one, around)) = child.and_then(|one| Some((one, one.parent()?))) {
             if around.kind() == "command" {
-                let (words, at) = self.words(around, one);
-                if at.is_some_and(|at| interpreter::runs_argument(&words, at)) {
+                let runs = |(words, own): &(Vec<String>, Vec<usize>)| {
+                    own.iter().any(|at| interpreter::runs_argument(words, *at))
+                };
+                if self.readings(around, one).iter().any(runs) {
                     return true;
                 }
             }
@@ -228,7 +247,7 @@ impl<'t> Finder<'t> {
     }
 
     /// Walks from a node to the root and applies each node's rule.
-    fn climb(&self, start: Node<'t>) -> Result<Way, Refusal> {
+    fn climb(&self, start: Node<'t>, from: usize) -> Result<Way, Refusal> {
         let mut way = Way {
             crossed: false,
             bare: false,
@@ -236,6 +255,8 @@ impl<'t> Finder<'t> {
             words: false,
             operand: false,
             output: false,
+            guard: Guard::None,
+            from,
         };
         let mut first = true;
         let mut child = start;
@@ -291,7 +312,8 @@ impl<'t> Finder<'t> {
                 if name.id() == child.id() {
                     return evaluated(Refusal::Name);
                 }
-                if interpreter::is_evaluated(&self.text[name.byte_range()]) {
+                let name = &self.text[name.byte_range()];
+                if interpreter::is_evaluated(name.split('[').next().unwrap_or_default()) {
                     return Err(Refusal::EvaluatedVariable);
                 }
             }
@@ -309,13 +331,11 @@ impl<'t> Finder<'t> {
             "function_definition" if child.kind() == "word" => return Err(Refusal::Name),
             "command" => self.command(node, child, way, first)?,
             "pipeline" | "redirected_statement" => self.fed(node, child, way)?,
-            "herestring_redirect" => self.here_string(node)?,
+            "herestring_redirect" => self.here_string(node, way)?,
             // In `cat <<EOF > f` the parser puts the second redirection inside the first.
             "heredoc_redirect" => way.output = written::is_output(child, self.text),
             // The subscript in an element `[subscript]=value` is evaluated.
-            "array" if source.contains("]=") || source.contains("]+=") => {
-                evaluated(Refusal::Subscript)?;
-            }
+            "array" if self.is_in_subscript(child, way.from) => evaluated(Refusal::Subscript)?,
             "for_statement" | "array" => way.words |= first,
             "case_statement"
             | "case_item"
@@ -347,6 +367,14 @@ impl<'t> Finder<'t> {
         Ok(())
     }
 
+    /// True if the subscript of an element `[subscript]=value` holds what begins here, or may.
+    fn is_in_subscript(&self, element: Node<'t>, from: usize) -> bool {
+        let before = &self.text[element.start_byte()..from.max(element.start_byte())];
+        let after = &self.text[from.max(element.start_byte())..element.end_byte()];
+        let subscripted = |text: &str| text.contains("]=") || text.contains("]+=");
+        before.starts_with('[') && !subscripted(before) || subscripted(after)
+    }
+
     fn command(
         &self,
         node: Node<'t>,
@@ -360,21 +388,35 @@ impl<'t> Finder<'t> {
         ) {
             return Ok(());
         }
-        let (words, at) = self.words(node, child);
-        let Some(at) = at else { return Ok(()) };
-        // A function of the script may evaluate its words.
-        if interpreter::is_parallel(&words) && self.text.mentions("export -f") {
-            return Err(Refusal::Evaluated);
+        let mut lists = true;
+        for (words, own) in self.readings(node, child) {
+            // A function of the script may evaluate its words.
+            if interpreter::is_parallel(&words) && self.text.mentions("export -f") {
+                return Err(Refusal::Evaluated);
+            }
+            for at in own {
+                match interpreter::verdict(&words, at, MARK) {
+                    Verdict::Refused(refusal) => return Err(refusal),
+                    Verdict::Operand => way.operand |= first && words[at].starts_with(MARK),
+                    Verdict::Any => {}
+                }
+                if way.crossed && !way.number && Self::begins_word(&words, at, way.bare) {
+                    let cuts = guard::cuts(&self.text[child.byte_range()]);
+                    way.guard = way.guard.max(Guard::of(cuts));
+                }
+                lists &= interpreter::takes_lists(&words, at);
+            }
         }
-        match interpreter::verdict(&words, at, MARK) {
-            Verdict::Refused(refusal) => return Err(refusal),
-            Verdict::Operand => way.operand |= first && words[at].starts_with(MARK),
-            Verdict::Any => {}
-        }
-        way.words |= first
-            && interpreter::takes_lists(&words, at)
-            && !output::takes_one_file(node, self.text);
+        way.words |= first && lists && !output::takes_one_file(node, self.text);
         Ok(())
+    }
+
+    /// True if a word that begins with the output of a command must not begin with `-`.
+    fn begins_word(words: &[String], at: usize, divides: bool) -> bool {
+        let mut probe = words.to_vec();
+        let begins = words[at].starts_with(['$', '`', MARK]);
+        probe[at] = MARK.to_string();
+        (begins || divides) && interpreter::verdict(&probe, at, MARK) == Verdict::Operand
     }
 
     /// Applies the rules of `test` to the words of `[ … ]`.
@@ -401,10 +443,32 @@ impl<'t> Finder<'t> {
         Ok(())
     }
 
-    /// Refuses a value in the standard input of an interpreter.
-    fn fed(&self, node: Node<'t>, child: Node<'t>, way: &Way) -> Result<(), Refusal> {
+    /// Refuses a value in the standard input of an interpreter, and guards one in that of `xargs`.
+    fn fed(&self, node: Node<'t>, child: Node<'t>, way: &mut Way) -> Result<(), Refusal> {
+        let mut cursor = node.walk();
+        let readers: Vec<_> = match node.kind() {
+            "pipeline" => node
+                .named_children(&mut cursor)
+                .filter(|part| part.start_byte() >= child.end_byte())
+                .collect(),
+            _ => vec![node],
+        };
+        let dashed = |part: &Node<'t>| self.any_command(*part, interpreter::dashes_input);
+        if readers.iter().any(dashed) {
+            let cuts = guard::cuts(&self.text[node.byte_range()]);
+            way.guard = way.guard.max(Guard::of(cuts));
+        }
         let mut cursor = node.walk();
         if node.kind() == "redirected_statement" {
+            let writes = |part: &Node<'t>| {
+                part.id() != child.id() && self.text[part.byte_range()].contains(">(")
+            };
+            let parts: Vec<_> = node.children(&mut cursor).filter(writes).collect();
+            let mut redirects = parts.iter().filter(|part| part.kind() == "file_redirect");
+            if redirects.any(|part| self.any_command(*part, interpreter::interprets_pipe)) {
+                return Err(Refusal::InterpretedPipe);
+            }
+            let mut cursor = node.walk();
             let substitutes =
                 child.kind() == "file_redirect" && self.text[child.byte_range()].contains("<(");
             let interpreted = (is_document(child) && !way.output || substitutes)
@@ -417,21 +481,22 @@ impl<'t> Finder<'t> {
                 Ok(())
             };
         }
-        let later = node
-            .children(&mut cursor)
-            .filter(|n| n.start_byte() >= child.end_byte());
-        for command in later {
-            if self.any_command(command, interpreter::interprets_pipe) {
-                return Err(Refusal::InterpretedPipe);
-            }
+        let interprets = |part: &Node<'t>| self.any_command(*part, interpreter::interprets_pipe);
+        match readers.iter().any(interprets) {
+            true => Err(Refusal::InterpretedPipe),
+            false => Ok(()),
         }
-        Ok(())
     }
 
-    fn here_string(&self, node: Node<'t>) -> Result<(), Refusal> {
-        let interpreted = node
-            .parent()
-            .is_some_and(|parent| self.any_command(parent, interpreter::interprets));
+    fn here_string(&self, node: Node<'t>, way: &mut Way) -> Result<(), Refusal> {
+        let read = |by: fn(&[String]) -> bool| {
+            let parent = node.parent();
+            parent.is_some_and(|parent| self.any_command(parent, by))
+        };
+        if read(interpreter::dashes_input) {
+            way.guard = way.guard.max(Guard::Begins);
+        }
+        let interpreted = read(interpreter::interprets);
         if interpreted {
             Err(Refusal::InterpretedDocument)
         } else {
@@ -439,51 +504,40 @@ impl<'t> Finder<'t> {
         }
     }
 
-    fn any_command(&self, node: Node<'t>, holds: fn(&[String]) -> bool) -> bool {
-        if node.kind() == "command" && holds(&self.words(node, node).0) {
-            return true;
-        }
-        let mut cursor = node.walk();
-        let children: Vec<_> = node.named_children(&mut cursor).collect();
-        children
-            .into_iter()
-            .any(|child| self.any_command(child, holds))
+    /// True if this holds for a command in a part of the script, or for one that it calls, whose
+    /// standard input is that of the part.
+    fn any_command(&self, part: Node<'t>, holds: fn(&[String]) -> bool) -> bool {
+        let marked = |words: &[String]| {
+            let words: Vec<String> = words.iter().map(|word| with_marks(word, MARK)).collect();
+            holds(&words)
+        };
+        let nodes = descendants(part, |_| true).into_iter();
+        nodes
+            .filter(|node| node.kind() == "command" && !is_fed_within(*node, part))
+            .any(|command| self.text.runs(command, &marked))
     }
 
-    /// The words of a command, and the index of the one that is `child`.
-    fn words(&self, command: Node<'t>, child: Node<'t>) -> (Vec<String>, Option<usize>) {
+    /// The readings of a command, with a mark for each value, and in each the indexes of the words
+    /// that come from `child`.
+    fn readings(&self, command: Node<'t>, child: Node<'t>) -> Vec<(Vec<String>, Vec<usize>)> {
         let mut cursor = command.walk();
-        let mut words = Vec::new();
-        let mut at = None;
-        for node in command.children(&mut cursor) {
-            if !is_word(node) || is_descriptor(node, self.text) {
-                continue;
-            }
-            if node.id() == child.id() {
-                at = Some(words.len());
-            }
-            words.push(self.literal(node));
-        }
-        words.extend(hidden_dash(command, self.text));
-        (words, at)
+        let parts = command.children(&mut cursor);
+        let part = parts
+            .filter(|part| is_word(*part) && !is_descriptor(*part, self.text))
+            .position(|part| part.id() == child.id());
+        let readings = self.text.readings(command).iter();
+        let marked = readings.map(|reading| {
+            let words = reading.words.iter().map(|word| with_marks(word, MARK));
+            let own = reading.parts.iter().enumerate();
+            let own = own.filter(|(_, from)| part.is_some() && **from == part);
+            (words.collect(), own.map(|(at, _)| at).collect())
+        });
+        marked.collect()
     }
 
     /// A word without its quotes, with a mark for each value.
     fn literal(&self, node: Node<'t>) -> String {
-        let mut text = String::new();
-        let mut from = node.start_byte();
-        let ranges = &self.marked.ranges;
-        let first = ranges.partition_point(|range| range.start < from);
-        for range in &ranges[first..] {
-            if range.end > node.end_byte() {
-                break;
-            }
-            text.push_str(&self.text[from..range.start]);
-            text.push(MARK);
-            from = range.end;
-        }
-        text.push_str(&self.text[from..node.end_byte()]);
-        dequoted(node.kind(), text)
+        with_marks(&literal(node, self.text), MARK)
     }
 }
 
@@ -498,18 +552,6 @@ fn reader_of(statement: Node<'_>) -> Node<'_> {
         }
     }
     reader
-}
-
-/// The words of `[ … ]`.
-fn leaves_of<'t>(node: Node<'t>, leaves: &mut Vec<Node<'t>>) {
-    let mut cursor = node.walk();
-    for child in node.children(&mut cursor) {
-        if child.kind().ends_with("_expression") && child.kind() != "brace_expression" {
-            leaves_of(child, leaves);
-        } else {
-            leaves.push(child);
-        }
-    }
 }
 
 #[cfg(test)]

@@ -48,7 +48,7 @@ pub(super) fn command(word: &str) -> String {
 }
 
 /// The part of a word after the last `/` that is not within a substitution.
-fn last_part(word: &str) -> &str {
+pub(super) fn last_part(word: &str) -> &str {
     let word = word.trim_matches(['"', '\'']).trim_end_matches('/');
     let (mut depth, mut from) = (0_usize, 0);
     for (at, c) in word.char_indices() {
@@ -420,7 +420,7 @@ pub(super) fn is_partly_known(name: &str) -> bool {
 
 /// True for a name of which nothing is known.
 pub(super) fn is_unknown(name: &str) -> bool {
-    name.chars().all(|c| c == ANY)
+    name.chars().all(|c| matches!(c, ANY | FRESH))
 }
 
 /// Whether one text may have both of these names.

@@ -167,6 +167,28 @@ const PRINTING: &[(&str, &[&str])] = &[
         "n=$(printf '%s' V | wc -l); if [ $((n + 1)) -gt 0 ]; then printf '%s\\0' V; fi",
         &["V"],
     ),
+    ("P=printf; $P '%s\\0' V", &["V"]),
+    ("Q='printf %s\\0'; $Q V", &["V"]),
+    ("S=sh; $S -c 'printf \"%s\\0\" \"$1\"' _ V", &["V"]),
+    ("R=; $R printf '%s\\0' V", &["V"]),
+    ("R='env A=1'; $R printf '%s\\0' V", &["V"]),
+    ("run1() { \"$@\"; }; run1 printf '%s\\0' V", &["V"]),
+    ("run2() { shift; \"$@\"; }; run2 a printf '%s\\0' V", &["V"]),
+    ("run3() { env \"$@\"; }; run3 printf '%s\\0' V", &["V"]),
+    (
+        "run4() { sh -c 'printf \"%s\\0\" \"$@\"' _ \"$@\"; }; run4 V a",
+        &["V", "a"],
+    ),
+    ("cat1() { cat; }; printf '%s\\0' V | cat1", &["V"]),
+    ("for T in printf; do $T '%s\\0' V; done", &["V"]),
+    (
+        "x=V; for y in \"$x\" b; do printf '%s\\0' \"$y\"; done",
+        &["V", "b"],
+    ),
+    (
+        "printf '%s' V > l; x=V; sed -n 1p -- l > m; rm -f l m; printf '%s\\0' \"$x\"",
+        &["V"],
+    ),
 ];
 
 /// The same for bash only.
@@ -196,6 +218,18 @@ const PRINTING_BASH: &[(&str, &[&str])] = &[
     ("bash -c 'cat' <<< V; printf '\\0'", &["V\n"]),
     ("cmd=(printf '%s\\0' V); \"${cmd[@]}\"", &["V"]),
     ("n=$(wc -c <<< V); (( n > 0 )) && printf '%s\\0' V", &["V"]),
+    ("c5=(printf '%s\\0'); c5+=(V); \"${c5[@]}\"", &["V"]),
+    ("c6=(env); c6+=(printf '%s\\0'); \"${c6[@]}\" V", &["V"]),
+    (
+        "run7() { local c7=(\"$@\"); \"${c7[@]}\"; }; run7 printf '%s\\0' V",
+        &["V"],
+    ),
+    ("run8() { \"${@:2}\"; }; run8 a printf '%s\\0' V", &["V"]),
+    ("lst=([0]=V [1]=b); printf '%s\\0' \"${lst[0]}\"", &["V"]),
+    (
+        "mapfile -t L < <(echo a); printf '%s\\0' \"${L[0]}V\"",
+        &["aV"],
+    ),
 ];
 
 /// Rules that are refused, each with a part of the reason.
@@ -222,18 +256,17 @@ const REFUSED: &[(&str, &str)] = &[
         "for i in V; do sh -c \"echo $i\"; done",
         "evaluates elsewhere",
     ),
-    ("echo \"${A:-${B:-don't}}\" V", "does not parse"),
+    ("echo \"${A:-${B:-don't}}\" V", "does not understand"),
     (
         "{ cat <<EOF; printf '\\0'; }\n${HOME-}V\nEOF",
-        "does not parse",
+        "does not understand",
     ),
     (
         "y=1 2>/dev/null\nif true; then eval \"f V\"; fi",
-        "does not parse",
+        "does not understand",
     ),
     ("V=1", "name of a variable"),
     ("x=V; $x", "evaluates elsewhere"),
-    ("f() { \"$@\"; }; f V", "evaluates elsewhere"),
     ("n=$(echo V); echo $((n + 1))", "evaluates elsewhere"),
     ("n=$(echo V | cut -c1-9); : $((n))", "evaluates elsewhere"),
     (
@@ -324,6 +357,34 @@ const REFUSED: &[(&str, &str)] = &[
     ("LD_PRELOAD=V true", "programs evaluate"),
     ("PATH=V", "programs evaluate"),
     ("PS4=V", "programs evaluate"),
+    ("S=sh; $S -c V", "interpreter"),
+    ("S='sh -c'; $S \"echo V\"", "interpreter"),
+    ("${S:-sh} -c V", "interpreter"),
+    ("$(which sh) -c V", "interpreter"),
+    ("$UNKNOWN -c V", "name is not known"),
+    ("$UNKNOWN <<EOF\nV\nEOF", "here-document"),
+    ("echo V | $UNKNOWN", "pipe"),
+    ("S=sh; echo V | $S", "pipe"),
+    ("E=eval; $E \"x=V\"", "evaluates"),
+    ("x=V; S=sh; $S -c \"echo $x\"", "evaluates elsewhere"),
+    ("run9() { \"$@\"; }; run9 sh -c V", "interpreter"),
+    (
+        "run10() { nice \"$@\"; }; run10 sh -c \"echo V\"",
+        "interpreter",
+    ),
+    ("run11() { shift; \"$@\"; }; run11 a sh -c V", "interpreter"),
+    ("run12() { $1 -c \"$2\"; }; run12 sh V", "interpreter"),
+    (
+        "run13() { \"$@\"; }; x=V; run13 sh -c \"$x\"",
+        "evaluates elsewhere",
+    ),
+    ("f() { sh; }; echo V | f", "pipe"),
+    ("f() { sh -s; }\nf <<EOF\nV\nEOF", "here-document"),
+    ("echo V | sed 1e", "pipe"),
+    ("echo V | awk '{ system($0) }'", "pipe"),
+    ("echo V > l; xargs sh -c < l", "evaluates elsewhere"),
+    ("echo V | cp /dev/stdin f.sh; sh f.sh", "script may run"),
+    ("echo V > m.py; python3 -c 'import m'", "script may run"),
 ];
 
 const REFUSED_BASH: &[(&str, &str)] = &[
@@ -387,6 +448,15 @@ const REFUSED_BASH: &[(&str, &str)] = &[
     ("bash < <(echo V)", "here-document"),
     ("make -f <(printf V)", "interpreter"),
     ("declare x=V", "evaluates"),
+    ("c14=(bash -c); \"${c14[@]}\" V", "interpreter"),
+    ("c15=(bash -c V); \"${c15[@]}\"", "evaluates elsewhere"),
+    ("c16=(read -r); \"${c16[@]}\" V <<< x", "evaluates"),
+    ("set -- bash -c; \"$@\" V", "interpreter"),
+    ("set -- V; n=1; (( ${!n} ))", "evaluates elsewhere"),
+    ("exec 3< <(echo V); bash /dev/fd/3", "evaluates elsewhere"),
+    ("echo V > >(bash)", "pipe"),
+    ("BASH_ALIASES[x]=V", "programs evaluate"),
+    ("awk -f <(echo V)", "interpreter"),
 ];
 
 /// Rules that join the scripts `A` and `B`.

@@ -1,6 +1,6 @@
 //! The words of any command.
 
-use super::super::nested::{evaluated, evaluates_arguments};
+use super::super::nested::{dashes_arguments, evaluated, evaluates_arguments};
 use super::super::refusal::Refusal;
 use super::super::shell::base_name;
 use super::super::sources::WORLD;
@@ -10,6 +10,7 @@ use super::input::programs;
 use super::language::{Program, of_language, options, program};
 use super::parallel::is_argument;
 use super::table::{Kind, PLAIN_OPTIONS, PROGRAM_OPTIONS, interpreters};
+use super::unknown::of_unknown;
 use super::variable::is_evaluated;
 use super::verdict::Verdict;
 
@@ -117,7 +118,7 @@ fn of_word(words: &[String], at: usize, mark: char) -> Verdict {
     if words[at - 1..at].iter().any(|word| program(word))
         || attached
             .iter()
-            .any(|a| word.starts_with(a) && word[a.len()..].starts_with(mark))
+            .any(|a| word.starts_with(a) && word.contains(mark))
     {
         // If the command starts an interpreter, the rules of the interpreter were applied above;
         // `bash -c 'x'
@@ -149,15 +150,36 @@ fn of_kind(kind: Kind, words: &[String], at: usize, mark: char) -> Verdict {
                 Program::Word(program)
                     if kind == Kind::Shell
                         && !matches!(verdict, Verdict::Refused(_))
-                        && evaluates_arguments(&words[program]) =>
+                        && (evaluates_arguments(&words[program])
+                            || compares_numbers(&words[0], &words[program])) =>
                 {
                     Verdict::Refused(Refusal::EvaluatedLater)
+                }
+                Program::Word(program)
+                    if kind == Kind::Shell
+                        && verdict == Verdict::Any
+                        && dashes_arguments(&words[program]) =>
+                {
+                    Verdict::Operand
                 }
                 _ => verdict,
             }
         }
         Kind::Filter(options) => of_filter(words, at, mark, options),
+        Kind::Line(options) if options.contains(&words[at - 1].as_str()) => Verdict::Any,
+        Kind::Line(_) => Verdict::Refused(Refusal::Evaluated),
+        Kind::Unknown => of_unknown(words, at, mark),
     }
+}
+
+/// True if `[ "$1" -gt 3 ]` evaluates the text, which it does in these shells.
+fn compares_numbers(shell: &str, program: &str) -> bool {
+    let shell = base_name(shell).trim_end_matches(|c: char| c.is_ascii_digit());
+    let signs = ["-eq", "-ne", "-lt", "-le", "-gt", "-ge"];
+    matches!(
+        shell,
+        "ksh" | "mksh" | "zsh" | "yash" | "csh" | "tcsh" | "fish"
+    ) && signs.iter().any(|sign| program.contains(sign))
 }
 
 /// True for a word such as `x=1` of NCL, which runs it before its script.
@@ -186,6 +208,9 @@ fn of_optioned(words: &[String], at: usize, mark: char) -> Verdict {
     {
         return refused;
     }
+    if takes_any(name, before) {
+        return Verdict::Any;
+    }
     // The letters of `tar cIf PROGRAM FILE` need no `-`.
     let letters = words[1].as_str();
     let bundle = name.ends_with("tar") && !letters.starts_with('-');
@@ -196,6 +221,32 @@ fn of_optioned(words: &[String], at: usize, mark: char) -> Verdict {
         true => Verdict::Any,
         false => Verdict::Operand,
     }
+}
+
+/// True if the word after this option is its value, whatever it begins with.
+fn takes_any(name: &str, option: &str) -> bool {
+    let options: &[&str] = match name {
+        "sort" => &["-t", "-k", "-o", "-S", "-T"],
+        "split" => &["-a", "-b", "-C", "-l", "-n", "-t"],
+        "tar" | "gtar" | "bsdtar" => &["-C", "-f", "-T", "-X"],
+        "git" => &["-C", "-m"],
+        "wget" => &["-O", "-o", "-P", "-U"],
+        "find" => &[
+            "-name",
+            "-iname",
+            "-path",
+            "-ipath",
+            "-regex",
+            "-iregex",
+            "-newer",
+            "-user",
+            "-group",
+            "-lname",
+            "-wholename",
+        ],
+        _ => &[],
+    };
+    options.contains(&option)
 }
 
 /// True if this option of a command names a program: a long option or its beginning, or one of

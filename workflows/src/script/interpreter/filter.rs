@@ -5,6 +5,11 @@ use super::verdict::Verdict;
 
 /// For a filter such as awk: options, the program, then files.
 pub(super) fn of_filter(words: &[String], at: usize, mark: char, valued: &str) -> Verdict {
+    let before = words[at - 1].as_str();
+    let reads = matches!(before, "-f" | "--file" | "--from-file") && words[at].starts_with("<(");
+    if reads || words[at].starts_with("--file=<(") {
+        return Verdict::Refused(Refusal::Program);
+    }
     let sed = valued.starts_with('e');
     let file = words[1..].iter().any(|word| {
         word == "-f" || word == "--file" || word.starts_with("--file=") || word == "--from-file"
@@ -12,10 +17,12 @@ pub(super) fn of_filter(words: &[String], at: usize, mark: char, valued: &str) -
     let mut program = file;
     // True after a long option that may take the next word.
     let mut uncertain = false;
+    // True after `--`, where no word is an option.
+    let mut ended = false;
     let mut i = 1;
     while i <= at {
         let word = words[i].as_str();
-        let option = word.len() > 1 && word.starts_with('-') && word != "--";
+        let option = !ended && word.len() > 1 && word.starts_with('-') && word != "--";
         let letters = word.trim_start_matches('-');
         let program_option =
             !word.starts_with("--") && word.ends_with('e') && (sed || letters == "e")
@@ -25,6 +32,7 @@ pub(super) fn of_filter(words: &[String], at: usize, mark: char, valued: &str) -
             return match () {
                 () if option => at_option(word, mark),
                 () if !program => Verdict::Refused(Refusal::Program),
+                () if ended => Verdict::Any,
                 () => Verdict::Operand,
             };
         }
@@ -57,6 +65,7 @@ pub(super) fn of_filter(words: &[String], at: usize, mark: char, valued: &str) -
             i += step;
             continue;
         }
+        ended |= word == "--";
         program = program || word != "--" && !uncertain;
         uncertain = false;
         i += 1;

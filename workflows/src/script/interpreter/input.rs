@@ -4,7 +4,9 @@ use super::super::nested::{evaluates_arguments, evaluates_input};
 use super::super::shell::base_name;
 use super::language::{Program, program};
 use super::parallel::{is_parallel, quotes_arguments};
-use super::table::{Kind, interpreters};
+use super::scan::runs_input;
+use super::table::{Kind, interpreters, is_unknown};
+use super::unknown::{is_program_flag, reads_input};
 
 /// True for a command that may read a program from its standard input.
 pub(in crate::script) fn interprets(words: &[String]) -> bool {
@@ -39,18 +41,24 @@ pub(in crate::script) fn interprets_pipe(words: &[String]) -> bool {
             Program::Word(at) if kind == Kind::Shell => {
                 evaluates_input(&words[i + at]) || xargs && evaluates_arguments(&words[i + at])
             }
-            Program::Word(_) => false,
+            Program::Word(_) => runs_input(&words[i..], kind),
         },
         Kind::All => !(is_parallel(words) && quotes_arguments(words)),
-        Kind::Filter(_) => reads_program(&words[i..]),
+        Kind::Filter(_) => reads_program(&words[i..]) || runs_input(&words[i..], kind),
         Kind::Named => words[i].ends_with("make") && reads_program(&words[i..]),
+        Kind::Line(_) => true,
+        Kind::Unknown => reads_input(&words[i..]),
         Kind::Builtin | Kind::Optioned => false,
     })
 }
 
 /// True for a name of the standard input.
 pub(super) fn is_input(word: &str) -> bool {
-    matches!(word, "-" | "/dev/stdin" | "/dev/fd/0" | "/proc/self/fd/0")
+    // Another descriptor may be a copy of it, or what `exec 3<` opened.
+    word == "-"
+        || word.starts_with("/dev/fd/")
+        || word.starts_with("/proc/self/fd/")
+        || word == "/dev/stdin"
 }
 
 /// True if `-f` takes the program from the standard input.
@@ -78,11 +86,25 @@ pub(in crate::script) fn program_files(words: &[String]) -> Vec<usize> {
                 Program::File(at) => Some(i + at),
                 Program::Input | Program::Word(_) => None,
             },
+            // Of all words, only the first operand may be its program.
+            Kind::Unknown => {
+                let operand = words[i + 1..]
+                    .iter()
+                    .position(|word| !word.starts_with('-'));
+                operand.map(|at| i + 1 + at)
+            }
             _ => None,
         })
         .collect();
     let submits = |w: &String| matches!(base_name(w), "sbatch" | "qsub" | "bsub");
     let all = words.first().is_some_and(submits);
+    // A program of awk, perl or sed may run what is in its files.
+    for (i, kind) in interpreters(words) {
+        if runs_input(&words[i..], kind) {
+            let operands = (i + 2..words.len()).filter(|at| !words[*at].starts_with('-'));
+            files.extend(operands);
+        }
+    }
     for at in 1..words.len() {
         let named = matches!(
             words[at - 1].as_str(),
@@ -104,13 +126,39 @@ fn runs_file(words: &[String]) -> bool {
     interpreters(words).any(|(_, kind)| language(kind))
 }
 
-/// The files of programs that a command finds without being told.
-pub(in crate::script) fn found_files(words: &[String]) -> &'static [&'static str] {
-    let make = |word: &String| matches!(base_name(word), "make" | "gmake");
-    match words.iter().any(make) {
-        true => &["Makefile", "makefile", "GNUmakefile"],
-        false => &[],
+/// The files of programs that a command finds without being told, with `*` for any text: what a
+/// program may import, and what a shell reads when it starts.
+pub(in crate::script) fn found_files(words: &[String]) -> Vec<&'static str> {
+    let mut files = Vec::new();
+    for (i, _) in interpreters(words) {
+        let name = base_name(&words[i]);
+        let stem = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
+        let found: &[&str] = match stem {
+            "make" | "gmake" => &["Makefile", "makefile", "GNUmakefile", "*.mk"],
+            "python" | "pypy" | "ipython" => &["*.py"],
+            "perl" => &["*.pm"],
+            "ruby" => &["*.rb"],
+            "node" => &["*.js"],
+            "R" | "Rscript" => &[".Rprofile"],
+            "bash" | "sh" | "zsh" | "ksh" if starts_as_user(&words[i..]) => &[
+                ".bashrc",
+                ".bash_profile",
+                ".bash_login",
+                ".profile",
+                ".zshrc",
+                ".kshrc",
+            ],
+            _ => &[],
+        };
+        files.extend_from_slice(found);
     }
+    files
+}
+
+/// True for a shell that reads the files of a user when it starts.
+fn starts_as_user(words: &[String]) -> bool {
+    let mut options = words[1..].iter().take_while(|word| word.starts_with('-'));
+    options.any(|word| word == "--login" || !word.starts_with("--") && word.contains(['i', 'l']))
 }
 
 /// True for `make`, which expands what is in the values of its environment, `$(shell …)` too.
@@ -146,6 +194,10 @@ pub(in crate::script) fn programs(words: &[String]) -> Vec<&str> {
             Program::Input | Program::File(_) => None,
         })
         .collect();
+    if words.first().is_some_and(|word| is_unknown(word)) {
+        let flags = (1..words.len()).filter(|at| is_program_flag(&words[at - 1]));
+        programs.extend(flags.map(|at| words[at].as_str()));
+    }
     match words.first().map(String::as_str) {
         Some("eval" | "trap") => programs.extend(words[1..].iter().map(String::as_str)),
         Some("alias") => {

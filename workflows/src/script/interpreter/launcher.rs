@@ -498,6 +498,24 @@ const APPTAINER: OptionTable = OptionTable {
     ..OptionTable::NONE
 };
 
+/// `kubectl exec`, `oc exec` and `lxc exec`, from their manuals.
+const KUBECTL: OptionTable = OptionTable {
+    valued: "ncf",
+    flags: "itqTt",
+    words: &[
+        "namespace",
+        "container",
+        "filename",
+        "context",
+        "cwd",
+        "env",
+        "user",
+    ],
+    alone: &["stdin", "tty", "quiet"],
+    operands: 1,
+    ..OptionTable::NONE
+};
+
 /// `conda run`, `mamba run` and `micromamba run`, from their manuals.
 const CONDA: OptionTable = OptionTable {
     valued: "np",
@@ -546,7 +564,8 @@ pub(super) fn launcher(words: &[String]) -> Option<(usize, OptionTable)> {
         "mpirun" | "mpiexec" | "mpiexec.hydra" | "orterun" | "prun" => return Some((1, MPI)),
         "srun" | "salloc" => return Some((1, SLURM)),
         "aprun" | "jsrun" | "ibrun" => return Some((1, OTHERS)),
-        "docker" | "podman" => (CONTAINER, &["run", "exec"]),
+        "kubectl" | "oc" | "lxc" => (KUBECTL, &["exec"]),
+        "docker" | "podman" | "nerdctl" => (CONTAINER, &["run", "exec"]),
         "apptainer" | "singularity" => (APPTAINER, &["exec"]),
         "conda" | "mamba" | "micromamba" => (CONDA, &["run"]),
         "uv" | "poetry" | "pipenv" | "pixi" => (UV, &["run"]),

@@ -6,15 +6,19 @@
 
 mod command;
 mod condition;
+mod confined;
 mod filter;
 mod input;
 mod language;
 mod launcher;
+mod lines;
 mod option_table;
 mod parallel;
 mod runner;
 mod scan;
+mod sed;
 mod table;
+mod unknown;
 mod variable;
 mod verdict;
 mod wrapper;
@@ -25,9 +29,11 @@ pub(super) use input::{
     expands_environment, found_files, interprets, interprets_as_shell, interprets_pipe,
     program_files, programs, script,
 };
+pub(super) use lines::{dashes_input, list_files};
 pub(super) use parallel::is_parallel;
 pub(super) use runner::{started, takes_options};
 pub(super) use scan::{runs_argument, runs_environment};
+pub(super) use table::is_unknown;
 pub(crate) use variable::is_evaluated;
 pub(super) use variable::{EVALUATED, NUMBERS};
 pub(super) use verdict::{MARK, Verdict};

@@ -6,6 +6,7 @@
 
 use super::super::shell::base_name;
 use super::language::{Program, program};
+use super::sed::runs_pattern_space;
 use super::table::{Kind, interpreters};
 
 /// True if word number `at` is an argument of an awk or perl program that may run it.
@@ -19,6 +20,20 @@ pub(in crate::script) fn runs_argument(words: &[String], at: usize) -> bool {
         }
         _ => false,
     })
+}
+
+/// True if a program of awk, perl or sed may run what it reads from its input or its files.
+pub(super) fn runs_input(words: &[String], kind: Kind) -> bool {
+    let name = base_name(&words[0]);
+    match kind {
+        Kind::Filter(_) if is_awk(name) => awk_programs(words).iter().any(|one| awk_runs_text(one)),
+        Kind::Filter(_) if name.ends_with("sed") => runs_pattern_space(words),
+        Kind::Language(_) if name.starts_with("perl") => match program(words, kind) {
+            Program::Word(at) => perl_runs_input(&words[at]),
+            Program::Input | Program::File(_) => false,
+        },
+        _ => false,
+    }
 }
 
 /// True if a program of awk or perl may run the text of a variable of the environment.
@@ -126,18 +141,35 @@ fn perl_runs_argument(words: &[String]) -> bool {
     words[1..at].iter().any(loops) || perl_runs_text(&words[at])
 }
 
-/// True if a perl program uses a word that may run text.
-fn perl_runs_text(program: &str) -> bool {
-    let opens = program.match_indices("open").any(|(at, _)| {
+/// True if a perl program uses a word that may run what it reads, or `s///ee`.
+fn perl_runs_input(program: &str) -> bool {
+    let words = ["`", "system", "exec", "qx", "eval", "require"];
+    let twice = program.match_indices("ee").any(|(at, _)| {
+        let letter = |c: char| c.is_ascii_lowercase();
+        let before = program[..at].trim_end_matches(letter);
+        let after = program[at..].trim_start_matches(letter);
+        before.ends_with(['/', '}', '|', '!', ',', '#', ')'])
+            && !after.starts_with(['/', '{', '|', '!', ',', '#', '(', '_', '$'])
+    });
+    twice || opens_any(program) || words.iter().any(|word| program.contains(word))
+}
+
+/// True if a perl program opens a name without a mode of its own.
+fn opens_any(program: &str) -> bool {
+    program.match_indices("open").any(|(at, _)| {
         let rest = program[at..].split(';').next().unwrap_or_default();
         let mode = ["'<", "\"<", "'>", "\">", "'+<", "\"+<", "q(<", "q{<"];
         // With a mode of its own, the name of the file is only a name.
         !mode.iter().any(|mode| rest.contains(mode)) || rest.matches(',').count() < 2
-    });
+    })
+}
+
+/// True if a perl program uses a word that may run text.
+fn perl_runs_text(program: &str) -> bool {
     let words = [
         "`", "system", "exec", "qx", "eval", "<>", "<ARGV>", "require", "do ", "ee",
     ];
-    opens || words.iter().any(|word| program.contains(word))
+    opens_any(program) || words.iter().any(|word| program.contains(word))
 }
 
 #[cfg(test)]

@@ -1,6 +1,11 @@
 //! The table of commands that evaluate their words.
 
+use std::collections::BTreeSet;
+
+use super::super::commands::is_parameter;
 use super::super::shell::base_name;
+use super::super::written::last_part;
+use super::runner::started;
 
 /// What a command does with its words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +27,17 @@ pub(super) enum Kind {
     Named,
     /// A command with options that name a program to run. No operand may look like an option.
     Optioned,
+    /// A command that gives its words to a shell, after options that take one of these words.
+    Line(&'static [&'static str]),
+    /// A command whose name is not known. It may be any interpreter.
+    Unknown,
 }
+
+/// The options of LSF's `bsub` that take a word, from its manual.
+const BSUB: &[&str] = &[
+    "-J", "-n", "-q", "-o", "-oo", "-e", "-eo", "-W", "-M", "-R", "-P", "-m", "-g", "-G", "-cwd",
+    "-app", "-gpu", "-u", "-i", "-U", "-sla", "-sp", "-b", "-t", "-c",
+];
 
 /// Commands that start another command, whose name is one of their words.
 const RUNNERS: &[&str] = &[
@@ -91,6 +106,27 @@ const RUNNERS: &[&str] = &[
     "chronic",
     "xvfb-run",
     "dbus-run-session",
+    "choom",
+    "runuser",
+    "pkexec",
+    "kubectl",
+    "oc",
+    "lxc",
+    "nerdctl",
+    "bwrap",
+    "proot",
+    "firejail",
+    "gosu",
+    "su-exec",
+    "tini",
+    "dumb-init",
+    "faketime",
+    "ch-run",
+    "cgexec",
+    "ld.so",
+    "ld-linux.so.2",
+    "ld-linux-x86-64.so.2",
+    "ld-linux-aarch64.so.1",
 ];
 
 /// Commands whose `-c` or `-e` is not a program.
@@ -159,6 +195,11 @@ pub(super) const PROGRAM_OPTIONS: &[&str] = &[
     "--specs",
 ];
 
+/// True for a command whose name the script computes, so that it is not known here.
+pub(in crate::script) fn is_unknown(word: &str) -> bool {
+    last_part(word).starts_with(['$', '`']) && !is_parameter(word)
+}
+
 fn kind(word: &str) -> Option<Kind> {
     let name = base_name(word);
     let stem = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
@@ -181,9 +222,7 @@ fn kind(word: &str) -> Option<Kind> {
         "raku" | "guile" | "racket" | "sbcl" | "clisp" | "elixir" | "erl" | "pwsh"
         | "powershell" | "nu" | "xonsh" | "elvish" | "osascript" | "ghci" | "runghc"
         | "clojure" | "clj" | "bb" | "maxima" | "gap" | "sage" | "ncl" | "idl" | "gdl"
-        | "scilab" | "wolframscript" | "ocaml" | "swift" | "jshell" | "root" => {
-            Kind::Language("ce")
-        }
+        | "scilab" | "wolframscript" | "ocaml" | "swift" | "jshell" => Kind::Language("ce"),
         "php" => Kind::Language("rBRE"),
         "awk" | "gawk" | "mawk" | "nawk" => Kind::Filter("Fvfile"),
         "sed" | "gsed" => Kind::Filter("efl"),
@@ -191,11 +230,15 @@ fn kind(word: &str) -> Option<Kind> {
         "sqlite" | "duckdb" | "mysql" | "psql" => Kind::All,
         "ssh" | "rsh" | "pdsh" | "parallel" | "at" | "batch" | "su" | "expect" | "tclsh" | "dc"
         | "ed" | "ex" | "crontab" | "watch" | "vi" | "vim" | "nvim" | "view" | "vimdiff"
-        | "emacs" | "nano" => Kind::All,
+        | "emacs" | "nano" | "start-stop-daemon" | "hyperfine" | "tmux" | "screen" | "xterm"
+        | "socat" | "ncat" | "nc" | "nix-shell" | "vagrant" | "sem" | "entr" | "root"
+        | "root.exe" => Kind::All,
+        "bsub" => Kind::Line(BSUB),
+        "rename" | "prename" | "file-rename" => Kind::Filter(""),
         "m" if name == "m4" => Kind::All,
         "eval" | "trap" | "let" | "declare" | "typeset" | "local" | "readonly" | "read"
         | "unset" | "alias" | "mapfile" | "readarray" | "getopts" | "enable" | "bind"
-        | "complete" | "compgen" | "fc" | "hash" => Kind::Builtin,
+        | "complete" | "compgen" | "fc" | "history" | "hash" => Kind::Builtin,
         "export" | "make" | "gmake" | "env" => Kind::Named,
         _ => return None,
     })
@@ -212,11 +255,16 @@ pub(super) fn starts_another(word: &str) -> bool {
 }
 
 /// The interpreters among the words of a command, with their places: its first word, or any word
-/// if the first one starts another command.
+/// if the first one starts another command. Other names than those of shells and languages, such as
+/// `view`, count only where a program's name stands.
 pub(super) fn interpreters(words: &[String]) -> impl Iterator<Item = (usize, Kind)> {
     let runs = words
         .first()
         .is_some_and(|word| RUNNERS.contains(&base_name(word)));
+    let started = match runs {
+        true => started(words),
+        false => BTreeSet::new(),
+    };
     words
         .iter()
         .enumerate()
@@ -226,5 +274,12 @@ pub(super) fn interpreters(words: &[String]) -> impl Iterator<Item = (usize, Kin
             let before = i.checked_sub(1).map(|before| words[before].as_str());
             *word != "." || matches!(before, None | Some("command" | "builtin"))
         })
-        .filter_map(|(i, word)| Some((i, kind(word)?)))
+        .filter_map(|(i, word)| match kind(word) {
+            Some(kind) => Some((i, kind)),
+            None => is_unknown(word).then_some((i, Kind::Unknown)),
+        })
+        .filter(move |(i, kind)| {
+            let anywhere = matches!(kind, Kind::Shell | Kind::Language(_));
+            *i == 0 || anywhere || started.contains(i)
+        })
 }

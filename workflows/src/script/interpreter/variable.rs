@@ -47,6 +47,8 @@ pub(in crate::script) const EVALUATED: &[&str] = &[
     "ZDOTDIR",
     "INPUTRC",
     "BASH_LOADABLES_PATH",
+    "BASH_ALIASES",
+    "BASH_CMDS",
     // The loader.
     "LD_PRELOAD",
     "LD_AUDIT",

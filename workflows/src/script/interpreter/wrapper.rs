@@ -1,5 +1,6 @@
 //! Commands that change how a program runs, or watch it: their options.
 
+use super::confined::CONFINED;
 use super::option_table::OptionTable;
 
 /// The commands, each with its options.
@@ -17,6 +18,12 @@ const WRAPPERS: &[(&[&str], OptionTable)] = &[
             "busybox",
             "eatmydata",
             "catchsegv",
+            "pkexec",
+            "firejail",
+            "ld.so",
+            "ld-linux.so.2",
+            "ld-linux-x86-64.so.2",
+            "ld-linux-aarch64.so.1",
         ],
         OptionTable::NONE,
     ),
@@ -575,7 +582,7 @@ const WRAPPERS: &[(&[&str], OptionTable)] = &[
 
 /// The options of such a command, by its name.
 pub(super) fn wrapper(name: &str) -> Option<OptionTable> {
-    let mut all = WRAPPERS.iter();
+    let mut all = WRAPPERS.iter().chain(CONFINED);
     all.find(|(names, _)| names.contains(&name))
         .map(|(_, table)| *table)
 }
