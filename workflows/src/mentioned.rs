@@ -21,6 +21,8 @@ pub struct Mentioned {
     pub readings: Vec<(String, Input)>,
     /// Patterns of files, for [`crate::Facts::patterns`].
     pub patterns: Vec<String>,
+    /// Patterns of outputs, for [`crate::Facts::globs`].
+    pub globs: Vec<String>,
     /// Paths under `files:`, sources of `cuda:` and files of images, for [`crate::Facts::files`].
     pub files: Vec<String>,
     /// `./word`s in commands. Those that exist belong in [`crate::Facts::beside`].
@@ -69,6 +71,12 @@ pub fn mentioned(text: &str) -> Mentioned {
             .unwrap_or_default()
         {
             readings(input, &defaults, &mut mentioned);
+        }
+        let outputs = stage.value.get("outputs").map(Node::entries);
+        for output in outputs.unwrap_or_default() {
+            if let Some(glob) = output.value.get("glob").and_then(Node::text) {
+                add(&mut mentioned.globs, glob);
+            }
         }
         let files = stage
             .value

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use sunward_data::{SourceOptions, probe, probe_input, probe_path};
 use sunward_drive::foreseen;
-use sunward_files::pattern::expand;
+use sunward_files::pattern::{expand, understood};
 use sunward_files::read_regular;
 use sunward_workflows::{
     Catalog, Checked, Diagnostic, Facts, FileFact, Severity, Workflow, check_bytes, codes,
@@ -218,6 +218,11 @@ fn facts(path: &Path, text: &str) -> Facts {
         };
         facts.patterns.insert(pattern, found);
     }
+    facts.globs = named
+        .globs
+        .into_iter()
+        .filter_map(|glob| Some((glob.clone(), understood(&glob).err()?.to_string())))
+        .collect();
     for file in named.files {
         let found = probe_path(&place(&file));
         facts.files.entry(file).or_insert(found);

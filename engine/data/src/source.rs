@@ -92,7 +92,7 @@ impl SourceOptions {
         }
     }
 
-    fn digest(&self) -> Digest {
+    pub(crate) fn digest(&self) -> Digest {
         let mut hasher = Hasher::new("reading");
         hasher
             .field("version", &[READING_VERSION])
@@ -162,24 +162,33 @@ impl Store {
     ) -> Result<Dataset, DataError> {
         let path = local_path(source)?;
         self.remembered(&path, options.digest(), memory, || {
-            let opened = open_guarded(&path, options, self.halt())?;
-            let opened = as_declared(&path, opened, options.schema.as_deref())?;
-            let Some(form) = kept_form(&path, options)? else {
-                return self.store_rows(select(opened, &options.columns)?);
-            };
-            let schema = opened.schema.clone();
-            let table = self.store_rows(opened)?;
-            let written = Written {
-                form,
-                files: self.as_written(&path, form, options, &schema)?,
-                declared: declared_names(options.schema.as_deref()),
-            };
-            let table = self.with_written(table, written);
-            if options.columns.is_empty() {
-                return Ok(table);
-            }
-            self.select(&table, &options.columns)
+            self.table_at(&path, options)
         })
+    }
+
+    /// Reads the file at a path as a table.
+    pub(crate) fn table_at(
+        &self,
+        path: &Path,
+        options: &SourceOptions,
+    ) -> Result<Dataset, DataError> {
+        let opened = open_guarded(path, options, self.halt())?;
+        let opened = as_declared(path, opened, options.schema.as_deref())?;
+        let Some(form) = kept_form(path, options)? else {
+            return self.store_rows(select(opened, &options.columns)?);
+        };
+        let schema = opened.schema.clone();
+        let table = self.store_rows(opened)?;
+        let written = Written {
+            form,
+            files: self.as_written(path, form, options, &schema)?,
+            declared: declared_names(options.schema.as_deref()),
+        };
+        let table = self.with_written(table, written);
+        if options.columns.is_empty() {
+            return Ok(table);
+        }
+        self.select(&table, &options.columns)
     }
 
     /// Reads a file or folder into the store as bytes, for `as: file` and for parameters of type

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use sunward_core::{Dataset, DatasetKind, FileGroups, FileRows, Grouping, RunSpec, Tasks};
+use sunward_core::{
+    Dataset, DatasetKind, FileGroups, FileRows, Grouping, RunSpec, Tasks, split_names,
+};
 use sunward_data::DataError;
 use sunward_files::pattern::escaped;
 use sunward_workflows::{
-    Input, NamePattern, ParamType, Reference, Scatter, Slicing, Stage, Value, Workflow, is_pattern,
+    Input, ParamType, Reference, Scatter, Slicing, Stage, Value, Workflow, is_pattern,
 };
 
 /// The most files without a partner that a message names.
@@ -156,21 +158,22 @@ fn split_columns(paths: &[String], input: &Input) -> Result<Vec<(String, Vec<Val
     let Some(source) = &input.split else {
         return Ok(Vec::new());
     };
-    let pattern = NamePattern::parse(source)
-        .map_err(|why| DataError::NoSuch(format!("`match: {source}`: {why}")))?;
-    let mut columns: Vec<(String, Vec<Value>)> = pattern
-        .columns()
-        .map(|column| (column.to_owned(), Vec::with_capacity(paths.len())))
-        .collect();
-    for path in paths {
-        let texts = pattern
-            .split(path)
-            .map_err(|why| DataError::NoSuch(why.told(&format!("match: {source}"), path)))?;
-        for ((_, values), text) in columns.iter_mut().zip(texts) {
-            values.push(Value::String(text));
-        }
-    }
-    Ok(columns)
+    split_names(source, paths).map_err(DataError::NoSuch)
+}
+
+/// Files that a stage wrote, with the columns that `match:` adds.
+///
+/// # Errors
+/// Fails if `match:` does not split a name.
+pub(crate) fn with_columns(mut files: Dataset, input: &Input) -> Result<Dataset, DataError> {
+    let Some(rows) = files.files.as_mut().filter(|_| input.split.is_some()) else {
+        return Ok(files);
+    };
+    let columns = split_columns(&rows.paths(), input)?;
+    let is_new = |column: &String| columns.iter().any(|(known, _)| known == column);
+    rows.columns.retain(|(column, _)| !is_new(column));
+    rows.columns.extend(columns);
+    Ok(files)
 }
 
 /// The tasks of a scatter over files, or why there are none. `of_port` gives the stage's inputs.

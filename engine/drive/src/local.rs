@@ -123,6 +123,16 @@ impl InputResolver for LocalResolver {
     }
 }
 
+/// A dataset with the name by which a user knows it; empty if there is none.
+type Named = (String, Dataset);
+
+/// The name of a file of a stage that gives its files none.
+fn unnamed(stage: &Stage, port: &str) -> String {
+    let output = stage.outputs.get(port);
+    let ext = output.and_then(|output| output.ext.as_deref());
+    ext.map_or_else(|| port.to_owned(), |ext| format!("{port}.{ext}"))
+}
+
 /// The stage and the port that a source names.
 fn producer<'s>(spec: &'s RunSpec, source: &'s Reference) -> Option<(&'s Stage, &'s str)> {
     let (stage, port) = source.port()?;
@@ -166,7 +176,8 @@ fn plain(request: &ResolveRequest) -> Option<(Vec<Dataset>, Tasks)> {
         let is_gathered = dataset.kind != DatasetKind::Table
             && producer(&request.spec, &source.reference)
                 .is_none_or(|(stage, _)| stage.is_scattered());
-        if is_gathered || !input.columns.is_empty() {
+        let is_as_written = dataset.kind == DatasetKind::Table || input.form == Form::File;
+        if is_gathered || !is_as_written || !input.columns.is_empty() || input.split.is_some() {
             return None;
         }
         inputs.push(dataset.clone());
@@ -256,33 +267,62 @@ impl LocalResolver {
             },
             ..options.clone()
         };
-        let mut datasets = Vec::new();
+        let (mut datasets, mut names) = (Vec::new(), Vec::new());
         for source in sources {
             let reference = &source.reference;
-            datasets.extend(match &source.written {
-                Some(written) => self.of_port(spec, reference, written)?,
+            let found = match &source.written {
+                Some(written) => self.of_port(spec, reference, written, (input, &options))?,
                 None => self.of_paths((run, spec), reference, (input, &options), memory)?,
-            });
+            };
+            for (name, dataset) in found {
+                names.push(name);
+                datasets.push(dataset);
+            }
         }
-        let joined = self.store.concat(&datasets)?;
+        let joined = self.store.concat_named(&datasets, &names)?;
         if input.columns.is_empty() || all_files || joined.kind != DatasetKind::Table {
             return Ok(joined);
         }
         self.store.select(&joined, &input.columns)
     }
 
-    /// What a source's stage wrote to its port.
+    /// What a source's stage wrote to its port, as the input needs it: files are read as tables, and
+    /// a folder is its files.
     fn of_port(
         &self,
         spec: &RunSpec,
         source: &Reference,
         written: &FromTasks,
-    ) -> Result<Vec<Dataset>, DataError> {
+        (input, options): (&Input, &SourceOptions),
+    ) -> Result<Vec<Named>, DataError> {
         let (stage, port) = producer(spec, source).ok_or_else(|| {
             DataError::NoSuch("the input does not name an output of a stage".to_owned())
         })?;
-        self.store
-            .pieces(stage, port, &written.datasets, &written.items)
+        let pieces = self
+            .store
+            .pieces(stage, port, &written.datasets, &written.items)?;
+        let mut found = Vec::with_capacity(pieces.len());
+        for piece in pieces {
+            match (piece.kind, input.form) {
+                (DatasetKind::File | DatasetKind::Files, form) if form.is_table() => {
+                    let unnamed = unnamed(stage, port);
+                    found.extend(self.store.file_tables(&piece, &unnamed, options)?);
+                }
+                (DatasetKind::Dir, Form::Files) => {
+                    let files = self.store.files_of_folder(&piece)?;
+                    if files.parts.is_empty() && !input.optional {
+                        return Err(DataError::NoSuch(format!(
+                            "the folder {}.{port} has no files; write `optional: true` if it may have \
+                             none",
+                            stage.name
+                        )));
+                    }
+                    found.push((String::new(), file_sets::with_columns(files, input)?));
+                }
+                _ => found.push((String::new(), file_sets::with_columns(piece, input)?)),
+            }
+        }
+        Ok(found)
     }
 
     /// The files that a source names, each in the version that the run reads.
@@ -292,7 +332,7 @@ impl LocalResolver {
         source: &Reference,
         (input, options): (&Input, &SourceOptions),
         memory: &Recall<'_>,
-    ) -> Result<Vec<Dataset>, DataError> {
+    ) -> Result<Vec<Named>, DataError> {
         let reading = reading_key(input, options);
         let folder = folder(&spec.path);
         let folder = Path::new(&folder);
@@ -306,13 +346,16 @@ impl LocalResolver {
             let path = absolute(folder, path);
             files.push(self.version((run, spec), &path, &reading, (input, options), memory)?);
         }
+        let unnamed = |dataset| (String::new(), dataset);
         match input.form {
-            Form::Files => Ok(vec![file_sets::as_set(&named, &files, input)?]),
+            Form::Files => Ok(vec![unnamed(file_sets::as_set(&named, &files, input)?)]),
             Form::File if file_sets::is_set(spec.into(), source) => {
-                Ok(vec![file_sets::as_set(&named, &files, input)?])
+                Ok(vec![unnamed(file_sets::as_set(&named, &files, input)?)])
             }
-            Form::File if is_list(spec, source) => Ok(of_list(files)),
-            _ => Ok(files),
+            Form::File if is_list(spec, source) => {
+                Ok(of_list(files).into_iter().map(unnamed).collect())
+            }
+            _ => Ok(named.into_iter().zip(files).collect()),
         }
     }
 

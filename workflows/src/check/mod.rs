@@ -15,6 +15,7 @@ mod draft;
 mod environment;
 mod expressions;
 mod file_columns;
+mod file_outputs;
 mod file_sets;
 mod files;
 mod graph;
@@ -35,8 +36,8 @@ mod settings;
 mod stage;
 mod values;
 
-pub use files::download;
 pub(crate) use files::local_words;
+pub use files::{TABLE_SUFFIXES, download};
 pub use outside::literal_folder;
 pub(crate) use outside::{listed_paths, outside_words};
 pub(crate) use reference::parse_reference;
@@ -143,6 +144,7 @@ fn build(root: &yaml::Node, context: &mut Context<'_>) -> Option<Workflow> {
     for stage in draft.stages.values() {
         cuda::check(stage, context);
         file_sets::out_of_place(stage, &draft, context);
+        file_outputs::check(stage, context);
         file_sets::item_fields(stage, &draft, context);
     }
     files::check(&mut draft, context);
