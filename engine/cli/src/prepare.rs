@@ -50,6 +50,8 @@ pub(crate) struct Prepared {
     pub(crate) machine: Machine,
     /// The contents of files that were read. The caller records them in the state.
     pub(crate) files: Vec<FileRecord>,
+    /// What the workflow's patterns matched when it was checked.
+    pub(crate) listed: Listed,
 }
 
 /// Checks a file, binds its parameters and expands it.
@@ -108,6 +110,7 @@ pub(crate) fn prepare(
         selection,
         machine,
         files,
+        listed: read.listed,
     })
 }
 
@@ -173,6 +176,7 @@ pub(crate) fn prepare_again(
         selection,
         machine,
         files,
+        listed: read.listed,
     })
 }
 

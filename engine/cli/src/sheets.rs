@@ -12,6 +12,8 @@ use sunward_workflows::{
     CompiledTemplate, Diagnostic, Reference, Scatter, Span, Stage, Value, Workflow, codes,
 };
 
+use crate::sheet_names;
+
 /// The most rows of a table that are looked at. Those of a larger one are looked at when it is read.
 const ROWS: usize = 100_000;
 
@@ -37,9 +39,13 @@ pub(crate) fn mistakes(
     let params = Arc::new(params);
     let mut found = Vec::new();
     for stage in workflow.stages.values() {
-        let Some(rows) = rows_of(stage, folder, &params) else {
+        if stage.row_files().next().is_none() && !sheet_names::follow_from_rows(stage) {
+            continue;
+        }
+        let Some((sheet, rows)) = rows_of(stage, folder, &params) else {
             continue;
         };
+        found.extend(sheet_names::twice(stage, &sheet, (&rows, &params)));
         for (port, template) in stage.row_files() {
             let span = stage
                 .inputs
@@ -64,9 +70,12 @@ fn is_known(template: &str, params: &BTreeMap<String, Value>) -> bool {
     })
 }
 
-/// The rows of a stage's table, if it is one file that is known.
-fn rows_of(stage: &Stage, folder: &Path, params: &BTreeMap<String, Value>) -> Option<Vec<Value>> {
-    stage.row_files().next()?;
+/// The rows of a stage's table, and its path as written, if it is one file that is known.
+fn rows_of(
+    stage: &Stage,
+    folder: &Path,
+    params: &BTreeMap<String, Value>,
+) -> Option<(String, Vec<Value>)> {
     let Scatter::Input { port, .. } = &stage.scatter else {
         return None;
     };
@@ -83,7 +92,8 @@ fn rows_of(stage: &Stage, folder: &Path, params: &BTreeMap<String, Value>) -> Op
         true => path.clone(),
         false => sunward_files::as_value(&folder.join(path)),
     };
-    rows_of_file(&source, &SourceOptions::of(input), ROWS)
+    let rows = rows_of_file(&source, &SourceOptions::of(input), ROWS)?;
+    Some((path.clone(), rows))
 }
 
 fn of_input(

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use sunward_data::{SourceOptions, probe, probe_input, probe_path};
-use sunward_drive::foreseen;
-use sunward_files::pattern::{expand, understood};
+use sunward_drive::{Listed, foreseen};
+use sunward_files::pattern::understood;
 use sunward_files::read_regular;
 use sunward_workflows::{
     Catalog, Checked, Diagnostic, Facts, FileFact, Severity, Workflow, check_bytes, codes,
@@ -16,6 +16,7 @@ use sunward_workflows::{
 use crate::context::Context;
 use crate::exit::{Exit, SaidAlready, wrong_input};
 use crate::outside::is_present;
+use crate::patterns;
 use crate::render;
 use crate::settings::Settings;
 use crate::sheets;
@@ -33,6 +34,8 @@ pub(crate) struct Read {
     pub(crate) text: String,
     /// The result of the check.
     pub(crate) checked: Checked,
+    /// What its patterns matched when it was checked.
+    pub(crate) listed: Listed,
     /// The limits that the user's settings state.
     limits: BTreeMap<String, u32>,
 }
@@ -98,6 +101,7 @@ impl Read {
             shown,
             text,
             checked,
+            listed: facts.patterns,
             limits: settings.limits,
         })
     }
@@ -210,12 +214,7 @@ fn facts(path: &Path, text: &str) -> Facts {
         }
     }
     for pattern in named.patterns {
-        let found = match expand(folder, &pattern) {
-            Ok(found) if found.iter().any(|file| folder.join(file) == path) => {
-                Err(format!("{pattern} matches the workflow itself"))
-            }
-            found => found.map_err(|why| format!("{pattern}: {why}")),
-        };
+        let found = patterns::matched(path, &pattern);
         facts.patterns.insert(pattern, found);
     }
     facts.globs = named

@@ -8,11 +8,13 @@ use sunward_core::{
     Dataset, DatasetKind, Digest, Failure, FailureKind, FromTasks, PlannedStage, RunId, RunSpec,
     TaskResult, Tasks,
 };
-use sunward_data::{DataError, ResultIndex, SourceOptions, Store};
+use sunward_data::{DataError, FileStamp, ResultIndex, SourceOptions, Store};
 use sunward_state::{Reader, StateError};
 use sunward_workflows::{Form, Input, Reference, Scatter, Slicing, Stage, Value};
 
 use crate::file_sets;
+use crate::files_read::Folders;
+use crate::foreseen::Listed;
 use crate::recall::FileRecall;
 use crate::resolver::{InputResolver, Resolution, ResolveRequest, Source};
 use crate::versions::Versions;
@@ -39,6 +41,16 @@ impl LocalResolver {
             store,
             index,
             versions: Versions::default(),
+        }
+    }
+
+    /// Takes what the patterns of a run's workflow matched a moment ago as what they match.
+    pub fn knows_listed(&self, (run, spec): (RunId, &RunSpec), listed: &Listed) {
+        let folder = folder(&spec.path);
+        for (pattern, found) in listed {
+            if let Ok(found) = found {
+                self.versions.know(run, Path::new(&folder), pattern, found);
+            }
         }
     }
 }
@@ -89,6 +101,7 @@ impl InputResolver for LocalResolver {
         let recall = Recall {
             files: FileRecall::new(memory),
             paths: RefCell::default(),
+            folders: Folders::default(),
         };
         let answer = self.find(request, &recall);
         let files = recall.files.finish()?;
@@ -337,10 +350,11 @@ impl LocalResolver {
         let folder = folder(&spec.path);
         let folder = Path::new(&folder);
         let listed = |pattern: &str| self.versions.listed(run, folder, pattern);
-        let mut named = file_sets::named_files(spec.into(), source, input, &listed)?;
-        if input.form == Form::Files {
-            named = file_sets::with_contents(folder, named, &listed)?;
-        }
+        let named = file_sets::named_files(spec.into(), source, input, &listed)?;
+        let named = match input.form {
+            Form::Files => file_sets::with_contents(folder, named, &listed)?,
+            _ => named.into_iter().map(|named| named.path).collect(),
+        };
         let mut files = Vec::new();
         for path in &named {
             let path = absolute(folder, path);
@@ -368,29 +382,31 @@ impl LocalResolver {
         (input, options): (&Input, &SourceOptions),
         memory: &Recall<'_>,
     ) -> Result<Dataset, DataError> {
-        let read = || {
+        let read = |seen: Option<FileStamp>| {
             memory.looked_at(Path::new(path));
-            self.file(path, input.form, options, memory)
+            self.file((path, seen), input.form, options, memory)
         };
+        let path = (path, &memory.folders);
         self.versions
             .once(run, spec, path, reading, &self.store, read)
     }
 
     fn file(
         &self,
-        path: &str,
+        (path, seen): (&str, Option<FileStamp>),
         form: Form,
         options: &SourceOptions,
         memory: &Recall<'_>,
     ) -> Result<Dataset, DataError> {
-        if !path.contains("://") && !Path::new(path).exists() {
+        if seen.is_none() && !path.contains("://") && !Path::new(path).exists() {
             return Err(DataError::NoSuch(format!(
                 "there is no file {}; put it there, or name another one in the workflow or with \
                  `-p NAME=PATH`",
                 sunward_files::shown(Path::new(path))
             )));
         }
-        self.store.read_input(path, form, options, &memory.files)
+        self.store
+            .read_input(path, form, options, &memory.files, seen)
     }
 }
 
@@ -446,6 +462,8 @@ pub(crate) struct Recall<'a> {
     pub(crate) files: FileRecall<'a>,
     /// Paths that this resolution has read.
     paths: RefCell<BTreeSet<PathBuf>>,
+    /// The folders that it has looked at.
+    folders: Folders,
 }
 
 impl Recall<'_> {

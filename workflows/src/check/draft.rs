@@ -19,6 +19,8 @@ pub(super) struct Draft<'n> {
     pub(super) stages: IndexMap<String, DraftStage<'n>>,
     /// Names of stages that could not be lowered.
     pub(super) broken: BTreeSet<String>,
+    /// The names under `limits:`, also of limits that are no numbers.
+    pub(super) limit_names: Vec<String>,
     /// The places of the parameters' defaults.
     pub(super) defaults: BTreeMap<String, Span>,
     /// The workflow's outputs with their places.

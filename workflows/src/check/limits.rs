@@ -33,6 +33,10 @@ pub(super) fn check(draft: &Draft<'_>, context: &mut Context<'_>) {
             let name = entry.key.as_str();
             let limits = [ours.get(name), settings.get(name)];
             let Some(limit) = limits.into_iter().flatten().min() else {
+                // What is wrong with its number is told there.
+                if draft.limit_names.iter().any(|stated| stated == name) {
+                    continue;
+                }
                 let known = ours.keys().chain(settings.keys()).map(String::as_str);
                 found.push(unlimited(name, entry.key_span, known.collect()));
                 continue;

@@ -66,10 +66,13 @@ pub(super) fn lower<'n>(root: &'n Node, context: &mut Context<'_>) -> Draft<'n> 
         .filter_map(|entry| Some((entry.key.clone(), entry.value.get("default")?.span)))
         .collect();
     let outputs = lower_outputs(root.get("outputs"), &mut workflow, context);
+    let limit_names = root.get("limits").map(Node::entries);
+    let limit_names = limit_names.unwrap_or_default().iter();
     Draft {
         workflow,
         stages,
         broken,
+        limit_names: limit_names.map(|entry| entry.key.clone()).collect(),
         defaults,
         outputs,
     }
