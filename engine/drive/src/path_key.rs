@@ -11,13 +11,13 @@ pub(crate) type PathKey = Vec<u8>;
 /// The key of a path.
 pub(crate) fn key(path: &Path) -> PathKey {
     let bytes = path.as_os_str().as_bytes();
-    let is_plain = !bytes.windows(2).any(|two| two == b"//" || two == b"/.")
-        && !(bytes.len() > 1 && bytes.ends_with(b"/"));
-    if is_plain {
-        return bytes.to_vec();
+    let ends_with_slash = bytes.len() > 1 && bytes.ends_with(b"/");
+    let mut pairs = bytes.windows(2);
+    if ends_with_slash || pairs.any(|two| two == b"//" || two == b"/.") {
+        let plain: std::path::PathBuf = path.components().collect();
+        return plain.as_os_str().as_bytes().to_vec();
     }
-    let plain: std::path::PathBuf = path.components().collect();
-    plain.as_os_str().as_bytes().to_vec()
+    bytes.to_vec()
 }
 
 /// The key of the folder around a path.
