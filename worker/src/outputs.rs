@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use sunward_core::{Blame, Dataset, FailureKind, FileRows, Rejects, TaskResult};
+use sunward_core::{Blame, Dataset, FailureKind, FileRows, Rejects, TaskResult, split_names};
 use sunward_data::{DataError, Store};
 use sunward_kernels::{Outputs, Table};
 use sunward_workflows::{Output, OutputFormat, Stage};
@@ -40,7 +40,9 @@ fn file_name(port: &str, output: &Output) -> String {
         (OutputFormat::Csv, _) => format!("{port}.csv"),
         (OutputFormat::Netcdf, _) => format!("{port}.nc"),
         (OutputFormat::File, Some(ext)) => format!("{port}.{ext}"),
-        (OutputFormat::File, None) | (OutputFormat::Dir, _) => port.to_owned(),
+        (OutputFormat::File, None) | (OutputFormat::Dir | OutputFormat::Files, _) => {
+            port.to_owned()
+        }
     }
 }
 
@@ -52,10 +54,10 @@ pub(crate) fn adopt(
 ) -> Result<TaskResult, Fault> {
     let mut ports = Vec::with_capacity(paths.len());
     for ((port, path), output) in paths.iter().zip(stage.outputs.values()) {
-        let dataset = adopt_one(store, port, path, output)?;
-        ports.push(match &output.name {
-            Some(_) => named(dataset, path),
-            None => dataset,
+        ports.push(match (output.format, &output.name) {
+            (OutputFormat::Files, _) => of_files(store, port, path, output)?,
+            (_, Some(_)) => named(adopt_one(store, port, path, output)?, path),
+            (_, None) => adopt_one(store, port, path, output)?,
         });
     }
     Ok(TaskResult::of_cpu(ports))
@@ -75,6 +77,36 @@ fn named(dataset: Dataset, path: &Path) -> Dataset {
     several.files_at(&[0], true).unwrap_or(dataset)
 }
 
+/// The files in a folder that match the output's pattern, with the columns in their names. With
+/// `name:`, they are in a folder of that name.
+fn of_files(store: &Store, port: &str, path: &Path, output: &Output) -> Result<Dataset, Fault> {
+    let dataset = store
+        .adopt_matching(path, output.pattern())
+        .map_err(|error| refused(port, path, output, &error))?;
+    let mut files = dataset.files.unwrap_or_default();
+    if dataset.parts.is_empty() && !output.optional {
+        return Err(Fault::output(format!(
+            "output {port}: no file in its folder matches `{}`{}; write files to ${{{{ outputs.{port} }}}} before the command exits, correct `glob:`, or write `optional: true` if there may be none",
+            output.pattern(),
+            listed(path),
+        )));
+    }
+    if let Some(split) = &output.split {
+        let refused = |why: String| Fault::output(format!("output {port}: {why}"));
+        let paths: Vec<String> = files.paths();
+        files.columns = split_names(split, &paths).map_err(refused)?;
+    }
+    if output.name.is_some() {
+        let name = path.file_name().map(|name| name.to_string_lossy());
+        for folder in &mut files.folders {
+            let steps = name.as_deref().into_iter().chain([folder.as_str()]);
+            let steps: Vec<&str> = steps.filter(|step| !step.is_empty()).collect();
+            *folder = steps.join("/");
+        }
+    }
+    Ok(Dataset::of_files(dataset.kind, dataset.parts, files))
+}
+
 fn adopt_one(store: &Store, port: &str, path: &Path, output: &Output) -> Result<Dataset, Fault> {
     if path.symlink_metadata().is_err() {
         return Err(Fault::output(format!(
@@ -91,20 +123,35 @@ fn adopt_one(store: &Store, port: &str, path: &Path, output: &Output) -> Result<
 
 /// The other files beside a missing output. Often one of them is the output under another name.
 fn neighbors(path: &Path) -> String {
-    let names: Vec<String> = path
-        .parent()
-        .and_then(|folder| folder.read_dir().ok())
+    let found = path.parent().map(entries).unwrap_or_default();
+    if found.is_empty() {
+        String::new()
+    } else {
+        format!(" (found beside it: {found})")
+    }
+}
+
+/// What is in the folder of an output of files.
+fn listed(folder: &Path) -> String {
+    let found = entries(folder);
+    if found.is_empty() {
+        ", which is empty".to_owned()
+    } else {
+        format!(" (found there: {found})")
+    }
+}
+
+/// Some names of what is in a folder.
+fn entries(folder: &Path) -> String {
+    let names: Vec<String> = folder
+        .read_dir()
         .into_iter()
         .flatten()
         .flatten()
         .take(5)
         .map(|entry| sunward_files::shown(Path::new(&entry.file_name())))
         .collect();
-    if names.is_empty() {
-        String::new()
-    } else {
-        format!(" (found beside it: {})", names.join(", "))
-    }
+    names.join(", ")
 }
 
 fn expected(output: &Output) -> &'static str {
@@ -115,6 +162,7 @@ fn expected(output: &Output) -> &'static str {
         OutputFormat::Netcdf => "a NetCDF file with one variable of data",
         OutputFormat::File => "a file",
         OutputFormat::Dir => "a folder",
+        OutputFormat::Files => "a folder of files",
     }
 }
 

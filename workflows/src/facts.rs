@@ -17,6 +17,8 @@ pub struct Facts {
     /// The files that each pattern matches, sorted, by the pattern as written; or why it matches
     /// nothing.
     pub patterns: BTreeMap<String, Result<Vec<String>, String>>,
+    /// What is wrong with patterns of outputs, by the pattern as written.
+    pub globs: BTreeMap<String, String>,
     /// Names in the workflow's own folder. `./word` in a `run` is staged if it is one of these.
     pub beside: Vec<String>,
     /// Words of commands and of `env:` that name something outside a task's folder: an absolute path, a

@@ -54,7 +54,9 @@ mod yaml;
 pub use bind::{BindError, Given, bind, bind_used, read_params};
 pub use cases::{Case, ExpectedOutput, check_cases};
 pub use catalog::{Catalog, KernelEntry, ParamSpec, PortSpec};
-pub use check::{Checked, check, check_bytes, download, is_path, is_pattern, literal_folder};
+pub use check::{
+    Checked, TABLE_SUFFIXES, check, check_bytes, download, is_path, is_pattern, literal_folder,
+};
 pub use codes::explain_code;
 pub use column::{ColumnSpec, ColumnType};
 pub use column_arrow::{NoArrowType, from_arrow, row_bytes, to_arrow_field};

@@ -21,6 +21,8 @@ pub struct Mentioned {
     pub readings: Vec<(String, Input)>,
     /// Patterns of files, for [`crate::Facts::patterns`].
     pub patterns: Vec<String>,
+    /// Patterns of outputs, for [`crate::Facts::globs`].
+    pub globs: Vec<String>,
     /// Paths under `files:`, sources of `cuda:` and files of images, for [`crate::Facts::files`].
     pub files: Vec<String>,
     /// `./word`s in commands. Those that exist belong in [`crate::Facts::beside`].
@@ -137,6 +139,11 @@ impl Finder<'_> {
                 if is_local(&path) {
                     self.found.readings.push((path, options.clone()));
                 }
+            }
+        }
+        for output in entries(stage, "outputs") {
+            if let Some(glob) = output.value.get("glob").and_then(Node::text) {
+                add(&mut self.found.globs, glob);
             }
         }
         for file in items(stage, "files").filter_map(Node::text) {

@@ -8,7 +8,7 @@ use sunward_core::{
     Times,
 };
 use sunward_data::Store;
-use sunward_drive::{InputResolver, LocalResolver, ResolveRequest, Source, earlier_times};
+use sunward_drive::{InputResolver, Listed, LocalResolver, ResolveRequest, Source, earlier_times};
 use sunward_state::{Reader, Sqlite, SqliteReader, sqlite::DATABASE};
 
 use crate::exit::wrong_input;
@@ -53,6 +53,13 @@ impl Foresight {
             fault: None,
             scratch,
         })
+    }
+
+    /// The same, with what the workflow's patterns matched a moment ago. Their folders are not listed
+    /// again.
+    pub(crate) fn knowing(self, listed: &Listed) -> Self {
+        self.resolver.knows_listed((self.run, &self.spec), listed);
+        self
     }
 
     /// Looks up for an existing run. The resolver records what is read now as what the run has

@@ -122,7 +122,7 @@ fn targets(out: &Path, form: Form, spec: &RunSpec) -> Vec<(String, PathBuf)> {
 pub(crate) fn file_name(name: &str, stage: &Stage, output: &Output, form: Form) -> String {
     let suffix = match output.format {
         _ if is_folder(stage, output) => None,
-        OutputFormat::File | OutputFormat::Dir => output.ext.as_deref(),
+        OutputFormat::File | OutputFormat::Dir | OutputFormat::Files => output.ext.as_deref(),
         OutputFormat::Arrow | OutputFormat::Parquet | OutputFormat::Csv | OutputFormat::Netcdf => {
             Some(table_suffix(form))
         }
@@ -134,7 +134,7 @@ pub(crate) fn file_name(name: &str, stage: &Stage, output: &Output, form: Form) 
 /// scattered stage wrote.
 pub(crate) fn is_folder(stage: &Stage, output: &Output) -> bool {
     match output.format {
-        OutputFormat::Dir => true,
+        OutputFormat::Dir | OutputFormat::Files => true,
         OutputFormat::File => stage.is_scattered(),
         OutputFormat::Arrow | OutputFormat::Parquet | OutputFormat::Csv | OutputFormat::Netcdf => {
             false

@@ -52,6 +52,8 @@ pub(crate) struct Prepared {
     pub(crate) files: Vec<FileRecord>,
     /// The texts of the workflow and of the files that it uses.
     sources: Sources,
+    /// What the workflow's patterns matched when it was checked.
+    pub(crate) listed: Listed,
 }
 
 /// Checks a file, binds its parameters and expands it.
@@ -111,6 +113,7 @@ pub(crate) fn prepare(
         selection,
         machine,
         files,
+        listed: read.listed,
     })
 }
 
@@ -183,6 +186,7 @@ pub(crate) fn prepare_again(
         selection,
         machine,
         files,
+        listed: read.listed,
     })
 }
 

@@ -13,6 +13,8 @@ use sunward_workflows::{
     params_of,
 };
 
+use crate::sheet_names;
+
 /// The most rows of a table that are looked at. Those of a larger one are looked at when it is read.
 const ROWS: usize = 100_000;
 
@@ -38,15 +40,20 @@ pub(crate) fn mistakes(
     let params = Arc::new(params);
     let mut found = Vec::new();
     for stage in workflow.stages.values() {
-        let Some(rows) = rows_of(stage, folder, &params) else {
+        if stage.row_files().next().is_none() && !sheet_names::follow_from_rows(stage) {
+            continue;
+        }
+        let Some((sheet, rows)) = rows_of(stage, folder, &params) else {
             continue;
         };
+        let own = Arc::new(params_of(&stage.name, &params).into_owned());
+        found.extend(sheet_names::twice(stage, &sheet, (&rows, &own)));
         for (port, template) in stage.row_files() {
             let span = stage
                 .inputs
                 .get(port)
                 .map_or(stage.span, |input| input.span);
-            if is_known(template, &params_of(&stage.name, &params)) {
+            if is_known(template, &own) {
                 found.extend(of_input(stage, port, (&rows, &params), folder, span));
             }
         }
@@ -65,9 +72,12 @@ fn is_known(template: &str, params: &BTreeMap<String, Value>) -> bool {
     })
 }
 
-/// The rows of a stage's table, if it is one file that is known.
-fn rows_of(stage: &Stage, folder: &Path, params: &BTreeMap<String, Value>) -> Option<Vec<Value>> {
-    stage.row_files().next()?;
+/// The rows of a stage's table, and its path as written, if it is one file that is known.
+fn rows_of(
+    stage: &Stage,
+    folder: &Path,
+    params: &BTreeMap<String, Value>,
+) -> Option<(String, Vec<Value>)> {
     let Scatter::Input { port, .. } = &stage.scatter else {
         return None;
     };
@@ -84,7 +94,8 @@ fn rows_of(stage: &Stage, folder: &Path, params: &BTreeMap<String, Value>) -> Op
         true => path.clone(),
         false => sunward_files::as_value(&folder.join(path)),
     };
-    rows_of_file(&source, &SourceOptions::of(input), ROWS)
+    let rows = rows_of_file(&source, &SourceOptions::of(input), ROWS)?;
+    Some((path.clone(), rows))
 }
 
 fn of_input(

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use sunward_data::{SourceOptions, probe, probe_input, probe_path};
-use sunward_drive::foreseen;
-use sunward_files::pattern::expand;
+use sunward_drive::{Listed, foreseen};
+use sunward_files::pattern::understood;
 use sunward_files::read_regular;
 use sunward_workflows::{
     Catalog, Checked, Diagnostic, Facts, FileFact, Mentioned, Severity, Sources, Workflow,
@@ -16,6 +16,7 @@ use sunward_workflows::{
 use crate::context::Context;
 use crate::exit::{Exit, SaidAlready, wrong_input};
 use crate::outside::is_present;
+use crate::patterns;
 use crate::render;
 use crate::settings::Settings;
 use crate::sheets;
@@ -36,6 +37,8 @@ pub(crate) struct Read {
     pub(crate) sources: Sources,
     /// The result of the check.
     pub(crate) checked: Checked,
+    /// What its patterns matched when it was checked.
+    pub(crate) listed: Listed,
     /// The limits that the user's settings state.
     limits: BTreeMap<String, u32>,
 }
@@ -103,6 +106,7 @@ impl Read {
             text,
             sources,
             checked,
+            listed: facts.patterns,
             limits: settings.limits,
         })
     }
@@ -238,14 +242,13 @@ fn examine(path: &Path, named: Mentioned, facts: &mut Facts) {
         }
     }
     for pattern in named.patterns {
-        let found = match expand(folder, &pattern) {
-            Ok(found) if found.iter().any(|file| folder.join(file) == path) => {
-                Err(format!("{pattern} matches the workflow itself"))
-            }
-            found => found.map_err(|why| format!("{pattern}: {why}")),
-        };
+        let found = patterns::matched(path, &pattern);
         facts.patterns.insert(pattern, found);
     }
+    let globs = named.globs.into_iter();
+    facts.globs.extend(
+        globs.filter_map(|glob| Some((glob.clone(), understood(&glob).err()?.to_string()))),
+    );
     for file in named.files {
         let found = probe_path(&place(&file));
         facts.files.entry(file).or_insert(found);

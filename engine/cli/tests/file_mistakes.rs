@@ -255,3 +255,107 @@ fn what_follows_from_the_contents_of_files_is_judged_when_they_are_read() {
         scene.run(&["--out", "out"]).expect(0);
     }
 }
+
+#[test]
+fn a_pattern_that_reaches_the_home_is_told() {
+    let text =
+        "name: h\nstages: { a: { inputs: { f: PATTERN }, run: 'cat ${{ inputs.f.files }}' } }\n";
+    for pattern in ["./data/**", "./data/**/*.csv", "./data/*.db"] {
+        let scene = Scene::new();
+        scene.file("w/workflow.yaml", text.replace("PATTERN", pattern));
+        scene.file("w/data/a.csv", "n\n1\n");
+        scene.file("w/data/x.db", "x");
+        let of_home = "data/home/store/default/joined/x.csv";
+        if pattern.contains("csv") {
+            scene.file("w/data/store/a.csv", "n\n1\n");
+            scene.sunward(&["check", "w/workflow.yaml"]).expect(0);
+            scene.file(&format!("w/{of_home}"), "n\n1\n");
+        }
+        let pattern = pattern.replace("*.db", "home/*.db");
+        scene.file("w/workflow.yaml", text.replace("PATTERN", &pattern));
+        scene.file("w/data/home/state.db", "");
+        scene.file("w/data/home/store/default/cas/00/x", "");
+        let told = scene.sunward(&["check", "w/workflow.yaml"]).expect(2).out;
+        let says = format!("{pattern} matches files of the home ./data/home");
+        assert!(told.contains(&says), "{told}");
+    }
+}
+
+#[test]
+fn a_parameter_that_names_no_files_is_told_before_anything_runs() {
+    let scene = Scene::with(
+        "name: none
+params: { f: { type: files } }
+stages:
+  first:
+    run: \"touch ${{ outputs.o }}\"
+    outputs: { o: { format: file } }
+  each:
+    inputs: { f: params.f, o: first.o }
+    scatter: { over: f }
+    run: \"cat ${{ inputs.f }} ${{ inputs.o }} > ${{ outputs.o }}\"
+    outputs: { o: { format: file } }
+",
+    );
+    for (given, words) in [
+        ("f=[]", "`f` is an empty list"),
+        ("f=./none*.txt", "none*.txt matches no file"),
+    ] {
+        let told = scene
+            .sunward(&["run", "workflow.yaml", "-p", given])
+            .expect(2);
+        assert!(told.err.contains(words), "{}", told.err);
+        assert!(!told.err.contains("first"), "{}", told.err);
+    }
+    scene.file("none1.txt", "1");
+    scene.run(&["-p", "f=./none*.txt"]).expect(0);
+}
+
+#[test]
+fn rows_that_give_one_name_are_told_by_check_with_their_numbers() {
+    let scene = Scene::with(
+        "name: names
+stages:
+  each:
+    inputs: { s: ./s.csv }
+    scatter: { over: s }
+    run: \"echo ${{ item.sample }} > ${{ outputs.o }}\"
+    outputs: { o: { format: file, name: \"${{ item.sample }}.txt\" } }
+",
+    );
+    scene.file("s.csv", "sample,run\na,1\nb,2\na,3\n");
+    let told = scene.sunward(&["check", "workflow.yaml"]).expect(2).out;
+    for words in [
+        "./s.csv: rows 1 and 3 both name",
+        "a.txt",
+        "workflow.yaml:7:16",
+    ] {
+        assert!(told.contains(words), "{told}");
+    }
+    scene.file("s.csv", "sample,run\na,1\nb,2\nc,3\n");
+    scene.sunward(&["check", "workflow.yaml"]).expect(0);
+    // Numbers with a point keep their text in a run.
+    scene.file("s.csv", "sample,run\n1.50,1\n1.5,2\n");
+    scene.sunward(&["check", "workflow.yaml"]).expect(0);
+    scene.run(&[]).expect(0);
+}
+
+#[test]
+fn tables_of_a_pattern_that_do_not_fit_are_told_by_the_names_of_their_files() {
+    let scene = Scene::with(
+        "name: t
+stages: { a: { inputs: { t: { from: ./d/*.csv, as: csv } }, run: 'cat ${{ inputs.t }}' } }
+",
+    );
+    scene.file("d/a.csv", "n,v\n1,2\n");
+    scene.file("d/b.csv", "n,w\n1,2\n");
+    let told = scene.sunward(&["run", "workflow.yaml"]).expect(1).err;
+    for words in [
+        "./d/b.csv: column `v` is missing",
+        "as in ./d/a.csv",
+        "make every file have the same columns",
+    ] {
+        assert!(told.contains(words), "{told}");
+    }
+    assert!(!told.contains("store/"), "{told}");
+}

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use sunward_workflows::{FILE_COLUMNS, Value};
+use sunward_workflows::{FILE_COLUMNS, NamePattern, Value};
 
 use crate::dataset::{Dataset, DatasetKind, PartRef};
 use crate::digest::Hasher;
@@ -132,6 +132,18 @@ impl FileRows {
             .collect()
     }
 
+    /// The path of each file as it was found: its folder and its name.
+    #[must_use]
+    pub fn paths(&self) -> Vec<String> {
+        let folders = self.folders.iter().map(String::as_str);
+        let folders = folders.chain(std::iter::repeat(""));
+        let path = |(name, folder): (&String, &str)| match folder {
+            "" => name.clone(),
+            folder => format!("{folder}/{name}"),
+        };
+        self.names.iter().zip(folders).map(path).collect()
+    }
+
     /// Two files that would have the same path in a folder, if there are any.
     #[must_use]
     pub fn collision(&self) -> Option<String> {
@@ -213,6 +225,27 @@ impl Dataset {
         let (part, files) = (self.parts.get(at)?, self.files.as_ref()?);
         Some(files.row(at, part, self.kind.of_part()))
     }
+}
+
+/// The columns of `match:` in these paths: by name, with a value for each path.
+///
+/// # Errors
+/// Returns which name it does not split, and why.
+pub fn split_names(source: &str, paths: &[String]) -> Result<Vec<(String, Vec<Value>)>, String> {
+    let pattern = NamePattern::parse(source).map_err(|why| format!("`match: {source}`: {why}"))?;
+    let mut columns: Vec<(String, Vec<Value>)> = pattern
+        .columns()
+        .map(|column| (column.to_owned(), Vec::with_capacity(paths.len())))
+        .collect();
+    for path in paths {
+        let texts = pattern
+            .split(path)
+            .map_err(|why| why.told(&format!("match: {source}"), path))?;
+        for ((_, values), text) in columns.iter_mut().zip(texts) {
+            values.push(Value::String(text));
+        }
+    }
+    Ok(columns)
 }
 
 /// The name of a file that is told apart by its number: `000007.nc`.

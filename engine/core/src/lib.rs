@@ -74,7 +74,7 @@ pub use explain::{
 };
 pub use fact::{Fact, RunStatus, SkipReason, Success, Yielding};
 pub use failure::{Blame, Failure, FailureKind};
-pub use files::FileRows;
+pub use files::{FileRows, split_names};
 pub use from_tasks::{FromTasks, carried_columns};
 pub use groups::{FileGroups, Grouping};
 pub use ids::{AttemptId, Generation, RunId, StageId, TaskId, Timestamp, WorkerId};

@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::Serialize;
-use sunward_workflows::{Scope, Value, params_of};
+use sunward_workflows::{Input, Reference, Scope, Value, params_of};
 
 use crate::dataset::{Dataset, DatasetKind, TaskResult};
 use crate::digest::Digest;
@@ -64,6 +64,10 @@ pub struct StagePreview {
     /// The differences of the ingredients from those of the newest run of the same file. Empty if
     /// there is no such run.
     pub changes: Vec<String>,
+    /// The bytes of each input that is files from outside of the run, in the order of the inputs.
+    /// `None` for any other input. Empty if the stage's inputs were not looked up.
+    #[serde(skip)]
+    pub file_bytes: Vec<Option<u64>>,
 }
 
 /// Whether a stage would run, and why.
@@ -118,6 +122,7 @@ pub fn preview(
             outlook: Outlook::Unknown,
             ingredients: ingredients(planned, &[], None, None),
             changes: Vec::new(),
+            file_bytes: Vec::new(),
         };
         match early(spec, planned, &previews, &gathered.skipped) {
             Some(outlook) => {
@@ -195,6 +200,16 @@ fn early(
         .map(|before| Outlook::After(before.stage.clone()))
 }
 
+/// The bytes of an input that is files from outside of the run.
+fn file_bytes(input: &Input, dataset: &Dataset) -> Option<u64> {
+    let is_outside = input.from.iter().all(|source| match source {
+        Reference::Pattern(_) | Reference::Path(_) | Reference::Param(_) => true,
+        Reference::Port { .. } | Reference::Url(_) | Reference::Item(_) => false,
+    });
+    let are_files = matches!(dataset.kind, DatasetKind::File | DatasetKind::Files);
+    (is_outside && are_files).then(|| dataset.bytes())
+}
+
 /// Looks up a stage's keys.
 fn look(
     planned: &PlannedStage,
@@ -211,6 +226,13 @@ fn look(
     }
     let count = tasks.count();
     one.tasks = Some(count);
+    one.file_bytes = planned
+        .stage
+        .inputs
+        .values()
+        .zip(&inputs)
+        .map(|(input, dataset)| file_bytes(input, dataset))
+        .collect();
     one.ingredients = ingredients(planned, &inputs, None, None);
     if !looks_up(planned) {
         one.outlook = Outlook::Runs(why_ran(planned));

@@ -23,6 +23,9 @@ use crate::store::Store;
 /// Rows of an Arrow file that are hashed at a time.
 const PIECE_ROWS: usize = 1 << 20;
 
+/// The files directly in a folder.
+const ALL_FILES: &str = "*";
+
 impl Store {
     /// Takes what a command left at `path` as one of its outputs.
     ///
@@ -73,7 +76,7 @@ impl Store {
             });
         }
         mend(path, &lstat(path)?)?;
-        if format != OutputFormat::Dir && path.is_dir() {
+        if !is_folder(format) && path.is_dir() {
             return Err(DataError::Format {
                 path: path.to_owned(),
                 expected: format_name(format),
@@ -99,6 +102,7 @@ impl Store {
             }
             OutputFormat::File => self.adopt_file(path),
             OutputFormat::Dir => self.adopt_folder(path),
+            OutputFormat::Files => self.adopt_matching(path, ALL_FILES),
         }
     }
 
@@ -193,14 +197,14 @@ fn unkeepable(path: &Path) -> Option<String> {
 }
 
 /// Whether an output is a link to a place that the command chose.
-fn leads_away(path: &Path) -> bool {
+pub(crate) fn leads_away(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink())
 }
 
 /// An error of reading an output is the command's fault, if the command made it so: the output is a
 /// link to something unreadable, or its modes or names prevent reading it. A failing disk is the
 /// machine's fault, and so are errors of writing into the store.
-fn of_command(
+pub(crate) fn of_command(
     error: DataError,
     output: &Path,
     format: OutputFormat,
@@ -237,8 +241,13 @@ fn format_name(format: OutputFormat) -> &'static str {
         OutputFormat::Csv => "CSV file",
         OutputFormat::File => "file",
         OutputFormat::Dir => "folder",
+        OutputFormat::Files => "folder of files",
         OutputFormat::Netcdf => "NetCDF file",
     }
+}
+
+const fn is_folder(format: OutputFormat) -> bool {
+    matches!(format, OutputFormat::Dir | OutputFormat::Files)
 }
 
 /// The content digest and the part digest of a file, computed in parallel. Reading every batch also
@@ -279,14 +288,7 @@ fn pieces(
 }
 
 const fn file_or_folder(format: OutputFormat) -> &'static str {
-    match format {
-        OutputFormat::Dir => "folder",
-        OutputFormat::File
-        | OutputFormat::Arrow
-        | OutputFormat::Parquet
-        | OutputFormat::Csv
-        | OutputFormat::Netcdf => "file",
-    }
+    if is_folder(format) { "folder" } else { "file" }
 }
 
 /// In a command's output, bad bytes are the command's fault, not damage to the store.

@@ -163,11 +163,25 @@ impl DataError {
                 hint,
             } => Self::Format {
                 path: match path.strip_prefix(copy) {
+                    Ok(inner) if inner.as_os_str().is_empty() => original.to_owned(),
                     Ok(inner) => original.join(inner),
                     Err(_) => path,
                 },
                 expected,
                 found,
+                hint,
+            },
+            Self::Schema {
+                place,
+                column,
+                found,
+                expected,
+                hint,
+            } => Self::Schema {
+                place: place.replace(&sunward_files::shown(copy), &sunward_files::shown(original)),
+                column,
+                found,
+                expected,
                 hint,
             },
             other => other,

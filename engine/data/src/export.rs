@@ -13,7 +13,7 @@ use crate::folder;
 use crate::incoming::sync_folder;
 use crate::leftover;
 use crate::mark::{mark, of_others};
-use crate::materialise::{create_parents, only_part};
+use crate::materialise::{create_parents, distinct_paths, only_part};
 use crate::mode::is_executable;
 use crate::store::Store;
 
@@ -54,7 +54,7 @@ impl Store {
                 leftover::put_file(incoming, path)?;
             }
             DatasetKind::Files => replace_folder(path, folder, |target| {
-                for (part, member) in dataset.parts.iter().zip(dataset.member_paths(ext)) {
+                for (part, member) in dataset.parts.iter().zip(distinct_paths(dataset, ext)?) {
                     let path = target.join(member);
                     create_parents(target, &path)?;
                     self.copy_blob(part, &path)?;
@@ -68,7 +68,7 @@ impl Store {
                 })?;
             }
             DatasetKind::Dirs => replace_folder(path, folder, |target| {
-                for (part, member) in dataset.parts.iter().zip(dataset.member_paths(None)) {
+                for (part, member) in dataset.parts.iter().zip(distinct_paths(dataset, None)?) {
                     let path = target.join(member);
                     create_parents(target, &path)?;
                     folder::unpack_copy(self, part, &path)?;

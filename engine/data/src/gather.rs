@@ -72,6 +72,19 @@ impl Store {
     /// Fails if there is no dataset, kinds, columns or grids differ, or a part is missing or
     /// damaged.
     pub fn concat(&self, datasets: &[Dataset]) -> Result<Dataset, DataError> {
+        self.concat_named(datasets, &[])
+    }
+
+    /// As [`Self::concat`]. Messages call the datasets by these names, which a user knows.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::concat`].
+    pub fn concat_named(
+        &self,
+        datasets: &[Dataset],
+        names: &[String],
+    ) -> Result<Dataset, DataError> {
         let Some(first) = datasets.first() else {
             return Err(DataError::NoSuch(
                 "there is no data, and no schema is declared; declare the output's columns with `schema:`".into(),
@@ -88,13 +101,13 @@ impl Store {
             });
         }
         match datasets {
-            _ if kind == DatasetKind::Table => self.concat_tables(datasets),
+            _ if kind == DatasetKind::Table => self.concat_tables(datasets, names),
             [only] => Ok(only.clone()),
             several => Ok(Dataset::folder_of(kind, several)),
         }
     }
 
-    fn concat_tables(&self, datasets: &[Dataset]) -> Result<Dataset, DataError> {
+    fn concat_tables(&self, datasets: &[Dataset], names: &[String]) -> Result<Dataset, DataError> {
         let with_rows: Vec<(usize, &Dataset)> = datasets
             .iter()
             .enumerate()
@@ -132,7 +145,7 @@ impl Store {
         if let Some(joined) = self.one_text(&with_rows)? {
             return Ok(joined);
         }
-        let schema = self.agreed_schema(&with_rows, datasets.len())?;
+        let schema = self.agreed_schema(&with_rows, datasets.len(), names)?;
         let batches = self.table(&joined)?.batches(None);
         joined.content = content_digest(&schema, batches)?;
         self.remember(&key, &joined);
@@ -143,7 +156,10 @@ impl Store {
         &self,
         datasets: &[(usize, &Dataset)],
         of: usize,
+        names: &[String],
     ) -> Result<SchemaRef, DataError> {
+        let name = |at: usize| names.get(at).filter(|name| !name.is_empty());
+        let short = |at: usize| name(at).cloned().unwrap_or_else(|| format!("dataset {at}"));
         let schema = self.table(datasets[0].1)?.joined_schema(None)?;
         let first = First::of(&schema);
         let mut others = Vec::with_capacity(datasets.len());
@@ -151,7 +167,9 @@ impl Store {
             let other = self.table(dataset)?.joined_schema(None)?;
             let of_columns = difference(&other, &schema).map(|what| {
                 let (a, b) = (columns_of(&schema), columns_of(&other));
-                (what, format!("make every task write the same columns, and declare them with `schema:` (dataset {} has {a}; dataset {index} has {b})", datasets[0].0))
+                let writer = if name(*index).is_some() { "file have" } else { "task write" };
+                let (one, other) = (short(datasets[0].0), short(*index));
+                (what, format!("make every {writer} the same columns, and declare them with `schema:` ({one} has {a}; {other} has {b})"))
             });
             let unlike = of_columns.or_else(|| {
                 let what = first.disagreement(&other)?;
@@ -160,17 +178,20 @@ impl Store {
             });
             if let Some(((column, found, expected), hint)) = unlike {
                 return Err(DataError::Schema {
-                    place: format!(
-                        "dataset {index} of {of} (counted from 0){}",
-                        self.file_of(dataset)
-                    ),
+                    place: name(*index).cloned().unwrap_or_else(|| {
+                        let file = self.file_of(dataset);
+                        format!("dataset {index} of {of} (counted from 0){file}")
+                    }),
                     column,
                     found,
-                    expected: format!(
-                        "{expected} as in dataset {}{}",
-                        datasets[0].0,
-                        self.file_of(datasets[0].1)
-                    ),
+                    expected: match name(datasets[0].0) {
+                        Some(name) => format!("{expected} as in {name}"),
+                        None => format!(
+                            "{expected} as in dataset {}{}",
+                            datasets[0].0,
+                            self.file_of(datasets[0].1)
+                        ),
+                    },
                     hint,
                 });
             }
@@ -197,7 +218,7 @@ impl Store {
     /// Fails if it is a table whose columns are not declared, or the disk fails.
     pub fn nothing(&self, output: &Output) -> Result<Dataset, DataError> {
         let kind = match output.format {
-            OutputFormat::File => DatasetKind::Files,
+            OutputFormat::File | OutputFormat::Files => DatasetKind::Files,
             OutputFormat::Dir => DatasetKind::Dirs,
             OutputFormat::Arrow
             | OutputFormat::Parquet
@@ -284,37 +305,47 @@ impl Store {
 }
 
 /// The files or folders that the tasks of a scattered stage wrote, under the names that the stage gives
-/// them. Without `name:` they are numbered.
+/// them. Without names they are numbered. A task may have written several, which carry the columns of
+/// its item; those of their own names come before.
 fn files_of(
     stage: &Stage,
     port: &str,
     (kind, written): (DatasetKind, &[Dataset]),
     items: &[Value],
 ) -> Dataset {
-    let names: Option<Vec<String>> = written
-        .iter()
-        .map(|one| one.files.as_ref()?.names.first().cloned())
-        .collect();
-    let numbered = names.is_none();
-    let unnamed = || {
-        let ext = stage
-            .outputs
-            .get(port)
-            .and_then(|output| output.ext.as_deref());
-        let name = ext.map_or_else(|| port.to_owned(), |ext| format!("{port}.{ext}"));
-        vec![name; written.len()]
-    };
-    let files = FileRows {
-        names: names.unwrap_or_else(unnamed),
-        folders: vec![String::new(); written.len()],
-        numbered,
-        columns: match items.len() == written.len() {
-            true => carried_columns(items),
-            false => Vec::new(),
-        },
-    };
+    let known: Option<Vec<&FileRows>> = written.iter().map(|one| one.files.as_ref()).collect();
+    let mut files = known.map_or_else(
+        || unnamed(stage, port, written.len()),
+        |known| FileRows::joined(&known),
+    );
+    if items.len() == written.len() {
+        let own = std::mem::take(&mut files.columns);
+        let is_own = |column: &String| own.iter().any(|(known, _)| known == column);
+        let carried = carried_columns(items).into_iter();
+        let carried = carried.filter(|(column, _)| !is_own(column));
+        let of_each = |(column, values): (String, Vec<Value>)| {
+            let values = values.iter().zip(written);
+            let values = values.flat_map(|(value, one)| vec![value.clone(); one.parts.len()]);
+            (column, values.collect())
+        };
+        files.columns = carried.map(of_each).collect();
+        files.columns.extend(own);
+    }
     let parts = written.iter().flat_map(|one| one.parts.iter().copied());
-    Dataset::of_files(kind, parts.collect(), files)
+    Dataset::of_files(kind.of_part(), parts.collect(), files)
+}
+
+/// Files or folders that are told apart by their number.
+fn unnamed(stage: &Stage, port: &str, count: usize) -> FileRows {
+    let output = stage.outputs.get(port);
+    let ext = output.and_then(|output| output.ext.as_deref());
+    let name = ext.map_or_else(|| port.to_owned(), |ext| format!("{port}.{ext}"));
+    FileRows {
+        names: vec![name; count],
+        folders: vec![String::new(); count],
+        numbered: true,
+        columns: Vec::new(),
+    }
 }
 
 /// The declared columns of an output as a schema; `None` if they are not declared, or one may have

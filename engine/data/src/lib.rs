@@ -9,6 +9,7 @@
 //! store with a remote blocks on a runtime of its own. Start with [`Store`].
 
 mod adopt;
+mod adopt_files;
 mod behind;
 mod beside;
 mod blob;
@@ -18,6 +19,7 @@ mod encode;
 pub mod error;
 mod export;
 mod file_bytes;
+mod file_tables;
 mod folder;
 mod foreign;
 mod gather;

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use sunward_core::{Dataset, DatasetKind, Digest, Hasher, PartRef};
+use sunward_core::{Dataset, DatasetKind, Digest, FileRows, Hasher, PartRef};
 use sunward_files::private;
 use sunward_workflows::Form;
 
@@ -142,7 +142,7 @@ impl Store {
         private::create_folders(path).map_err(DataError::io("create folder", path))?;
         let is_folders = dataset.kind == DatasetKind::Dirs;
         let ext = wanted.ext.as_deref().filter(|_| !is_folders);
-        for (part, member) in dataset.parts.iter().zip(dataset.member_paths(ext)) {
+        for (part, member) in dataset.parts.iter().zip(distinct_paths(dataset, ext)?) {
             let target = path.join(member);
             create_parents(path, &target)?;
             if is_folders {
@@ -193,7 +193,11 @@ impl Store {
 
     /// Links a part under a name with a suffix, because tools recognize formats by it. The bytes
     /// are shared.
-    fn linked_part(&self, digest: &Digest, ext: Option<&str>) -> Result<PathBuf, DataError> {
+    pub(crate) fn linked_part(
+        &self,
+        digest: &Digest,
+        ext: Option<&str>,
+    ) -> Result<PathBuf, DataError> {
         let part = self.part_path(digest);
         let Some(ext) = ext else {
             return Ok(part);
@@ -222,6 +226,24 @@ impl Recipe {
             wanted: Wanted::default(),
         }
     }
+}
+
+/// The paths of the members of a folder, of which no two are the same.
+///
+/// # Errors
+/// Fails if two tasks gave files of one name, so that a folder cannot hold both.
+pub(crate) fn distinct_paths(
+    dataset: &Dataset,
+    ext: Option<&str>,
+) -> Result<Vec<String>, DataError> {
+    if let Some(path) = dataset.files.as_ref().and_then(FileRows::collision) {
+        return Err(DataError::NoSuch(format!(
+            "two files are called {}, and one folder cannot hold both; with `name:`, such as \
+             `name: \"${{{{ item.stem }}}}\"`, each task's files are in a folder of their own",
+            sunward_files::shown(Path::new(&path))
+        )));
+    }
+    Ok(dataset.member_paths(ext))
 }
 
 /// Removes a joined file or folder, complete or not. Folders in it may be read-only.

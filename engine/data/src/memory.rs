@@ -38,16 +38,22 @@ impl FileStamp {
     /// Fails if the file does not exist or cannot be examined.
     pub fn of(path: &Path, reading: Digest) -> Result<Self, DataError> {
         let found = fs::metadata(path).map_err(DataError::io("read", path))?;
+        Ok(Self::of_found(&found, reading))
+    }
+
+    /// The same of metadata that were read before.
+    #[must_use]
+    pub fn of_found(found: &fs::Metadata, reading: Digest) -> Self {
         let nanos =
             |secs: i64, nanos: i64| secs.saturating_mul(1_000_000_000).saturating_add(nanos);
-        Ok(Self {
+        Self {
             device: found.dev(),
             inode: found.ino(),
             size: found.size(),
             mtime_ns: nanos(found.mtime(), found.mtime_nsec()),
             ctime_ns: nanos(found.ctime(), found.ctime_nsec()),
             reading,
-        })
+        }
     }
 
     /// Whether the last change is long enough ago that another one would show.

@@ -92,7 +92,7 @@ impl SourceOptions {
         }
     }
 
-    fn digest(&self) -> Digest {
+    pub(crate) fn digest(&self) -> Digest {
         let mut hasher = Hasher::new("reading");
         hasher
             .field("version", &[READING_VERSION])
@@ -128,7 +128,9 @@ fn batches(mut next: impl FnMut() -> Result<Option<RecordBatch>, DataError> + 's
 }
 
 impl Store {
-    /// Reads a file of an input into the store, as bytes or as a table, depending on `form`.
+    /// Reads a file of an input into the store, as bytes or as a table, depending on `form`. `seen` is the
+    /// stamp of the regular file that it is, if the caller has just looked at it; its reading does not
+    /// matter.
     ///
     /// # Errors
     ///
@@ -139,11 +141,12 @@ impl Store {
         form: Form,
         options: &SourceOptions,
         memory: &dyn FileMemory,
+        seen: Option<FileStamp>,
     ) -> Result<Dataset, DataError> {
         match form {
-            Form::File | Form::Files => self.read_blob(source, memory),
+            Form::File | Form::Files => self.blob_seen(source, memory, seen),
             Form::Arrow | Form::Parquet | Form::Csv | Form::Netcdf => {
-                self.read_source(source, options, memory)
+                self.source_seen(source, options, memory, seen)
             }
         }
     }
@@ -160,26 +163,45 @@ impl Store {
         options: &SourceOptions,
         memory: &dyn FileMemory,
     ) -> Result<Dataset, DataError> {
+        self.source_seen(source, options, memory, None)
+    }
+
+    fn source_seen(
+        &self,
+        source: &str,
+        options: &SourceOptions,
+        memory: &dyn FileMemory,
+        seen: Option<FileStamp>,
+    ) -> Result<Dataset, DataError> {
         let path = local_path(source)?;
-        self.remembered(&path, options.digest(), memory, || {
-            let opened = open_guarded(&path, options, self.halt())?;
-            let opened = as_declared(&path, opened, options.schema.as_deref())?;
-            let Some(form) = kept_form(&path, options)? else {
-                return self.store_rows(select(opened, &options.columns)?);
-            };
-            let schema = opened.schema.clone();
-            let table = self.store_rows(opened)?;
-            let written = Written {
-                form,
-                files: self.as_written(&path, form, options, &schema)?,
-                declared: declared_names(options.schema.as_deref()),
-            };
-            let table = self.with_written(table, written);
-            if options.columns.is_empty() {
-                return Ok(table);
-            }
-            self.select(&table, &options.columns)
+        self.remembered((&path, seen), options.digest(), memory, || {
+            self.table_at(&path, options)
         })
+    }
+
+    /// Reads the file at a path as a table.
+    pub(crate) fn table_at(
+        &self,
+        path: &Path,
+        options: &SourceOptions,
+    ) -> Result<Dataset, DataError> {
+        let opened = open_guarded(path, options, self.halt())?;
+        let opened = as_declared(path, opened, options.schema.as_deref())?;
+        let Some(form) = kept_form(path, options)? else {
+            return self.store_rows(select(opened, &options.columns)?);
+        };
+        let schema = opened.schema.clone();
+        let table = self.store_rows(opened)?;
+        let written = Written {
+            form,
+            files: self.as_written(path, form, options, &schema)?,
+            declared: declared_names(options.schema.as_deref()),
+        };
+        let table = self.with_written(table, written);
+        if options.columns.is_empty() {
+            return Ok(table);
+        }
+        self.select(&table, &options.columns)
     }
 
     /// Reads a file or folder into the store as bytes, for `as: file` and for parameters of type
@@ -189,27 +211,41 @@ impl Store {
     ///
     /// Fails if it cannot be read.
     pub fn read_blob(&self, source: &str, memory: &dyn FileMemory) -> Result<Dataset, DataError> {
+        self.blob_seen(source, memory, None)
+    }
+
+    fn blob_seen(
+        &self,
+        source: &str,
+        memory: &dyn FileMemory,
+        seen: Option<FileStamp>,
+    ) -> Result<Dataset, DataError> {
         let path = local_path(source)?;
-        if path.is_dir() {
+        if seen.is_none() && path.is_dir() {
             // The times of a folder do not show changes of files deeper down, so a folder is always
             // read.
             return self.folder_blob(&path);
         }
         let reading = Hasher::new("blob").finish();
-        self.remembered(&path, reading, memory, || match self.only_digests() {
-            true => self.digested_blob(&path),
-            false => self.blob(&path),
+        self.remembered((&path, seen), reading, memory, || {
+            match self.only_digests() {
+                true => self.digested_blob(&path),
+                false => self.blob(&path),
+            }
         })
     }
 
     fn remembered(
         &self,
-        path: &Path,
+        (path, seen): (&Path, Option<FileStamp>),
         reading: Digest,
         memory: &dyn FileMemory,
         read: impl FnOnce() -> Result<Dataset, DataError>,
     ) -> Result<Dataset, DataError> {
-        let before = FileStamp::of(path, reading)?;
+        let before = match seen {
+            Some(seen) => FileStamp { reading, ..seen },
+            None => FileStamp::of(path, reading)?,
+        };
         if let Some(known) = memory.get(&before)
             && self.is_available(&known)?
         {

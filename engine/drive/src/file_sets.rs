@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use sunward_core::{Dataset, DatasetKind, FileGroups, FileRows, Grouping, RunSpec, Tasks};
+use sunward_core::{
+    Dataset, DatasetKind, FileGroups, FileRows, Grouping, RunSpec, Tasks, split_names,
+};
 use sunward_data::DataError;
 use sunward_files::pattern::escaped;
 use sunward_workflows::{
-    Input, NamePattern, ParamType, Reference, Scatter, Slicing, Stage, Value, Workflow, is_pattern,
+    Input, ParamType, Reference, Scatter, Slicing, Stage, Value, Workflow, is_pattern,
 };
 
 /// The most files without a partner that a message names.
@@ -38,7 +40,7 @@ pub(crate) fn named_files(
     source: &Reference,
     input: &Input,
     expand: &dyn Fn(&str) -> Result<Vec<String>, DataError>,
-) -> Result<Vec<String>, DataError> {
+) -> Result<Vec<NamedPath>, DataError> {
     let texts = match source {
         Reference::Pattern(pattern) => vec![pattern.clone()],
         Reference::Path(path) => vec![path.clone()],
@@ -57,12 +59,26 @@ pub(crate) fn named_files(
     for text in &texts {
         let patterns = is_set(known, source) && is_pattern(text);
         if patterns {
-            paths.extend(expand(text)?);
+            paths.extend(expand(text)?.into_iter().map(NamedPath::matched));
         } else {
             // Only a pattern says with a slash that it means folders.
             let path = text.trim_end_matches('/');
-            paths.push(if path.is_empty() { text } else { path }.to_owned());
+            let path = if path.is_empty() { text } else { path };
+            paths.push(NamedPath {
+                path: path.to_owned(),
+                is_matched: false,
+            });
         }
+    }
+    if texts.is_empty() && is_set(known, source) && !input.optional {
+        let name = match source {
+            Reference::Param(name) => name,
+            _ => "it",
+        };
+        return Err(DataError::NoSuch(format!(
+            "`{name}` is an empty list, and names no file; give a pattern or a list of paths, such as \
+             `-p '{name}=./data/*.nc'`, or write `optional: true` if there may be no file"
+        )));
     }
     if paths.is_empty() && is_set(known, source) && !input.optional {
         return Err(DataError::NoSuch(format!(
@@ -74,16 +90,34 @@ pub(crate) fn named_files(
     Ok(paths)
 }
 
-/// The same paths, with the files in a folder in place of the folder. A path that ends with a slash
-/// stays a folder.
+/// A path that a source names.
+#[derive(Clone, Debug)]
+pub(crate) struct NamedPath {
+    pub(crate) path: String,
+    /// Whether a pattern matched it. It is then known to be a file, or with a slash at its end a
+    /// folder.
+    is_matched: bool,
+}
+
+impl NamedPath {
+    const fn matched(path: String) -> Self {
+        Self {
+            path,
+            is_matched: true,
+        }
+    }
+}
+
+/// The same paths, with the files in a folder in place of the folder. A path that a pattern matched
+/// stays as it is.
 pub(crate) fn with_contents(
     folder: &Path,
-    paths: Vec<String>,
+    paths: Vec<NamedPath>,
     listed: &dyn Fn(&str) -> Result<Vec<String>, DataError>,
 ) -> Result<Vec<String>, DataError> {
     let mut all = Vec::with_capacity(paths.len());
-    for path in paths {
-        if path.ends_with('/') || !folder.join(&path).is_dir() {
+    for NamedPath { path, is_matched } in paths {
+        if is_matched || !folder.join(&path).is_dir() {
             all.push(path);
             continue;
         }
@@ -156,21 +190,22 @@ fn split_columns(paths: &[String], input: &Input) -> Result<Vec<(String, Vec<Val
     let Some(source) = &input.split else {
         return Ok(Vec::new());
     };
-    let pattern = NamePattern::parse(source)
-        .map_err(|why| DataError::NoSuch(format!("`match: {source}`: {why}")))?;
-    let mut columns: Vec<(String, Vec<Value>)> = pattern
-        .columns()
-        .map(|column| (column.to_owned(), Vec::with_capacity(paths.len())))
-        .collect();
-    for path in paths {
-        let texts = pattern
-            .split(path)
-            .map_err(|why| DataError::NoSuch(why.told(&format!("match: {source}"), path)))?;
-        for ((_, values), text) in columns.iter_mut().zip(texts) {
-            values.push(Value::String(text));
-        }
-    }
-    Ok(columns)
+    split_names(source, paths).map_err(DataError::NoSuch)
+}
+
+/// Files that a stage wrote, with the columns that `match:` adds.
+///
+/// # Errors
+/// Fails if `match:` does not split a name.
+pub(crate) fn with_columns(mut files: Dataset, input: &Input) -> Result<Dataset, DataError> {
+    let Some(rows) = files.files.as_mut().filter(|_| input.split.is_some()) else {
+        return Ok(files);
+    };
+    let columns = split_columns(&rows.paths(), input)?;
+    let is_new = |column: &String| columns.iter().any(|(known, _)| known == column);
+    rows.columns.retain(|(column, _)| !is_new(column));
+    rows.columns.extend(columns);
+    Ok(files)
 }
 
 /// The tasks of a scatter over files, or why there are none. `of_port` gives the stage's inputs.

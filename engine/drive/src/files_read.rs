@@ -1,6 +1,7 @@
 //! The files that a run has read, whichever way each was named: by another path, in a folder, or
 //! through a symbolic or hard link.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
@@ -9,6 +10,8 @@ use std::sync::Arc;
 
 use sunward_core::{Digest, Hasher};
 use sunward_data::FileStamp;
+
+use crate::path_key::{PathKey, key};
 
 /// A file as it was at one moment.
 #[derive(Clone, Debug)]
@@ -21,7 +24,7 @@ pub(crate) struct FoundFile {
 /// The files of a run. Each has one version.
 #[derive(Debug, Default)]
 pub(crate) struct FilesRead {
-    by_path: BTreeMap<PathBuf, Version>,
+    by_path: BTreeMap<PathKey, Version>,
     by_inode: BTreeMap<(u64, u64), Version>,
 }
 
@@ -44,7 +47,7 @@ impl FilesRead {
                 stamp: None,
             };
             self.by_inode.insert(file.inode(), version.clone());
-            self.by_path.insert(file.path, version);
+            self.by_path.insert(key(&file.path), version);
         }
     }
 
@@ -58,10 +61,7 @@ impl FilesRead {
                 named: Arc::clone(&named),
                 stamp: Some(file.stamp),
             };
-            let of_path = self
-                .by_path
-                .entry(file.path.clone())
-                .or_insert_with(version);
+            let of_path = self.by_path.entry(key(&file.path)).or_insert_with(version);
             let of_inode = self.by_inode.entry(file.inode()).or_insert_with(version);
             for known in [&*of_path, &*of_inode] {
                 if known.stamp != Some(file.stamp) {
@@ -75,7 +75,7 @@ impl FilesRead {
     /// Notes that these files have the version that the run has read before.
     pub(crate) fn confirm(&mut self, files: &[FoundFile]) {
         for file in files {
-            let of_path = self.by_path.get_mut(&file.path);
+            let of_path = self.by_path.get_mut(&key(&file.path));
             let of_inode = self.by_inode.get_mut(&file.inode());
             for known in of_path.into_iter().chain(of_inode) {
                 known.stamp = Some(file.stamp);
@@ -84,10 +84,49 @@ impl FilesRead {
     }
 }
 
+/// The folders of files without links, as far as one resolution has looked at them, so that a file
+/// is looked at once and its folder not once for each file.
+#[derive(Debug, Default)]
+pub(crate) struct Folders(RefCell<BTreeMap<PathBuf, PathBuf>>);
+
+impl Folders {
+    /// The regular file behind a path. `None` if it is something else, or cannot be examined.
+    pub(crate) fn file(&self, path: &Path) -> Option<FoundFile> {
+        let found = fs::symlink_metadata(path).ok()?;
+        if found.is_symlink() {
+            let path = path.canonicalize().ok()?;
+            let found = fs::metadata(&path).ok()?;
+            return found.is_file().then(|| FoundFile::of(path, &found));
+        }
+        if !found.is_file() {
+            return None;
+        }
+        let (parent, name) = (path.parent()?, path.file_name()?);
+        let mut known = self.0.borrow_mut();
+        if let Some(folder) = known.get(parent) {
+            return Some(FoundFile::of(folder.join(name), &found));
+        }
+        let folder = parent.canonicalize().ok()?;
+        let file = FoundFile::of(folder.join(name), &found);
+        known.insert(parent.to_owned(), folder);
+        Some(file)
+    }
+}
+
 impl FoundFile {
     fn at(path: PathBuf) -> Option<Self> {
         let stamp = FileStamp::of(&path, Digest::default()).ok()?;
         Some(Self { path, stamp })
+    }
+
+    fn of(path: PathBuf, found: &fs::Metadata) -> Self {
+        let stamp = FileStamp::of_found(found, Digest::default());
+        Self { path, stamp }
+    }
+
+    /// The file as it was.
+    pub(crate) const fn stamp(&self) -> FileStamp {
+        self.stamp
     }
 
     fn inode(&self) -> (u64, u64) {

@@ -8,10 +8,10 @@ use sunward_core::{Dataset, DatasetKind, Digest, PartRef, Tasks, names};
 use sunward_data::DataError;
 use sunward_files::pattern::expand;
 use sunward_workflows::{
-    Form, Input, ItemUse, Scatter, Slicing, Stage, Uses, Value, Workflow, params_of,
+    Form, Input, ItemUse, Reference, Scatter, Slicing, Stage, Uses, Value, Workflow, params_of,
 };
 
-use crate::file_sets::{Known, as_set, groups, named_files, no_collisions, with_contents};
+use crate::file_sets::{Known, as_set, groups, is_set, named_files, no_collisions, with_contents};
 
 /// The files that patterns match, by the pattern as written; or why it cannot be expanded.
 pub type Listed = BTreeMap<String, Result<Vec<String>, String>>;
@@ -28,6 +28,9 @@ pub fn foreseen(
     stage: &Stage,
 ) -> Option<String> {
     let known = Known { workflow, params };
+    if let Some(why) = unnamed(known, (folder, listed), stage) {
+        return Some(why);
+    }
     if stage.scatter.column().is_some_and(is_of_content) {
         return None;
     }
@@ -65,6 +68,22 @@ pub fn foreseen(
         return collision;
     }
     names::unusable(stage, &own, &sets, &tasks)
+}
+
+/// Why a parameter of type files names no files, if it does not.
+fn unnamed(known: Known<'_>, place: (&Path, &Listed), stage: &Stage) -> Option<String> {
+    let is_given = |source: &Reference| match source {
+        Reference::Param(name) => known.params.contains_key(name) && is_set(known, source),
+        _ => false,
+    };
+    let mut given = stage
+        .inputs
+        .iter()
+        .filter(|(_, input)| input.from.iter().any(is_given));
+    given.find_map(|(port, input)| {
+        let why = names_of(known, place, input).err()?;
+        Some(format!("input `{port}`: {why}"))
+    })
 }
 
 /// Whether a name follows from the values of these parameters and from the names of files.

@@ -37,6 +37,7 @@ pub mod inbox;
 mod local;
 mod losses;
 mod observer;
+mod path_key;
 mod pending;
 mod questions;
 mod recall;

@@ -8,11 +8,13 @@ use sunward_core::{
     Dataset, DatasetKind, Digest, Failure, FailureKind, FromTasks, PlannedStage, RunId, RunSpec,
     TaskResult, Tasks,
 };
-use sunward_data::{DataError, ResultIndex, SourceOptions, Store};
+use sunward_data::{DataError, FileStamp, ResultIndex, SourceOptions, Store};
 use sunward_state::{Reader, StateError};
 use sunward_workflows::{Form, Input, Reference, Scatter, Slicing, Stage, Value};
 
 use crate::file_sets;
+use crate::files_read::Folders;
+use crate::foreseen::Listed;
 use crate::recall::FileRecall;
 use crate::resolver::{InputResolver, Resolution, ResolveRequest, Source};
 use crate::versions::Versions;
@@ -39,6 +41,16 @@ impl LocalResolver {
             store,
             index,
             versions: Versions::default(),
+        }
+    }
+
+    /// Takes what the patterns of a run's workflow matched a moment ago as what they match.
+    pub fn knows_listed(&self, (run, spec): (RunId, &RunSpec), listed: &Listed) {
+        let folder = folder(&spec.path);
+        for (pattern, found) in listed {
+            if let Ok(found) = found {
+                self.versions.know(run, Path::new(&folder), pattern, found);
+            }
         }
     }
 }
@@ -89,6 +101,7 @@ impl InputResolver for LocalResolver {
         let recall = Recall {
             files: FileRecall::new(memory),
             paths: RefCell::default(),
+            folders: Folders::default(),
         };
         let answer = self.find(request, &recall);
         let files = recall.files.finish()?;
@@ -121,6 +134,16 @@ impl InputResolver for LocalResolver {
             .iter()
             .all(|dataset| self.store.is_available(dataset).unwrap_or(false))
     }
+}
+
+/// A dataset with the name by which a user knows it; empty if there is none.
+type Named = (String, Dataset);
+
+/// The name of a file of a stage that gives its files none.
+fn unnamed(stage: &Stage, port: &str) -> String {
+    let output = stage.outputs.get(port);
+    let ext = output.and_then(|output| output.ext.as_deref());
+    ext.map_or_else(|| port.to_owned(), |ext| format!("{port}.{ext}"))
 }
 
 /// The stage and the port that a source names.
@@ -166,7 +189,8 @@ fn plain(request: &ResolveRequest) -> Option<(Vec<Dataset>, Tasks)> {
         let is_gathered = dataset.kind != DatasetKind::Table
             && producer(&request.spec, &source.reference)
                 .is_none_or(|(stage, _)| stage.is_scattered());
-        if is_gathered || !input.columns.is_empty() {
+        let is_as_written = dataset.kind == DatasetKind::Table || input.form == Form::File;
+        if is_gathered || !is_as_written || !input.columns.is_empty() || input.split.is_some() {
             return None;
         }
         inputs.push(dataset.clone());
@@ -256,33 +280,62 @@ impl LocalResolver {
             },
             ..options.clone()
         };
-        let mut datasets = Vec::new();
+        let (mut datasets, mut names) = (Vec::new(), Vec::new());
         for source in sources {
             let reference = &source.reference;
-            datasets.extend(match &source.written {
-                Some(written) => self.of_port(spec, reference, written)?,
+            let found = match &source.written {
+                Some(written) => self.of_port(spec, reference, written, (input, &options))?,
                 None => self.of_paths((run, spec), reference, (input, &options), memory)?,
-            });
+            };
+            for (name, dataset) in found {
+                names.push(name);
+                datasets.push(dataset);
+            }
         }
-        let joined = self.store.concat(&datasets)?;
+        let joined = self.store.concat_named(&datasets, &names)?;
         if input.columns.is_empty() || all_files || joined.kind != DatasetKind::Table {
             return Ok(joined);
         }
         self.store.select(&joined, &input.columns)
     }
 
-    /// What a source's stage wrote to its port.
+    /// What a source's stage wrote to its port, as the input needs it: files are read as tables, and
+    /// a folder is its files.
     fn of_port(
         &self,
         spec: &RunSpec,
         source: &Reference,
         written: &FromTasks,
-    ) -> Result<Vec<Dataset>, DataError> {
+        (input, options): (&Input, &SourceOptions),
+    ) -> Result<Vec<Named>, DataError> {
         let (stage, port) = producer(spec, source).ok_or_else(|| {
             DataError::NoSuch("the input does not name an output of a stage".to_owned())
         })?;
-        self.store
-            .pieces(stage, port, &written.datasets, &written.items)
+        let pieces = self
+            .store
+            .pieces(stage, port, &written.datasets, &written.items)?;
+        let mut found = Vec::with_capacity(pieces.len());
+        for piece in pieces {
+            match (piece.kind, input.form) {
+                (DatasetKind::File | DatasetKind::Files, form) if form.is_table() => {
+                    let unnamed = unnamed(stage, port);
+                    found.extend(self.store.file_tables(&piece, &unnamed, options)?);
+                }
+                (DatasetKind::Dir, Form::Files) => {
+                    let files = self.store.files_of_folder(&piece)?;
+                    if files.parts.is_empty() && !input.optional {
+                        return Err(DataError::NoSuch(format!(
+                            "the folder {}.{port} has no files; write `optional: true` if it may have \
+                             none",
+                            stage.name
+                        )));
+                    }
+                    found.push((String::new(), file_sets::with_columns(files, input)?));
+                }
+                _ => found.push((String::new(), file_sets::with_columns(piece, input)?)),
+            }
+        }
+        Ok(found)
     }
 
     /// The files that a source names, each in the version that the run reads.
@@ -292,27 +345,31 @@ impl LocalResolver {
         source: &Reference,
         (input, options): (&Input, &SourceOptions),
         memory: &Recall<'_>,
-    ) -> Result<Vec<Dataset>, DataError> {
+    ) -> Result<Vec<Named>, DataError> {
         let reading = reading_key(input, options);
         let folder = folder(&spec.path);
         let folder = Path::new(&folder);
         let listed = |pattern: &str| self.versions.listed(run, folder, pattern);
-        let mut named = file_sets::named_files(spec.into(), source, input, &listed)?;
-        if input.form == Form::Files {
-            named = file_sets::with_contents(folder, named, &listed)?;
-        }
+        let named = file_sets::named_files(spec.into(), source, input, &listed)?;
+        let named = match input.form {
+            Form::Files => file_sets::with_contents(folder, named, &listed)?,
+            _ => named.into_iter().map(|named| named.path).collect(),
+        };
         let mut files = Vec::new();
         for path in &named {
             let path = absolute(folder, path);
             files.push(self.version((run, spec), &path, &reading, (input, options), memory)?);
         }
+        let unnamed = |dataset| (String::new(), dataset);
         match input.form {
-            Form::Files => Ok(vec![file_sets::as_set(&named, &files, input)?]),
+            Form::Files => Ok(vec![unnamed(file_sets::as_set(&named, &files, input)?)]),
             Form::File if file_sets::is_set(spec.into(), source) => {
-                Ok(vec![file_sets::as_set(&named, &files, input)?])
+                Ok(vec![unnamed(file_sets::as_set(&named, &files, input)?)])
             }
-            Form::File if is_list(spec, source) => Ok(of_list(files)),
-            _ => Ok(files),
+            Form::File if is_list(spec, source) => {
+                Ok(of_list(files).into_iter().map(unnamed).collect())
+            }
+            _ => Ok(named.into_iter().zip(files).collect()),
         }
     }
 
@@ -325,29 +382,31 @@ impl LocalResolver {
         (input, options): (&Input, &SourceOptions),
         memory: &Recall<'_>,
     ) -> Result<Dataset, DataError> {
-        let read = || {
+        let read = |seen: Option<FileStamp>| {
             memory.looked_at(Path::new(path));
-            self.file(path, input.form, options, memory)
+            self.file((path, seen), input.form, options, memory)
         };
+        let path = (path, &memory.folders);
         self.versions
             .once(run, spec, path, reading, &self.store, read)
     }
 
     fn file(
         &self,
-        path: &str,
+        (path, seen): (&str, Option<FileStamp>),
         form: Form,
         options: &SourceOptions,
         memory: &Recall<'_>,
     ) -> Result<Dataset, DataError> {
-        if !path.contains("://") && !Path::new(path).exists() {
+        if seen.is_none() && !path.contains("://") && !Path::new(path).exists() {
             return Err(DataError::NoSuch(format!(
                 "there is no file {}; put it there, or name another one in the workflow or with \
                  `-p NAME=PATH`",
                 sunward_files::shown(Path::new(path))
             )));
         }
-        self.store.read_input(path, form, options, &memory.files)
+        self.store
+            .read_input(path, form, options, &memory.files, seen)
     }
 }
 
@@ -403,6 +462,8 @@ pub(crate) struct Recall<'a> {
     pub(crate) files: FileRecall<'a>,
     /// Paths that this resolution has read.
     paths: RefCell<BTreeSet<PathBuf>>,
+    /// The folders that it has looked at.
+    folders: Folders,
 }
 
 impl Recall<'_> {

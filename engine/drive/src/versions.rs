@@ -1,7 +1,9 @@
 //! Makes sure that a run reads one version of each file. All stages get what the first one read.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -11,11 +13,12 @@ use sunward_data::{
 };
 use sunward_files::pattern::expand;
 
-use crate::files_read::{FilesRead, FoundFile, files_behind, glance};
+use crate::files_read::{FilesRead, Folders, FoundFile, files_behind, glance};
+use crate::path_key::{PathKey, below, key, parent};
 use crate::view::folder;
 
 /// A run, and a path as the run names it.
-type Place = (RunId, PathBuf);
+type Place = (RunId, PathKey);
 
 /// What each pattern matched in a folder.
 type Matches = BTreeMap<(PathBuf, String), Vec<String>>;
@@ -29,7 +32,7 @@ pub(crate) struct Versions {
     /// What patterns matched, by run, folder and pattern.
     listed: Mutex<BTreeMap<RunId, Matches>>,
     /// Files that cells of tables name.
-    named: Mutex<BTreeMap<RunId, BTreeMap<PathBuf, NamedFile>>>,
+    named: Mutex<BTreeMap<RunId, BTreeMap<PathKey, NamedFile>>>,
     /// The state of each path when it was read or planned, whichever way it was named. A path has
     /// several states if it was named in several ways, or if it has changed.
     seen: Mutex<BTreeMap<RunId, OfRun>>,
@@ -38,7 +41,7 @@ pub(crate) struct Versions {
 /// What a run has read.
 #[derive(Debug, Default)]
 struct OfRun {
-    seen: BTreeMap<PathBuf, Vec<Seen>>,
+    seen: BTreeMap<PathKey, Vec<Seen>>,
     files: FilesRead,
     /// The last [`glance`] at a path whose digest was compared, so that it is compared only again
     /// when a file in it has another stamp.
@@ -72,6 +75,39 @@ impl Seen {
     }
 }
 
+impl OfRun {
+    /// The states of these paths, of the folders around them and of the files in them, apart from
+    /// states that only this reading has recorded: those are not compared with themselves.
+    fn related(&self, keys: &BTreeSet<PathKey>) -> BTreeMap<PathKey, Vec<Seen>> {
+        let mut related = BTreeMap::new();
+        let mut add = |key: &PathKey, seen: &Vec<Seen>| {
+            if seen.len() != 1 || !keys.contains(key) {
+                related.insert(key.clone(), seen.clone());
+            }
+        };
+        let mut folder: Option<&[u8]> = None;
+        for key in keys {
+            let around = std::iter::once(key.as_slice()).chain(parents(key));
+            // Files of one folder follow each other, and have the same folders around them.
+            let is_known = folder.is_some() && folder == parent(key);
+            folder = parent(key);
+            for place in around.take(if is_known { 1 } else { usize::MAX }) {
+                if let Some((key, seen)) = self.seen.get_key_value(place) {
+                    add(key, seen);
+                }
+            }
+            for (key, seen) in self.seen.range(below(key)) {
+                add(key, seen);
+            }
+        }
+        related
+    }
+}
+
+fn parents(key: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::successors(parent(key), |key| parent(key))
+}
+
 impl Versions {
     /// The dataset of a file that is read in a certain way. If the run has none yet, `read` makes
     /// it now. Afterwards the caller checks with [`Self::stand`] that it is the version that the
@@ -80,26 +116,24 @@ impl Versions {
         &self,
         run: RunId,
         spec: &RunSpec,
-        path: &str,
+        (path, folders): (&str, &Folders),
         reading: &str,
         store: &Store,
-        read: impl FnOnce() -> Result<Dataset, DataError>,
+        read: impl FnOnce(Option<FileStamp>) -> Result<Dataset, DataError>,
     ) -> Result<Dataset, DataError> {
         let local = local_path(path).unwrap_or_else(|_| path.into());
         let local = local.as_path();
-        let readings = Arc::clone(lock(&self.read).entry((run, local.into())).or_default());
+        let readings = Arc::clone(lock(&self.read).entry((run, key(local))).or_default());
         let mut readings = lock(&readings);
         if let Some(known) = readings.get(reading)
             && store.is_available(known)?
         {
             return Ok(known.clone());
         }
-        let stamp = local
-            .is_file()
-            .then(|| FileStamp::of(local, Digest::default()))
-            .transpose()?;
-        let files = files_behind(local);
-        let dataset = read()?;
+        let file = folders.file(local);
+        let stamp = file.as_ref().map(FoundFile::stamp);
+        let files = file.map_or_else(|| files_behind(local), |file| vec![file]);
+        let dataset = read(stamp)?;
         let seen = match (stamp, dataset.kind) {
             (Some(stamp), _) => Some(Seen::Stamp(stamp)),
             (None, DatasetKind::Dir) => Some(Seen::Folder(dataset.content)),
@@ -134,6 +168,14 @@ impl Versions {
         Ok(found)
     }
 
+    /// Notes what a pattern matches, unless the run knows it.
+    pub(crate) fn know(&self, run: RunId, folder: &Path, pattern: &str, found: &[String]) {
+        let mut all = lock(&self.listed);
+        let place = (folder.to_owned(), pattern.to_owned());
+        let of_run = all.entry(run).or_default();
+        of_run.entry(place).or_insert_with(|| found.to_vec());
+    }
+
     /// The file that a cell of a table names: what the run found first, or else what `look` finds
     /// now. For a file that is part of the plan's keys, it is the digest in the plan. As with
     /// [`Self::once`], the caller then calls [`Self::stand`].
@@ -144,12 +186,13 @@ impl Versions {
         path: &Path,
         look: impl FnOnce() -> io::Result<NamedFile>,
     ) -> io::Result<NamedFile> {
-        let known = |all: &BTreeMap<PathBuf, NamedFile>| all.get(path).copied();
+        let at = key(path);
+        let known = |all: &BTreeMap<PathKey, NamedFile>| all.get(&at).copied();
         if let Some(known) = lock(&self.named).get(&run).and_then(known) {
             return Ok(known);
         }
         let planned = self.with_seen(run, spec, |seen| {
-            let known = seen.seen.get(path).into_iter().flatten();
+            let known = seen.seen.get(&at).into_iter().flatten();
             known.cloned().find_map(|one| match one {
                 Seen::Staged(digest) => Some(digest),
                 Seen::Stamp(_) | Seen::Folder(_) => None,
@@ -170,7 +213,7 @@ impl Versions {
         }
         let mut named = lock(&self.named);
         let of_run = named.entry(run).or_default();
-        Ok(*of_run.entry(path.into()).or_insert(found))
+        Ok(*of_run.entry(at).or_insert(found))
     }
 
     /// Checks that these paths, the folders around them and the files in them are unchanged since
@@ -185,22 +228,12 @@ impl Versions {
         spec: &RunSpec,
         paths: &BTreeSet<PathBuf>,
     ) -> Result<(), DataError> {
-        let related = self.with_seen(run, spec, |of_run| {
-            let seen = &of_run.seen;
-            let mut related = BTreeMap::new();
-            for path in paths {
-                let around = path.ancestors().filter_map(|path| seen.get_key_value(path));
-                let inside = seen.range(path.clone()..);
-                let inside = inside.take_while(|(inner, _)| inner.starts_with(path));
-                related.extend(around.chain(inside).map(|(p, s)| (p.clone(), s.clone())));
-            }
-            related
-        });
-        for (path, seen) in related {
-            // A state that only this reading has recorded is not compared with itself.
-            let is_first = seen.len() == 1 && paths.contains(&path);
-            if !is_first && !self.stands(run, spec, &path, &seen) {
-                return Err(changed(&path));
+        let keys: BTreeSet<PathKey> = paths.iter().map(|path| key(path)).collect();
+        let related = self.with_seen(run, spec, |of_run| of_run.related(&keys));
+        for (key, seen) in related {
+            let path = Path::new(OsStr::from_bytes(&key));
+            if !self.stands(run, spec, path, &seen) {
+                return Err(changed(path));
             }
         }
         Ok(())
@@ -218,7 +251,7 @@ impl Versions {
         let doubtful = self.with_seen(run, spec, |of_run| {
             let doubtful = of_run.files.add(path, files);
             let states = |path: PathBuf| {
-                let seen = of_run.seen.get(&path).cloned().unwrap_or_default();
+                let seen = of_run.seen.get(&key(&path)).cloned().unwrap_or_default();
                 (path, seen)
             };
             doubtful.into_iter().map(states).collect::<Vec<_>>()
@@ -256,7 +289,7 @@ impl Versions {
 
     fn note(&self, run: RunId, spec: &RunSpec, path: &Path, found: Seen) {
         self.with_seen(run, spec, |of_run| {
-            let all = of_run.seen.entry(path.into()).or_default();
+            let all = of_run.seen.entry(key(path)).or_default();
             if !all.contains(&found) {
                 all.push(found);
             }
@@ -278,7 +311,7 @@ fn planned(spec: &RunSpec) -> OfRun {
         for (text, digest) in stage.staged.named.iter().chain(&stage.staged.files) {
             let path = Path::new(&folder).join(text);
             all.files.add_planned(&path);
-            let seen = all.seen.entry(path).or_default();
+            let seen = all.seen.entry(key(&path)).or_default();
             if !seen.contains(&Seen::Staged(*digest)) {
                 seen.push(Seen::Staged(*digest));
             }

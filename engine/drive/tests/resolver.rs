@@ -242,7 +242,9 @@ fn one_task_of_a_scatter_gives_a_folder_and_a_lone_task_a_file() {
     let file = bench.known(whole, vec![ONE_FILE.to_vec()]).0.remove(0);
     let input = |before: Stage| {
         let upstream = vec![vec![Some(vec![file.clone()].into())]];
-        let resolution = bench.resolve_after(before, stage("it").reads("x", "before"), upstream);
+        let mut reader = stage("it").reads("x", "before");
+        reader.inputs["x"].form = Form::File;
+        let resolution = bench.resolve_after(before, reader, upstream);
         resolution.answer.unwrap().0.remove(0)
     };
     assert_eq!(input(stage("before")), file);

@@ -83,6 +83,19 @@ pub fn expand(folder: &Path, pattern: &str) -> Result<Vec<String>, PatternError>
     Ok(found)
 }
 
+/// Checks that a text is a pattern. No folder is read.
+///
+/// # Errors
+/// Fails if it is not one.
+pub fn understood(pattern: &str) -> Result<(), PatternError> {
+    for one in alternatives(pattern)? {
+        for step in one.split('/') {
+            Step::parse(step)?;
+        }
+    }
+    Ok(())
+}
+
 /// A path as a pattern that matches only this path.
 #[must_use]
 pub fn escaped(path: &str) -> String {

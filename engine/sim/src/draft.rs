@@ -258,8 +258,6 @@ fn output() -> Output {
     Output {
         format: OutputFormat::Arrow,
         schema: None,
-        ext: None,
-        name: None,
-        span: Span::default(),
+        ..Output::default()
     }
 }

@@ -10,7 +10,9 @@ use sunward_data::Views;
 use sunward_files::private;
 use sunward_protocol::Job;
 use sunward_workflows::expr::{CompiledTemplate, Scope};
-use sunward_workflows::{Action, Command, Cuda, Gpus, input_variable, output_variable};
+use sunward_workflows::{
+    Action, Command, Cuda, Gpus, OutputFormat, input_variable, output_variable,
+};
 
 use super::checkpoint::{self, Checkpoint};
 use super::environment::Environment;
@@ -168,6 +170,11 @@ impl PreparedCommand {
             if let Some(folder) = path.parent() {
                 private::create_folders(folder)
                     .map_err(|error| Fault::io("create the folder", folder, &error))?;
+            }
+            let output = job.stage.outputs.get(port);
+            if output.is_some_and(|output| output.format == OutputFormat::Files) {
+                private::create_folders(path)
+                    .map_err(|error| Fault::io("create the folder", path, &error))?;
             }
             scope.outputs.insert(port.clone(), path_text(path)?);
         }

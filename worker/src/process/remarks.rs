@@ -11,7 +11,8 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use sunward_workflows::Action;
+use sunward_files::pattern::expand;
+use sunward_workflows::{Action, OutputFormat, Stage};
 
 use crate::job::JobState;
 use crate::outputs::OutputPaths;
@@ -44,6 +45,7 @@ pub(crate) fn of<'j>(
     let is_users = matches!(stage.action, Action::Run(_));
     if is_users && !job.told_of_strays.load(Ordering::Relaxed) {
         let strays = of_strays(&stage.name, task_folder, staged, outputs);
+        let strays = strays.or_else(|| of_unmatched(stage, outputs));
         remarks.extend(strays.map(|remark| (&job.told_of_strays, remark)));
     }
     if !outputs.is_empty() && !job.told_of_special_bits.load(Ordering::Relaxed) {
@@ -86,6 +88,35 @@ fn of_strays(
     Some(format!(
         "stage {stage}: its command wrote files that are not kept, because they are not among its outputs: {names}; declare an output for what you need (`outputs: {{ x: {{ format: file }} }}`) and write it to ${{{{ outputs.x }}}}, or write to $TMPDIR what you do not need"
     ))
+}
+
+/// Returns a remark on files in the folders of outputs that their patterns do not match, if there are
+/// any.
+fn of_unmatched(stage: &Stage, outputs: &OutputPaths) -> Option<String> {
+    let files = outputs.iter().zip(stage.outputs.values());
+    let mut files = files.filter(|(_, output)| output.format == OutputFormat::Files);
+    files.find_map(|((port, folder), output)| {
+        let kept = expand(folder, output.pattern()).ok()?;
+        let kept: BTreeSet<PathBuf> = kept.iter().map(|path| plain(folder, path)).collect();
+        let mut search = Search {
+            home: folder.clone(),
+            skipped: BTreeSet::new(),
+            left: LOOKED_AT,
+            found: Vec::new(),
+        };
+        search.below(folder, folder, &|path| kept.contains(path));
+        let names = named(search.found)?;
+        Some(format!(
+            "stage {}: its command wrote files that are not kept, because `glob: {}` of its output {port} does not match them: {names}; correct the pattern, or write to $TMPDIR what you do not need",
+            stage.name,
+            output.pattern(),
+        ))
+    })
+}
+
+/// A path below a folder, without steps that are `.`.
+fn plain(folder: &Path, path: &str) -> PathBuf {
+    folder.join(path).components().collect()
 }
 
 /// Returns a remark on special permission bits of the outputs, which are not kept, if there are

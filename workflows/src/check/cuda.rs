@@ -140,9 +140,8 @@ pub(super) fn outputs(cuda: &Cuda, span: Span) -> IndexMap<String, Output> {
         let output = outputs.entry(port.clone()).or_insert_with(|| Output {
             format: OutputFormat::Arrow,
             schema: Some(Vec::new()),
-            ext: None,
-            name: None,
             span,
+            ..Output::default()
         });
         let columns = output.schema.get_or_insert_default();
         columns.push(ColumnSpec::new(column.clone(), column_type.0.clone()));

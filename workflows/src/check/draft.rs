@@ -19,6 +19,8 @@ pub(super) struct Draft<'n> {
     pub(super) stages: IndexMap<String, DraftStage<'n>>,
     /// Names of stages that could not be lowered.
     pub(super) broken: BTreeSet<String>,
+    /// The names under `limits:`, also of limits that are no numbers.
+    pub(super) limit_names: Vec<String>,
     /// The stages that use a file, by full name. They are not among `stages`; those of their files are.
     pub(super) used: IndexMap<String, DraftUsed<'n>>,
     /// The places of the parameters' values: defaults, or what `with:` and `inputs:` of a stage with

@@ -30,17 +30,24 @@ fn known(
     let depth = depth.checked_sub(1)?;
     let mut all: Vec<String> = FILE_COLUMNS.map(str::to_owned).into();
     for source in stage.sources.iter().filter(|source| source.port == port) {
-        if let Reference::Port { stage, .. } = &source.reference {
-            all.extend(carried(draft.stages.get(stage)?, draft, depth)?);
+        if let Reference::Port { stage, port } = &source.reference {
+            let producer = draft.stages.get(stage)?;
+            all.extend(carried(producer, draft, depth)?);
+            let output = producer.stage.outputs.get(port);
+            all.extend(split(output.and_then(|output| output.split.as_deref())));
         }
     }
-    let split = stage.stage.inputs.get(port)?.split.as_deref();
-    let pattern = split.and_then(|split| NamePattern::parse(split).ok());
-    let further = pattern.iter().flat_map(NamePattern::columns);
-    all.extend(further.map(str::to_owned));
+    all.extend(split(stage.stage.inputs.get(port)?.split.as_deref()));
     let mut seen = BTreeSet::new();
     all.retain(|column| seen.insert(column.clone()));
     Some(all)
+}
+
+/// The columns of a `match:`.
+fn split(written: Option<&str>) -> Vec<String> {
+    let pattern = written.and_then(|written| NamePattern::parse(written).ok());
+    let columns = pattern.iter().flat_map(NamePattern::columns);
+    columns.map(str::to_owned).collect()
 }
 
 /// The columns that the files of a stage carry on from the items of its tasks.

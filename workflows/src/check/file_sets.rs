@@ -8,9 +8,7 @@ use super::file_columns::columns;
 use super::location::item_columns;
 use crate::codes;
 use crate::diagnostic::Diagnostic;
-use crate::model::{
-    FILE_COLUMNS, Form, Output, OutputFormat, ParamType, Reference, Scatter, Slicing,
-};
+use crate::model::{FILE_COLUMNS, Form, OutputFormat, ParamType, Reference, Scatter, Slicing};
 use crate::name_pattern::NamePattern;
 use crate::names::one_of;
 use crate::source::Span;
@@ -42,7 +40,7 @@ pub(super) fn gives_files(reference: &Reference, draft: &Draft<'_>) -> bool {
             .is_some_and(|param| param.kind == ParamType::Files),
         Reference::Port { stage, port } => draft.stages.get(stage).is_some_and(|producer| {
             let output = producer.stage.outputs.get(port);
-            output.is_some_and(Output::is_blob) && producer.stage.is_scattered()
+            output.is_some_and(|output| output.is_several(producer.stage.is_scattered()))
         }),
         Reference::Path(_) | Reference::Url(_) => false,
     }
@@ -173,9 +171,13 @@ fn split_of(
     port: &str,
     context: &mut Context<'_>,
 ) -> Option<(NamePattern, Span)> {
-    let input = stage.stage.inputs.get(port)?;
-    let written = input.split.as_deref()?;
     let node = stage.node.get("inputs")?.get(port)?.get("match")?;
+    parsed(node, context).map(|pattern| (pattern, node.span))
+}
+
+/// The pattern of a `match:`. A mistake in it is reported.
+pub(super) fn parsed(node: &Node, context: &mut Context<'_>) -> Option<NamePattern> {
+    let written = node.text()?;
     let bad = |message: String| {
         Diagnostic::error(codes::BAD_MATCH, node.span, message)
             .expecting("a name with columns in braces, such as `{sample}_{lane}.fastq.gz`")
@@ -193,7 +195,7 @@ fn split_of(
         context.report(bad(message).expecting("another name"));
         return None;
     }
-    Some((pattern, node.span))
+    Some(pattern)
 }
 
 /// Reports the first file whose name `match:` does not split.
@@ -242,42 +244,9 @@ pub(super) fn out_of_place(stage: &DraftStage<'_>, draft: &Draft<'_>, context: &
             );
         }
     }
-    for output in stage
-        .node
-        .get("outputs")
-        .map(Node::entries)
-        .unwrap_or_default()
-    {
-        let Some(name) = output.value.entry("name") else {
-            continue;
-        };
-        let found = stage.stage.outputs.get(&output.key);
-        let is_blob = found.is_some_and(Output::is_blob);
-        let wrong = match name.value.text() {
-            _ if !is_blob => Some((
-                "`name` applies to files and folders".to_owned(),
-                "`format: file` or `format: dir`",
-            )),
-            _ if output.value.get("ext").is_some() => Some((
-                "`name` and `ext` cannot be used together".to_owned(),
-                "the suffix as part of `name`",
-            )),
-            Some(text) if text.contains('/') && !text.contains("${{") => Some((
-                format!("`{text}` is a path, not a name"),
-                "a name without slashes",
-            )),
-            Some("" | "." | "..") => Some(("this is not a name of a file".to_owned(), "a name")),
-            _ => None,
-        };
-        if let Some((message, expected)) = wrong {
-            context.report(
-                Diagnostic::error(codes::OUT_OF_PLACE, name.key_span, message).expecting(expected),
-            );
-        }
-    }
 }
 
-/// Refuses `as: files` for what is no dataset of files: tables, and the folder that one task wrote.
+/// Refuses `as: files` for tables.
 fn tables_are_no_files(
     stage: &DraftStage<'_>,
     input: &Entry,
@@ -296,17 +265,27 @@ fn tables_are_no_files(
         let (Some(producer), Some(output)) = (producer, output) else {
             continue;
         };
-        let (what, expected) = match output.format {
-            OutputFormat::File => continue,
-            OutputFormat::Dir if producer.is_scattered() => continue,
-            OutputFormat::Dir => ("one folder", "the folders of a scattered stage, or files"),
-            _ => ("a table", "an output of `format: file`"),
+        let form = match output.format {
+            OutputFormat::File | OutputFormat::Files | OutputFormat::Dir => continue,
+            OutputFormat::Csv => "csv",
+            OutputFormat::Parquet => "parquet",
+            OutputFormat::Netcdf => "netcdf",
+            OutputFormat::Arrow => "arrow",
         };
-        let message = format!("`{from}.{port}` is {what}, and `as: files` is for many files");
+        let message = format!("`{from}.{port}` is a table, and `as: files` is for many files");
+        let hint = match producer.is_scattered() {
+            true => format!(
+                "write `as: {form}` to read its rows, or `format: file` at the output to keep its files apart"
+            ),
+            false => format!(
+                "write `as: {form}`, or `scatter: {{ over: {}, rows: 1000 }}` for many tasks",
+                input.key
+            ),
+        };
         context.report(
             Diagnostic::error(codes::BAD_SOURCE, source.span, message)
-                .expecting(expected)
-                .suggesting("remove `as: files`"),
+                .expecting("an output of `format: file`, `files` or `dir`")
+                .suggesting(hint),
         );
     }
 }

@@ -9,10 +9,18 @@ use crate::bind::path;
 use crate::codes;
 use crate::diagnostic::Diagnostic;
 use crate::facts::FileFact;
-use crate::model::{Action, Command, Form, Input, Output, Param, ParamType, Reference};
+use crate::model::{
+    Action, Command, Form, Input, Output, OutputFormat, Param, ParamType, Reference,
+};
 use crate::source::Span;
 use crate::value::Value;
 use crate::yaml::Node;
+
+/// The suffixes of files that are read as tables.
+pub const TABLE_SUFFIXES: &[&str] = &[
+    "arrow", "feather", "ipc", "arrows", "parquet", "pq", "csv", "tsv", "tab", "smi", "smiles",
+    "pdbqt", "sdf", "sd", "mol", "nc", "nc3", "nc4", "cdf",
+];
 
 /// Checks paths and adds the `./words` of commands to the staged files.
 pub(super) fn check(draft: &mut Draft<'_>, context: &mut Context<'_>) {
@@ -34,12 +42,15 @@ pub(super) fn check(draft: &mut Draft<'_>, context: &mut Context<'_>) {
                         .stages
                         .get(producer)
                         .and_then(|p| p.stage.outputs.get(port));
-                    let blob = produced.is_some_and(Output::is_blob);
+                    let blob = produced.is_some_and(|one| one.is_blob() && !may_be_table(one));
                     if blob && needs_table(stage, &source.port) {
                         let message = format!("`{producer}.{port}` is not a table");
                         context.report(
                             Diagnostic::error(codes::BLOB_AS_TABLE, source.span, message)
-                                .expecting("a table, or `as: file` to read it as it is"),
+                                .expecting(
+                                    "a table, also in a file with a suffix such as `ext: csv`, or \
+                                     `as: file` to read it as it is",
+                                ),
                         );
                     }
                 }
@@ -156,6 +167,30 @@ fn needs_table(stage: &DraftStage<'_>, port: &str) -> bool {
     // Arrow is also the form of an input that states none, and such an input may be any file. So
     // only the other table forms require rows.
     kernel || matches!(form, Some(Form::Parquet | Form::Csv | Form::Netcdf))
+}
+
+/// Whether an output of files may be tables, as far as the suffixes of their names show.
+pub(super) fn may_be_table(output: &Output) -> bool {
+    let name = match output.format {
+        OutputFormat::Files => output.pattern(),
+        OutputFormat::File => match (&output.name, &output.ext) {
+            (Some(name), _) => name.source.as_str(),
+            (None, Some(ext)) => ext.as_str(),
+            (None, None) => return false,
+        },
+        OutputFormat::Dir => return false,
+        OutputFormat::Arrow | OutputFormat::Parquet | OutputFormat::Csv | OutputFormat::Netcdf => {
+            return true;
+        }
+    };
+    let name = name.to_ascii_lowercase();
+    let suffix = |name: &str| name.rsplit('.').next().map(str::to_owned);
+    let last = match name.strip_suffix(".gz") {
+        Some(unpacked) => suffix(unpacked),
+        None => suffix(&name),
+    };
+    let last = last.unwrap_or_default();
+    last.contains(['*', '?', ']', '}']) || TABLE_SUFFIXES.contains(&last.as_str())
 }
 
 fn look(path: &str, span: Span, reader: &Reader<'_>, context: &mut Context<'_>) {

@@ -21,6 +21,12 @@ pub(super) fn counts(node: Option<&Node>) -> BTreeMap<String, u32> {
         .collect()
 }
 
+/// The names under `limits:` of a file, also of limits that are no numbers.
+pub(super) fn names(root: &Node) -> Vec<String> {
+    let entries = root.get("limits").map(Node::entries).unwrap_or_default();
+    entries.iter().map(|entry| entry.key.clone()).collect()
+}
+
 /// Checks every stage.
 pub(super) fn check(draft: &Draft<'_>, context: &mut Context<'_>) {
     let ours = &draft.workflow.limits;
@@ -33,6 +39,10 @@ pub(super) fn check(draft: &Draft<'_>, context: &mut Context<'_>) {
             let name = entry.key.as_str();
             let limits = [ours.get(name), settings.get(name)];
             let Some(limit) = limits.into_iter().flatten().min() else {
+                // What is wrong with its number is told there.
+                if draft.limit_names.iter().any(|stated| stated == name) {
+                    continue;
+                }
                 let known = ours.keys().chain(settings.keys()).map(String::as_str);
                 found.push(unlimited(name, entry.key_span, known.collect()));
                 continue;

@@ -45,6 +45,7 @@ pub(super) fn lower<'n>(root: &'n Node, trees: &'n Trees, context: &mut Context<
         workflow,
         stages: IndexMap::new(),
         broken: BTreeSet::new(),
+        limit_names: limits::names(root),
         used: IndexMap::new(),
         defaults,
         outputs,

@@ -17,6 +17,7 @@ mod environment;
 mod expressions;
 mod file;
 mod file_columns;
+mod file_outputs;
 mod file_sets;
 mod files;
 mod graph;
@@ -40,8 +41,8 @@ mod stage;
 mod used;
 mod values;
 
-pub use files::download;
 pub(crate) use files::local_words;
+pub use files::{TABLE_SUFFIXES, download};
 pub use outside::literal_folder;
 pub(crate) use outside::{listed_paths, outside_words};
 pub(crate) use reference::parse_reference;
@@ -153,6 +154,7 @@ fn build(root: &yaml::Node, trees: &Trees, context: &mut Context<'_>) -> Option<
     for stage in draft.stages.values() {
         cuda::check(stage, context);
         file_sets::out_of_place(stage, &draft, context);
+        file_outputs::check(stage, context);
         file_sets::item_fields(stage, &draft, context);
     }
     files::check(&mut draft, context);

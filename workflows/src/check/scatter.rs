@@ -5,6 +5,7 @@ use indexmap::IndexMap;
 use super::context::Context;
 use super::draft::{Draft, DraftStage};
 use super::file_sets;
+use super::files::may_be_table;
 use crate::codes;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::expr::{CompiledTemplate, has_expression};
@@ -310,9 +311,8 @@ fn no_table(
     match reference {
         Reference::Port { stage, port } => {
             let output = draft.stages.get(stage)?.stage.outputs.get(port)?;
-            output
-                .is_blob()
-                .then(|| format!("`{stage}.{port}` is not a table"))
+            let is_bytes = !input.form.is_table() || !may_be_table(output);
+            (output.is_blob() && is_bytes).then(|| format!("`{stage}.{port}` is not a table"))
         }
         Reference::Path(path) => no_rows(path, input, context),
         Reference::Param(name) => no_rows(draft.default_path(name, context)?, input, context),

@@ -363,6 +363,7 @@ fn outputs(node: &Node, text: &str) -> IndexMap<String, Output> {
                 Some("netcdf") => OutputFormat::Netcdf,
                 Some("file") => OutputFormat::File,
                 Some("dir") => OutputFormat::Dir,
+                Some("files") => OutputFormat::Files,
                 _ => OutputFormat::Arrow,
             },
             schema,
@@ -371,6 +372,9 @@ fn outputs(node: &Node, text: &str) -> IndexMap<String, Output> {
                 .value
                 .get("name")
                 .and_then(|name| template(name, text)),
+            glob: word("glob").map(str::to_owned),
+            split: word("match").map(str::to_owned),
+            optional: entry.value.get("optional").and_then(Node::flag) == Some(true),
             span: entry.key_span,
         }
     };
@@ -422,9 +426,8 @@ fn kernel_outputs(name: &str, span: Span, context: &Context<'_>) -> IndexMap<Str
     let output = |columns: &[ColumnSpec]| Output {
         format: OutputFormat::Arrow,
         schema: (!columns.is_empty()).then(|| columns.to_vec()),
-        ext: None,
-        name: None,
         span,
+        ..Output::default()
     };
     ports
         .iter()

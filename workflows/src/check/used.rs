@@ -70,6 +70,7 @@ pub(super) fn lower<'n>(
         file: path,
         ..Used::default()
     };
+    draft.limit_names.extend(limits::names(root));
     for (name, units) in limits::counts(root.get("limits")) {
         let limit = draft.workflow.limits.entry(name).or_insert(units);
         *limit = units.min(*limit);

@@ -91,6 +91,14 @@ pub enum Form {
     Netcdf,
 }
 
+impl Form {
+    /// Whether it is a form of a table.
+    #[must_use]
+    pub const fn is_table(self) -> bool {
+        !matches!(self, Self::File | Self::Files)
+    }
+}
+
 /// How a text table is written, if that differs from what its suffix says.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CsvOptions {

@@ -314,7 +314,7 @@ static OUTPUT: Shape = Shape::new(
     &[
         Key::new(
             "format",
-            Kind::Word(&["arrow", "parquet", "csv", "netcdf", "file", "dir"]),
+            Kind::Word(&["arrow", "parquet", "csv", "netcdf", "file", "dir", "files"]),
             "What the command writes; arrow by default.",
         )
         .default_is("arrow")
@@ -334,9 +334,25 @@ static OUTPUT: Shape = Shape::new(
         Key::new(
             "name",
             Kind::Text,
-            "The name of the file or folder, for `format: file` and `dir`.",
+            "The name of the file or folder, for `format: file`, `dir` and `files`.",
         )
         .example("\"${{ item.stem }}.clim.nc\""),
+        Key::new(
+            "glob",
+            Kind::Text,
+            "Which files of the folder are the output, for `format: files`.",
+        )
+        .default_is("\"*\"")
+        .example("\"*.csv\""),
+        Key::new("match", Kind::Text, "Columns in the names of these files.")
+            .example("\"{chain}.csv\""),
+        Key::new(
+            "optional",
+            Kind::Bool,
+            "Whether there may be no such file; else that is a failure of the task.",
+        )
+        .default_is("false")
+        .example("true"),
     ],
 );
 

@@ -78,7 +78,7 @@ impl Placing {
         let mut late = None;
         let previews = foreknown.previews;
         if let Some(problem) = question(spec, &foreknown, (&fleet, &outlook), now)? {
-            let problem = with_files(without_cached(&problem, previews), spec);
+            let problem = with_files(without_cached(&problem, previews), spec, previews);
             let solution = Sunward::default().solve(&problem);
             late = foreseen(spec, &problem.asks, &solution.placements, now);
             let at_home = at_home::of_problem(&problem);
@@ -253,10 +253,12 @@ fn take(
 
 /// The problem with the files that stages read. They are at home. A run knows them once a stage's
 /// inputs are bound.
-fn with_files(mut problem: Problem, spec: &RunSpec) -> Problem {
+fn with_files(mut problem: Problem, spec: &RunSpec, previews: &[StagePreview]) -> Problem {
     for ask in &mut problem.asks {
         let planned = spec.plan.stage(ask.id.stage);
-        let bytes = planned.map_or(0, |planned| sizes::stage_bytes(spec, &planned.stage));
+        let preview = previews.get(ask.id.stage.place());
+        let known = preview.map_or(&[][..], |preview| &preview.file_bytes);
+        let bytes = planned.map_or(0, |planned| sizes::stage_bytes(spec, &planned.stage, known));
         if ask.data.is_empty() && bytes > 0 {
             ask.data.push((ask.home, bytes));
         }

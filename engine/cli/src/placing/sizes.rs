@@ -65,10 +65,17 @@ pub(crate) fn input_bytes(spec: &RunSpec, folder: &Path, input: &Input) -> u64 {
     sizes.fold(0, u64::saturating_add)
 }
 
-/// The bytes of the files of all inputs of a stage, with paths relative to the workflow's file.
-pub(super) fn stage_bytes(spec: &RunSpec, stage: &sunward_workflows::Stage) -> u64 {
+/// The bytes of the files of all inputs of a stage, with paths relative to the workflow's file. Inputs
+/// whose size is `known` are not looked at again.
+pub(super) fn stage_bytes(
+    spec: &RunSpec,
+    stage: &sunward_workflows::Stage,
+    known: &[Option<u64>],
+) -> u64 {
     let folder = Path::new(&spec.path).parent().unwrap_or(Path::new(""));
-    let inputs = stage.inputs.values();
-    let sizes = inputs.map(|input| input_bytes(spec, folder, input));
+    let known = known.iter().copied().chain(std::iter::repeat(None));
+    let inputs = stage.inputs.values().zip(known);
+    let sizes =
+        inputs.map(|(input, known)| known.unwrap_or_else(|| input_bytes(spec, folder, input)));
     sizes.fold(0, u64::saturating_add)
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use sunward_core::{RunId, RunSpec, StagePreview, Times, preview};
-use sunward_drive::earlier_runs;
+use sunward_drive::{Listed, earlier_runs};
 use sunward_state::{Reader, SqliteReader, digest_params};
 
 use crate::announced::Announced;
@@ -87,7 +87,7 @@ impl Plan {
             previews,
             history,
             continues,
-        } = known(&home, spec)?;
+        } = known(&home, spec, &prepared.listed)?;
         let over = match &fleet {
             Some(fleet) => Over::Pools(&fleet.pools),
             None => Over::Here(machine),
@@ -216,8 +216,8 @@ struct Known {
     continues: Option<RunId>,
 }
 
-fn known(home: &Path, spec: &Arc<RunSpec>) -> anyhow::Result<Known> {
-    let mut foresight = Foresight::open(home, Arc::clone(spec))?;
+fn known(home: &Path, spec: &Arc<RunSpec>, listed: &Listed) -> anyhow::Result<Known> {
+    let mut foresight = Foresight::open(home, Arc::clone(spec))?.knowing(listed);
     let ((before, history), continues) = match foresight.reader() {
         Some(reader) => (
             earlier_runs(reader, None, spec, EARLIER_RUNS)?,

@@ -246,7 +246,7 @@ fn empty(stage: &StageView<'_>, shown: &mut Shown) {
     };
     match output.format {
         OutputFormat::File => shown.kind = "file",
-        OutputFormat::Dir => shown.kind = "folder",
+        OutputFormat::Dir | OutputFormat::Files => shown.kind = "folder",
         OutputFormat::Arrow | OutputFormat::Parquet | OutputFormat::Csv | OutputFormat::Netcdf => {
             shown.rows = Some(0);
             shown.head = Some(serde_json::Value::Array(Vec::new()));

@@ -222,6 +222,7 @@ pub(crate) fn suffix(run: &RunState, stage: StageId, port: &str) -> Option<Strin
         | OutputFormat::Parquet
         | OutputFormat::Csv
         | OutputFormat::Netcdf
-        | OutputFormat::Dir => None,
+        | OutputFormat::Dir
+        | OutputFormat::Files => None,
     }
 }

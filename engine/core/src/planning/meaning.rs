@@ -300,11 +300,21 @@ fn format(output: &Output) -> String {
         OutputFormat::Csv => "csv",
         OutputFormat::File => "file",
         OutputFormat::Dir => "dir",
+        OutputFormat::Files => "files",
         OutputFormat::Netcdf => "netcdf",
     }
     .to_owned();
     if let Some(ext) = &output.ext {
         text.push_str(&format!(" .{}", plain(ext)));
+    }
+    if output.format == OutputFormat::Files {
+        text.push_str(&format!(" that match {}", plain(output.pattern())));
+        if let Some(split) = &output.split {
+            text.push_str(&format!(", split by {}", plain(split)));
+        }
+        if output.optional {
+            text.push_str(", if any");
+        }
     }
     if let Some(name) = &output.name {
         text.push_str(&format!(" named {}", plain(&name.source)));

@@ -1,6 +1,7 @@
 //! Stored folders. A folder is stored as a list of its files, and parts that hold their bytes.
 
 mod list;
+mod members;
 mod pack;
 mod unpack;
 mod walk;
@@ -20,7 +21,8 @@ pub(crate) use list::{HEADER, members};
 use list::{List, Listed};
 use pack::{Packs, Place, SMALL_BYTES};
 pub(crate) use unpack::{unpack, unpack_copy, unpack_private};
-use walk::{Entry, Found, mend_folders, walk};
+pub(crate) use walk::mend_folders;
+use walk::{Entry, Found, walk};
 
 impl Store {
     /// Copies a user's folder into the store.

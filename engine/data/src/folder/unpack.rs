@@ -144,20 +144,25 @@ fn unpack_with(
     Ok(())
 }
 
-fn part_of<'a>(list: &'a List, entry: &Listed) -> Option<&'a PartRef> {
+pub(super) fn part_of<'a>(list: &'a List, entry: &Listed) -> Option<&'a PartRef> {
     entry.part.and_then(|number| list.parts.get(number))
 }
 
 /// The part of small files that was mapped last.
 #[derive(Default)]
-struct OpenPack {
+pub(super) struct OpenPack {
     number: Option<usize>,
     bytes: Buffer,
 }
 
 impl OpenPack {
     /// The bytes of an entry that is empty or packed.
-    fn bytes(&mut self, store: &Store, list: &List, entry: &Listed) -> Result<&[u8], DataError> {
+    pub(super) fn bytes(
+        &mut self,
+        store: &Store,
+        list: &List,
+        entry: &Listed,
+    ) -> Result<&[u8], DataError> {
         let Some(part) = part_of(list, entry) else {
             return Ok(&[]);
         };

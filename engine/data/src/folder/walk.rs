@@ -63,7 +63,7 @@ pub(super) fn walk(
 }
 
 /// Repairs the modes of a folder and all folders in it, so that they can be listed and emptied.
-pub(super) fn mend_folders(folder: &Path, depth: usize) -> Result<(), DataError> {
+pub(crate) fn mend_folders(folder: &Path, depth: usize) -> Result<(), DataError> {
     let found = lstat(folder)?;
     if !found.is_dir() || depth > MAX_DEPTH {
         return Ok(());
