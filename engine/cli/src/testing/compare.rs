@@ -6,10 +6,14 @@ use std::io;
 use std::path::Path;
 
 use sunward_data::{SourceOptions, rows_of_file};
+use sunward_files::read_regular;
 use sunward_workflows::{Meaning, Value};
 
 /// The most rows of a table that is compared.
 const ROWS: usize = 10_000_000;
+
+/// The largest file that is compared, in bytes.
+pub(super) const LARGEST_BYTES: u64 = 4 << 30;
 
 /// The most differences that are told.
 const TOLD: usize = 10;
@@ -170,7 +174,8 @@ fn number(value: &Value) -> Option<f64> {
 }
 
 fn of_files(expected: &Path, shown: &str, found: &Path) -> Vec<String> {
-    let (Ok(expected), Ok(found)) = (fs::read(expected), fs::read(found)) else {
+    let read = |path: &Path| read_regular(path, LARGEST_BYTES);
+    let (Ok(expected), Ok(found)) = (read(expected), read(found)) else {
         return vec![format!("{shown} or the output cannot be read")];
     };
     if expected == found {

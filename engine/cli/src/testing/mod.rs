@@ -11,9 +11,10 @@ use std::time::Instant;
 use anyhow::Context as _;
 use serde::Serialize;
 use serde_json::Value as Json;
+use sunward_files::read_regular;
 use sunward_workflows::{Case, ExpectedOutput, Value};
 
-use compare::{Differences, differences};
+use compare::{Differences, LARGEST_BYTES, differences};
 
 /// The result of one test.
 #[derive(Debug, Serialize)]
@@ -210,7 +211,7 @@ impl Judged<'_> {
             problems.push(format!("expected the digest {expected}, found {digest}"));
         }
         if let Some(expected) = &expected.text {
-            let text = std::fs::read(&found).unwrap_or_default();
+            let text = read_regular(&found, LARGEST_BYTES).unwrap_or_default();
             if text != expected.as_bytes() {
                 let text = String::from_utf8_lossy(&text);
                 problems.push(format!("expected the text {expected:?}, found {text:?}"));
