@@ -324,3 +324,31 @@ stages:
         assert!(told.out.contains("the default of `p`"), "{told:?}");
     }
 }
+
+#[test]
+fn tasks_that_write_other_columns_are_named() {
+    let scene = Scene::with(
+        "name: unlike
+stages:
+  a:
+    scatter: { over: { range: 2 } }
+    run: printf 'a,b%s\\n1,2\\n' ${{ item }} > ${{ outputs.o }}
+    outputs: { o: { format: csv } }
+  b:
+    inputs: { o: { from: a.o, as: csv } }
+    run: cat ${{ inputs.o }}
+outputs: { o: a.o }
+",
+    );
+    let told = scene.run(&[]).expect(1).err;
+    for words in [
+        "task a/1: column `b0` is missing",
+        "as in task a/0",
+        "every task write",
+    ] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    for words in ["dataset", "cas/"] {
+        assert!(!told.contains(words), "{words}: {told}");
+    }
+}

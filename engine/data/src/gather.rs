@@ -14,6 +14,20 @@ use crate::error::DataError;
 use crate::netcdf::{First, with_all_bounds};
 use crate::store::Store;
 
+/// How the name of a task begins in messages.
+const TASK: &str = "task ";
+
+/// The names of a stage's tasks in messages, for the datasets that they wrote. Empty names if some tasks
+/// may have written none.
+#[must_use]
+pub fn task_names(stage: &Stage, datasets: usize) -> Vec<String> {
+    let name = |at: usize| match stage.tolerate {
+        0 => format!("{TASK}{}/{at}", stage.name),
+        _ => String::new(),
+    };
+    (0..datasets).map(name).collect()
+}
+
 impl Store {
     /// Gathers what the tasks of a stage wrote to a port, in task order. The files or folders of a
     /// scattered stage become one folder, whatever the number of its tasks.
@@ -27,7 +41,8 @@ impl Store {
         port: &str,
         written: &[Dataset],
     ) -> Result<Dataset, DataError> {
-        self.concat(&self.pieces(stage, port, written, &[])?)
+        let names = task_names(stage, written.len());
+        self.concat_named(&self.pieces(stage, port, written, &[])?, &names)
     }
 
     /// What the tasks of a stage wrote to a port, in task order, as datasets that
@@ -167,7 +182,10 @@ impl Store {
             let other = self.table(dataset)?.joined_schema(None)?;
             let of_columns = difference(&other, &schema).map(|what| {
                 let (a, b) = (columns_of(&schema), columns_of(&other));
-                let writer = if name(*index).is_some() { "file have" } else { "task write" };
+                let writer = match name(*index) {
+                    Some(name) if !name.starts_with(TASK) => "file have",
+                    Some(_) | None => "task write",
+                };
                 let (one, other) = (short(datasets[0].0), short(*index));
                 (what, format!("make every {writer} the same columns, and declare them with `schema:` ({one} has {a}; {other} has {b})"))
             });

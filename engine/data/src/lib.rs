@@ -62,6 +62,7 @@ pub use content::{ContentHasher, content_digest};
 pub use encode::{suffix as table_suffix, write_table};
 pub use error::{DataError, io_blame, io_remedy};
 pub use folder::path_digest;
+pub use gather::task_names;
 pub use grouped::Grouped;
 pub use items::{rows_of_file, value_at};
 pub use maintain::{DamagedPart, PruneOptions, Pruned, StoredPart, Usage};

@@ -8,7 +8,7 @@ use sunward_core::{
     Dataset, DatasetKind, Digest, Failure, FailureKind, FromTasks, PlannedStage, RunId, RunSpec,
     TaskResult, Tasks,
 };
-use sunward_data::{DataError, FileStamp, ResultIndex, SourceOptions, Store};
+use sunward_data::{DataError, FileStamp, ResultIndex, SourceOptions, Store, task_names};
 use sunward_state::{Reader, StateError};
 use sunward_workflows::{Form, Input, Reference, Scatter, Slicing, Stage, Value};
 
@@ -314,8 +314,9 @@ impl LocalResolver {
         let pieces = self
             .store
             .pieces(stage, port, &written.datasets, &written.items)?;
+        let names = task_names(stage, pieces.len());
         let mut found = Vec::with_capacity(pieces.len());
-        for piece in pieces {
+        for (piece, name) in pieces.into_iter().zip(names) {
             match (piece.kind, input.form) {
                 (DatasetKind::File | DatasetKind::Files, form) if form.is_table() => {
                     let unnamed = unnamed(stage, port);
@@ -332,7 +333,7 @@ impl LocalResolver {
                     }
                     found.push((String::new(), file_sets::with_columns(files, input)?));
                 }
-                _ => found.push((String::new(), file_sets::with_columns(piece, input)?)),
+                _ => found.push((name, file_sets::with_columns(piece, input)?)),
             }
         }
         Ok(found)
