@@ -9,8 +9,8 @@ use clap::Args;
 use sunward_data::{SourceOptions, not_fetched, probe, probe_input, probe_path};
 use sunward_files::pattern::{escaped, expand};
 use sunward_workflows::{
-    FileFact, Given, Input, Param, ParamType, Value, Workflow, bind, bind_used, is_pattern,
-    read_params,
+    FileFact, Given, Input, Param, ParamType, Value, Workflow, bind, bind_used, enclosing,
+    is_pattern, own_name, read_params,
 };
 
 use crate::context::Context;
@@ -178,9 +178,17 @@ fn settle(
         make_absolute(value, folder);
         let as_table = param.kind == ParamType::Table;
         look(name, value, &inputs, as_table, missing);
-    } else if param.kind == ParamType::List && folder != beside {
+    } else if param.kind == ParamType::List
+        && (folder != beside || is_given_from_outside(workflow, name))
+    {
         name_absolutely(value, folder);
     }
+}
+
+/// Whether a parameter of a file gets its value from a file in another folder.
+fn is_given_from_outside(workflow: &Workflow, name: &str) -> bool {
+    let used = enclosing(name).and_then(|around| workflow.uses.get(around));
+    used.is_some_and(|used| used.given.contains(own_name(name)) && used.folder() != ".")
 }
 
 /// Reads a file of parameters. Messages name it as `shown`.

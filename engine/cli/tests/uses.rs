@@ -262,6 +262,76 @@ outputs: { all: all.o }
     assert_eq!(scene.text("out/own.txt"), "Z\n");
 }
 
+/// Values of every type that may name a file: what is written in the file is beside the file, and what is
+/// given is beside the one that gives it.
+#[test]
+fn values_that_name_files_name_them_where_they_are_written() {
+    let scene = Scene::with(
+        "name: outer
+params: { mine: { type: path, default: ./mine.txt } }
+stages:
+  own: { uses: \"./a lib/u.yaml\" }
+  given:
+    uses: \"./a lib/u.yaml\"
+    inputs: { f: params.mine, sheet: ./d/t.csv }
+    with: { names: [./mine.txt, ./d/other.txt], pick: ./two.txt }
+outputs: { own: own.all, given: given.all }
+",
+    );
+    scene.file(
+        "a lib/u.yaml",
+        "name: u
+params:
+  f: { type: path, default: ./f.txt }
+  names: { type: list, default: [./one.txt, plain] }
+  pick: { type: choice, choices: [./one.txt, ./two.txt], default: ./one.txt }
+  sheet: { type: table, default: ./s.csv }
+stages:
+  val:
+    run: cat ${{ params.f }} ${{ params.pick }} > ${{ outputs.o }}
+    outputs: { o: { format: file, ext: txt } }
+  each:
+    scatter: { over: \"${{ params.names }}\" }
+    run: if [ -e ${{ item }} ]; then cat ${{ item }}; else echo ${{ item }}; fi > ${{ outputs.o }}
+    outputs: { o: { format: file, ext: txt } }
+  rows:
+    inputs: { s: params.sheet, r: \"${{ item.file }}\" }
+    scatter: { over: s }
+    run: cat ${{ inputs.r }} > ${{ outputs.o }}
+    outputs: { o: { format: file, name: \"${{ item.id }}.txt\" } }
+  all:
+    inputs: { a: val.o, b: each.o, c: rows.o }
+    run: cat ${{ inputs.a }} ${{ inputs.b.files }} ${{ inputs.c.files }} | tr '\\n' ' ' > ${{ outputs.o }}
+    outputs: { o: { format: file, ext: txt } }
+outputs: { all: all.o }
+",
+    );
+    for (name, text) in [
+        ("a lib/f.txt", "F\n"),
+        ("a lib/one.txt", "ONE\n"),
+        ("a lib/two.txt", "TWO\n"),
+        ("a lib/s.csv", "id,file\nr,one.txt\n"),
+        ("mine.txt", "MINE\n"),
+        ("d/other.txt", "OTHER\n"),
+        ("d/t.csv", "id,file\nq,other.txt\n"),
+    ] {
+        scene.file(name, text);
+    }
+    scene.run(&["--out", "out"]).expect(0);
+    assert_eq!(scene.text("out/own.txt"), "F ONE ONE plain ONE ");
+    assert_eq!(scene.text("out/given.txt"), "MINE TWO MINE OTHER OTHER ");
+    scene.file("d/other.txt", "CHANGED\n");
+    let answer = scene.run(&["--out", "out"]).expect(0).json();
+    assert_eq!(
+        scene.text("out/given.txt"),
+        "MINE TWO MINE CHANGED CHANGED "
+    );
+    let ran: Vec<(String, u64, u64)> = ran(&answer);
+    let ran = ran.into_iter().filter(|(_, ran, _)| *ran > 0);
+    let names: Vec<String> = ran.map(|(name, _, _)| name).collect();
+    assert_eq!(names, ["given.all", "given.each", "given.rows"]);
+}
+
 #[test]
 fn mistakes_are_told_in_the_file_in_which_they_are() {
     let scene = Scene::with(

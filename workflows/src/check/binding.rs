@@ -122,11 +122,22 @@ impl Binding<'_, '_, '_> {
             return;
         }
         match param.fit(&value) {
+            Ok(Value::List(mut items)) => {
+                items.iter_mut().for_each(|item| self.from_around(item));
+                self.give(&entry.key, Some(Value::List(items)), entry.value.span);
+            }
             Ok(value) => self.give(&entry.key, Some(value), entry.value.span),
             Err(why) => {
                 self.report_unfit(entry, &why);
                 self.give(&entry.key, None, entry.value.span);
             }
+        }
+    }
+
+    /// Makes a text that looks like a path relative to the workflow's folder.
+    fn from_around(&self, item: &mut Value) {
+        if let Value::String(text) = item {
+            *text = self.around.path(text);
         }
     }
 
@@ -261,6 +272,7 @@ impl Binding<'_, '_, '_> {
             self.context.given.insert(full.clone());
         }
         self.draft.defaults.insert(full, span);
+        self.model.given.insert(name.to_owned());
         if let Some(param) = self.model.params.get_mut(name) {
             param.default = value;
         }

@@ -23,6 +23,9 @@ pub struct Used {
     pub with: IndexMap<String, Value>,
     /// Parameters whose value is that of a parameter around them, by the full name of that one.
     pub same_as: BTreeMap<String, String>,
+    /// Parameters that the stage gives a value in place of their default. Paths in it are relative to the
+    /// workflow's folder.
+    pub given: BTreeSet<String>,
     /// Its outputs, by name, as ports of stages of the workflow.
     pub outputs: BTreeMap<String, Reference>,
     /// Parameters that `inputs:` binds to data, which have no value.
