@@ -200,7 +200,7 @@ mod tests {
         let Found::Key { text, topics } = look_up("rows") else {
             panic!("no key");
         };
-        assert_eq!(text.matches("`rows`").count(), 3, "{text}");
+        assert_eq!(text.matches("`rows`").count(), 4, "{text}");
         assert_eq!(topics, ["inputs", "scatter", "kernels", "testing"]);
     }
 
