@@ -123,7 +123,7 @@ impl Binding<'_, '_, '_> {
         }
         match param.fit(&value) {
             Ok(Value::List(mut items)) => {
-                items.iter_mut().for_each(|item| self.from_around(item));
+                items.iter_mut().for_each(|item| self.settle_path(item));
                 self.give(&entry.key, Some(Value::List(items)), entry.value.span);
             }
             Ok(value) => self.give(&entry.key, Some(value), entry.value.span),
@@ -135,7 +135,7 @@ impl Binding<'_, '_, '_> {
     }
 
     /// Makes a text that looks like a path relative to the workflow's folder.
-    fn from_around(&self, item: &mut Value) {
+    fn settle_path(&self, item: &mut Value) {
         if let Value::String(text) = item {
             *text = self.around.path(text);
         }
