@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::check::{
-    input_options, input_sources, is_path, is_pattern, listed_paths, local_words, outside_words,
-    parse_reference,
+    input_options, input_sources, is_pattern, listed_paths, local_words, outside_words,
+    parse_reference, word_from,
 };
 use crate::model::{Image, Input, Reference, path_from};
 use crate::yaml::{self, Entry, Node};
@@ -227,10 +227,7 @@ impl Finder<'_> {
     }
 
     fn outside(&mut self, word: &str) {
-        let word = match is_path(word) {
-            true => self.path(word),
-            false => word.to_owned(),
-        };
+        let word = word_from(self.folder, word);
         add(&mut self.found.outside_words, &word);
     }
 

@@ -9,8 +9,8 @@ use clap::Args;
 use sunward_data::{SourceOptions, not_fetched, probe, probe_input, probe_path};
 use sunward_files::pattern::{escaped, expand};
 use sunward_workflows::{
-    FileFact, Given, Input, Param, ParamType, Value, Workflow, bind, bind_used, enclosing,
-    is_pattern, own_name, read_params,
+    BindError, FileFact, Given, Input, Param, ParamType, Value, Workflow, bind, bind_used,
+    enclosing, is_pattern, own_name, read_params,
 };
 
 use crate::context::Context;
@@ -55,10 +55,7 @@ impl ParamArgs {
             .iter()
             .map(|(name, known)| (name.clone(), known.given.clone()))
             .collect();
-        let mut values = bind(workflow, &list).map_err(|errors| {
-            let lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
-            wrong_input(lines.join("\nerror: "))
-        })?;
+        let mut values = bind(workflow, &list).map_err(unbound)?;
         let beside = file.parent().unwrap_or_else(|| Path::new("/"));
         let mut missing = Vec::new();
         for (name, param) in &workflow.params {
@@ -76,12 +73,8 @@ impl ParamArgs {
                 &mut missing,
             );
         }
-        bind_in_files(workflow, &mut values, beside, &mut missing)?;
-        if missing.is_empty() {
-            Ok(values)
-        } else {
-            Err(wrong_input(missing.join("\nerror: ")))
-        }
+        bind_in_files(workflow, &mut values, beside, missing)?;
+        Ok(values)
     }
 
     /// The names of the parameters that are given.
@@ -138,24 +131,62 @@ impl ParamArgs {
     }
 }
 
-/// Adds the values of the parameters of the files that stages use. `beside` is the workflow's folder.
-/// Adds a message to `missing` for each file that does not exist.
+/// The values of a workflow's parameters in a finished run, for its file as it is now. Their paths are
+/// absolute.
 ///
 /// # Errors
-/// Fails with a list of the values that do not fit.
-pub(crate) fn bind_in_files(
+/// Fails with a list of all values that are missing or do not fit.
+pub(crate) fn bind_again(
+    workflow: &Workflow,
+    file: &Path,
+    before: &BTreeMap<String, Value>,
+) -> anyhow::Result<BTreeMap<String, Value>> {
+    let known = before.iter();
+    let kept: Vec<(String, Given)> = known
+        .filter(|(name, _)| workflow.params.contains_key(*name))
+        .map(|(name, value)| (name.clone(), Given::Value(value.clone())))
+        .collect();
+    let mut values = bind(workflow, &kept).map_err(unbound)?;
+    let beside = file.parent().unwrap_or_else(|| Path::new("/"));
+    bind_in_files(workflow, &mut values, beside, Vec::new())?;
+    Ok(values)
+}
+
+/// Adds the values of the parameters of the files that stages use. `beside` is the workflow's folder,
+/// and `missing` has a message for each file of the workflow's own parameters that does not exist.
+///
+/// # Errors
+/// Fails with a list of the values that do not fit, or else of all files that do not exist.
+fn bind_in_files(
     workflow: &Workflow,
     values: &mut BTreeMap<String, Value>,
     beside: &Path,
-    missing: &mut Vec<String>,
+    mut missing: Vec<String>,
 ) -> anyhow::Result<()> {
     let mut settle = |name: &str, param: &Param, value: &mut Value| {
-        settle(workflow, (name, param), value, (beside, beside), missing);
+        settle(
+            workflow,
+            (name, param),
+            value,
+            (beside, beside),
+            &mut missing,
+        );
     };
-    bind_used(workflow, values, &mut settle).map_err(|errors| {
-        let lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
-        wrong_input(lines.join("\nerror: "))
-    })
+    bind_used(workflow, values, &mut settle).map_err(unbound)?;
+    match missing.is_empty() {
+        true => Ok(()),
+        false => Err(refused(&missing)),
+    }
+}
+
+fn unbound(errors: Vec<BindError>) -> anyhow::Error {
+    let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    refused(&lines)
+}
+
+/// One error for several mistakes, a line each.
+fn refused(mistakes: &[String]) -> anyhow::Error {
+    wrong_input(mistakes.join("\nerror: "))
 }
 
 /// Makes the paths of a value absolute, and looks for the files. Paths are relative to the first

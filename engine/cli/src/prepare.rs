@@ -13,7 +13,7 @@ use sunward_drive::{FileRecall, IgnoredRecords, Listed, foreseen};
 use sunward_state::{FileRecord, SqliteReader};
 use sunward_worker::environments::{EnvironmentError, Site};
 use sunward_worker::{Host, Space, secret_problem};
-use sunward_workflows::{Action, Command, Given, Reference, Sources, Stage, Value, Workflow, bind};
+use sunward_workflows::{Action, Command, Reference, Sources, Stage, Value, Workflow};
 
 use crate::context::Context;
 use crate::device::Device;
@@ -21,7 +21,7 @@ use crate::exit::wrong_input;
 use crate::machine::Machine;
 use crate::named_files;
 use crate::notify;
-use crate::params::{ParamArgs, bind_in_files};
+use crate::params::{ParamArgs, bind_again};
 use crate::render;
 use crate::workflow_file::Read;
 
@@ -134,22 +134,7 @@ pub(crate) fn prepare_again(
     let read = Read::file_given(context, Path::new(&before.path), names)?;
     let workflow = read.checked(context)?;
     let machine = machine.with_gpus_for(&workflow, device);
-    let kept: Vec<(String, Given)> = before
-        .params
-        .iter()
-        .filter(|(name, _)| workflow.params.contains_key(*name))
-        .map(|(name, value)| (name.clone(), Given::Value(value.clone())))
-        .collect();
-    let mut params = bind(&workflow, &kept).map_err(|errors| {
-        let lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
-        wrong_input(lines.join("\nerror: "))
-    })?;
-    let beside = read.path.parent().unwrap_or_else(|| Path::new("/"));
-    let mut missing = Vec::new();
-    bind_in_files(&workflow, &mut params, beside, &mut missing)?;
-    if !missing.is_empty() {
-        return Err(wrong_input(missing.join("\nerror: ")));
-    }
+    let params = bind_again(&workflow, &read.path, &before.params)?;
     let (around, files) = surroundings(
         &workflow,
         &params,

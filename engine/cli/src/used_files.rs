@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use sunward_files::read_regular;
 use sunward_workflows::{Around, Facts, Mentioned, UsedFile, mentioned_in};
 
-use crate::workflow_file::LARGEST_BYTES;
+use crate::workflow_file::{LARGEST_BYTES, unread};
 
 /// The most files that are read. A workflow with more is refused when it is checked.
 const MOST: usize = 4000;
@@ -82,14 +82,11 @@ fn identity(path: &Path) -> String {
 }
 
 fn text_of(path: &Path) -> Result<String, String> {
-    let meta = fs::metadata(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
-        _ => error.to_string(),
-    })?;
+    let meta = fs::metadata(path).map_err(unread)?;
     if meta.is_dir() {
         return Err("it is a folder; name the file in it, such as workflow.yaml".to_owned());
     }
-    let bytes = read_regular(path, LARGEST_BYTES).map_err(|error| error.to_string())?;
+    let bytes = read_regular(path, LARGEST_BYTES).map_err(unread)?;
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         format!("byte {at} is not UTF-8")

@@ -203,15 +203,20 @@ fn facts(path: &Path, shown: &str, text: &str) -> Facts {
     facts
 }
 
+/// Why a file that a workflow names cannot be read.
+pub(crate) fn unread(error: std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
 /// Reads a file of requirements and those that it includes.
 fn requirements(folder: &Path, file: String, facts: &mut Facts) {
     if facts.texts.contains_key(&file) {
         return;
     }
-    let text = sunward_files::read_text(&folder.join(&file)).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
-        _ => error.to_string(),
-    });
+    let text = sunward_files::read_text(&folder.join(&file)).map_err(unread);
     let found = text.as_deref().map(|text| read_requirements(&file, text));
     // What is wrong with a file is told by the check.
     let includes = match found {

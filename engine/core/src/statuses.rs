@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sunward_workflows::{Stage, enclosing, full_name, own_name};
+use sunward_workflows::{Stage, enclosing, full_name, is_inside, own_name};
 
 /// The statuses that a stage reads, by the names of its file. `all` has full names. A stage that uses a
 /// file has failed if one of the file's stages has, else it was cancelled if one was, and skipped if all
@@ -34,8 +34,7 @@ pub fn statuses_for<'s>(
 #[must_use]
 pub(crate) fn is_called(reader: &str, name: &str, stage: &str) -> bool {
     let full = full_name(enclosing(reader), name);
-    let inside = stage.strip_prefix(&*full);
-    inside.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    stage == full || is_inside(stage, &full)
 }
 
 /// Whether a stage that was skipped leaves another one nothing to wait for. A file that it only `needs`
@@ -59,13 +58,9 @@ pub(crate) fn is_left_out<'s>(
 /// several files around `stage`, the outermost in which `reader` is not. `None` if there is no such file.
 #[must_use]
 fn file_around<'n>(reader: &str, stage: &'n str) -> Option<&'n str> {
-    let is_inside = |file: &str| {
-        let rest = reader.strip_prefix(file);
-        rest.is_some_and(|rest| rest.starts_with('.'))
-    };
     let ends = stage.match_indices('.').map(|(at, _)| at);
     let mut files = ends.filter_map(|at| stage.get(..at));
-    files.find(|file| !is_inside(file))
+    files.find(|file| !is_inside(reader, file))
 }
 
 /// What a file calls a stage, or the stage that uses the file in which it is. `None` for a stage that is

@@ -4,12 +4,11 @@
 use super::context::Context;
 use super::draft::{DataSources, Draft, DraftUsed};
 use super::file::File;
-use super::kernel::{computes, convertible};
+use super::kernel::{computes, param_given};
 use super::reference::parse_reference;
 use super::stage::{input_sources, is_first, no_source};
 use crate::codes;
 use crate::diagnostic::Diagnostic;
-use crate::expr::CompiledTemplate;
 use crate::model::{Param, ParamType, Reference, Used, full_name};
 use crate::names::one_of;
 use crate::source::Span;
@@ -114,7 +113,10 @@ impl Binding<'_, '_, '_> {
         }
         let value = entry.value.value();
         if computes(&entry.value) {
-            if let Err(why) = self.computed_fits(&entry.value, &param) {
+            let around = self.draft.workflow.params_of(&self.used.stage.stage.name);
+            if let Some(text) = entry.value.text()
+                && let Err(why) = param_given(text, param.kind, around)
+            {
                 self.report_unfit(entry, &why);
             }
             self.model.with.insert(entry.key.clone(), value.plain());
@@ -139,37 +141,6 @@ impl Binding<'_, '_, '_> {
         if let Value::String(text) = item {
             *text = self.around.path(text);
         }
-    }
-
-    /// Checks a single `${{ params.x }}` by the parameter's type. Others are checked when they have a
-    /// value.
-    fn computed_fits(&self, node: &Node, param: &Param) -> Result<(), String> {
-        let Some(text) = node.text() else {
-            return Ok(());
-        };
-        let Ok(template) = CompiledTemplate::new(text) else {
-            return Ok(());
-        };
-        let Some(only) = template.single() else {
-            return match param.kind {
-                ParamType::String | ParamType::Choice => Ok(()),
-                _ => Err("text around an expression makes it text".to_owned()),
-            };
-        };
-        let Some([root, name]) = only.as_name() else {
-            return Ok(());
-        };
-        let given = self.params_around().get(name).filter(|_| root == "params");
-        match given {
-            Some(given) if !convertible(given.kind, param.kind) => {
-                Err(format!("`params.{name}` has type {}", given.kind.name()))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn params_around(&self) -> &indexmap::IndexMap<String, Param> {
-        self.draft.workflow.params_of(&self.used.stage.stage.name)
     }
 
     /// One entry of `inputs:`.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use indexmap::IndexMap;
 
 use super::context::Context;
-use crate::model::{Reference, Stage, Workflow, enclosing, own_name};
+use crate::model::{Reference, Stage, Workflow, enclosing, is_inside, own_name};
 use crate::source::Span;
 use crate::value::Value;
 use crate::yaml::Node;
@@ -86,10 +86,9 @@ impl Draft<'_> {
         if !self.used.contains_key(name) {
             return Vec::new();
         }
-        let inside = format!("{name}.");
         let stages = self.stages.keys();
         stages
-            .filter(|stage| stage.starts_with(&inside))
+            .filter(|stage| is_inside(stage, name))
             .cloned()
             .collect()
     }

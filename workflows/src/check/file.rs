@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::context::Context;
-use super::reference::is_path;
+use super::reference::word_from;
 use crate::facts::Facts;
-use crate::model::{OuterCondition, Reference, full_name, path_from};
+use crate::model::{OuterCondition, Reference, full_name};
 use crate::source::{Sources, Span};
 use crate::syntax::{conform, workflow_kind};
 use crate::yaml::{self, Node};
@@ -70,10 +70,7 @@ impl File<'_> {
 
     /// A path that the file states, as it is from the workflow's folder.
     pub(super) fn path(&self, path: &str) -> String {
-        match is_path(path) {
-            true => path_from(self.folder, path),
-            false => path.to_owned(),
-        }
+        word_from(self.folder, path)
     }
 
     /// A source that the file states, by full names and by paths from the workflow's folder.

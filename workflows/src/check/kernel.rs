@@ -170,29 +170,46 @@ fn value_fits(
             _ => Err("a list is not a valid value".to_owned()),
         };
     };
+    let default = match param_given(text, spec.kind, params)? {
+        Some((name, param)) => param.default.as_ref().map(|default| (name, default)),
+        None => None,
+    };
+    match default {
+        Some((name, default)) => {
+            fits(default, spec).map_err(|why| format!("the default of `params.{name}`: {why}"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// The parameter that a value is, if its text is a single `${{ params.x }}`. Other expressions are checked
+/// when they have a value.
+///
+/// # Errors
+/// Returns why the text cannot give a value of this type.
+pub(super) fn param_given<'p>(
+    text: &str,
+    kind: ParamType,
+    params: &'p IndexMap<String, Param>,
+) -> Result<Option<(&'p str, &'p Param)>, String> {
     let Ok(template) = CompiledTemplate::new(text) else {
-        return Ok(());
+        return Ok(None);
     };
     let Some(only) = template.single() else {
-        return match spec.kind {
-            ParamType::String | ParamType::Path | ParamType::Table | ParamType::Choice => Ok(()),
+        return match kind {
+            ParamType::String | ParamType::Path | ParamType::Table | ParamType::Choice => Ok(None),
             _ => Err("text around an expression makes it text".to_owned()),
         };
     };
     let Some([root, name]) = only.as_name() else {
-        return Ok(());
+        return Ok(None);
     };
-    let Some(param) = params.get(name).filter(|_| root == "params") else {
-        return Ok(());
+    let Some((name, param)) = params.get_key_value(name).filter(|_| root == "params") else {
+        return Ok(None);
     };
-    if !convertible(param.kind, spec.kind) {
-        return Err(format!("`params.{name}` has type {}", param.kind.name()));
-    }
-    match &param.default {
-        Some(default) => {
-            fits(default, spec).map_err(|why| format!("the default of `params.{name}`: {why}"))
-        }
-        None => Ok(()),
+    match convertible(param.kind, kind) {
+        true => Ok(Some((name, param))),
+        false => Err(format!("`params.{name}` has type {}", param.kind.name())),
     }
 }
 
@@ -204,7 +221,7 @@ pub(super) fn computes(node: &Node) -> bool {
     }
 }
 
-pub(super) fn convertible(from: ParamType, to: ParamType) -> bool {
+fn convertible(from: ParamType, to: ParamType) -> bool {
     use ParamType::{Choice, Float, Int, Path, String, Table};
     from == to
         || from == Choice

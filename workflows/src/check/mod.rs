@@ -45,8 +45,8 @@ pub(crate) use files::local_words;
 pub use files::{TABLE_SUFFIXES, download};
 pub use outside::literal_folder;
 pub(crate) use outside::{listed_paths, outside_words};
-pub(crate) use reference::parse_reference;
 pub use reference::{is_path, is_pattern};
+pub(crate) use reference::{parse_reference, word_from};
 pub(crate) use stage::{input_options, input_sources};
 
 use context::Context;

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::context::Context;
 use super::draft::DraftStage;
 use super::location::locate_word;
-use super::reference::is_path;
+use super::reference::word_from;
 use crate::codes;
 use crate::diagnostic::Diagnostic;
 use crate::model::{Action, Reference};
@@ -42,7 +42,12 @@ pub(super) fn check(stage: &DraftStage<'_>, context: &mut Context<'_>) {
         }
     }
     for (word, node) in found {
-        if context.facts.present.contains(&known_as(stage, &word)) && !covers(stage, &word) {
+        if context
+            .facts
+            .present
+            .contains(&word_from(&stage.stage.folder, &word))
+            && !covers(stage, &word)
+        {
             let span = locate_word(context.text, node, &word);
             context.report(untracked(&word, span));
         }
@@ -52,14 +57,6 @@ pub(super) fn check(stage: &DraftStage<'_>, context: &mut Context<'_>) {
 fn words_of(node: &Node, words: fn(&str) -> Vec<String>) -> Vec<(String, &Node)> {
     let words = node.text().map(words).unwrap_or_default();
     words.into_iter().map(|word| (word, node)).collect()
-}
-
-/// A word as it is among the facts: paths begin in the workflow's folder.
-fn known_as(stage: &DraftStage<'_>, word: &str) -> String {
-    match is_path(word) {
-        true => stage.stage.path(word),
-        false => word.to_owned(),
-    }
 }
 
 /// True if an input or `files:` holds what a word names, so that its content counts in the key.

@@ -1,7 +1,7 @@
 //! Parses sources of data: `stage.port`, `params.name`, a path, a URL.
 
 use crate::expr::CompiledTemplate;
-use crate::model::Reference;
+use crate::model::{Reference, path_from};
 use crate::names::is_name;
 
 /// True if a text looks like a path: it starts with `./`, `../` or `/`.
@@ -10,6 +10,14 @@ pub fn is_path(text: &str) -> bool {
     ["./", "../", "/"]
         .iter()
         .any(|start| text.starts_with(start))
+}
+
+/// A word of a file in `folder`, as it is from the workflow's folder if it looks like a path.
+pub(crate) fn word_from(folder: &str, word: &str) -> String {
+    match is_path(word) {
+        true => path_from(folder, word),
+        false => word.to_owned(),
+    }
 }
 
 /// True if a path is a pattern: it contains `*`, `?`, `[` or `{`.

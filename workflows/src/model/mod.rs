@@ -33,5 +33,7 @@ pub use resources::{Gpus, Resources};
 pub use scatter::{Scatter, Slicing};
 pub use stage::Stage;
 pub use template::Template;
-pub use used::{OuterCondition, Used, enclosing, full_name, own_name, params_of, path_from};
+pub use used::{
+    OuterCondition, Used, enclosing, full_name, is_inside, own_name, params_of, path_from,
+};
 pub use workflow::Workflow;

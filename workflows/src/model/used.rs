@@ -75,6 +75,13 @@ pub fn own_name(name: &str) -> &str {
     name.rsplit_once('.').map_or(name, |(_, own)| own)
 }
 
+/// Whether a stage is in the file that the stage `used` uses, or in a file in that one.
+#[must_use]
+pub fn is_inside(stage: &str, used: &str) -> bool {
+    let rest = stage.strip_prefix(used);
+    rest.is_some_and(|rest| rest.starts_with('.'))
+}
+
 /// The values that the templates of a stage read as `params`: those of its own file. `all` has the
 /// values of all files by their full names.
 #[must_use]
@@ -121,6 +128,14 @@ mod tests {
         assert_eq!(read("qc.a"), "j=4 k=2");
         assert_eq!(read("qc.in.a"), "k=3");
         assert_eq!(read("other.a"), "");
+    }
+
+    #[test]
+    fn a_stage_is_inside_the_files_around_it_alone() {
+        assert!(
+            is_inside("qc.a", "qc") && is_inside("qc.in.a", "qc") && is_inside("qc.in.a", "qc.in")
+        );
+        assert!(!is_inside("qc", "qc") && !is_inside("qca.a", "qc") && !is_inside("a", "qc"));
     }
 
     #[test]

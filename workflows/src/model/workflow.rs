@@ -6,7 +6,8 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Budget, Input, Notify, Param, Place, Reference, Stage, Used, enclosing, full_name, own_name,
+    Budget, Input, Notify, Param, Place, Reference, Stage, Used, enclosing, full_name, is_inside,
+    own_name,
 };
 
 /// A checked workflow: all names resolve, types fit, and the graph has no cycle.
@@ -66,15 +67,8 @@ impl Workflow {
         if !self.uses.contains_key(used) {
             return Vec::new();
         }
-        let is_inside = |name: &&str| {
-            let rest = name.strip_prefix(used);
-            rest.is_some_and(|rest| rest.starts_with('.'))
-        };
-        self.stages
-            .keys()
-            .map(String::as_str)
-            .filter(is_inside)
-            .collect()
+        let stages = self.stages.keys().map(String::as_str);
+        stages.filter(|stage| is_inside(stage, used)).collect()
     }
 
     /// The folder of the file in which a stage or parameter is written, relative to the workflow's

@@ -6,6 +6,7 @@ use tree_sitter::Node;
 
 use super::arguments::is_parameter;
 use super::node::expandable;
+use super::written::closing;
 
 /// The most values of one variable that are followed.
 const VALUES: usize = 12;
@@ -418,17 +419,5 @@ fn expansion_length(text: &str) -> usize {
         Some(c) => return 1 + c.len_utf8(),
         None => return 1,
     };
-    let open = if close == '}' { '{' } else { '(' };
-    let mut depth = 0_usize;
-    for (at, c) in inner.char_indices() {
-        if c == open {
-            depth += 1;
-        } else if c == close {
-            depth = depth.saturating_sub(1);
-            if depth == 0 {
-                return at + 2;
-            }
-        }
-    }
-    text.len()
+    closing(inner, close).map_or(text.len(), |at| at + 2)
 }

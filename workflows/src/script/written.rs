@@ -387,21 +387,27 @@ fn expansion(text: &str) -> (Option<&str>, &str) {
             return (name, inner.get(end..).unwrap_or_default());
         }
     };
+    let Some(at) = closing(inner, close) else {
+        return (None, "");
+    };
+    let name = &inner[1..at];
+    let plain = close == '}' && !name.is_empty() && name.chars().all(is_part);
+    (plain.then_some(name), &inner[at + 1..])
+}
+
+/// Where the bracket closes with which a text begins.
+pub(super) fn closing(text: &str, close: char) -> Option<usize> {
     let open = if close == '}' { '{' } else { '(' };
     let mut depth = 0_usize;
-    for (at, c) in inner.char_indices() {
+    text.char_indices().find_map(|(at, c)| {
         if c == open {
             depth += 1;
         } else if c == close {
-            depth -= 1;
-            if depth == 0 {
-                let name = &inner[1..at];
-                let plain = close == '}' && !name.is_empty() && name.chars().all(is_part);
-                return (plain.then_some(name), &inner[at + 1..]);
-            }
+            depth = depth.saturating_sub(1);
+            return (depth == 0).then_some(at);
         }
-    }
-    (None, "")
+        None
+    })
 }
 
 /// True for a word that is exactly one value.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use sunward_workflows::{JsonDiagnostic, Sources, render_in, to_json_in};
+use sunward_workflows::{Diagnostic, JsonDiagnostic, Sources, render_in, to_json_in};
 
 use crate::context::Context;
 use crate::cuda_sources;
@@ -62,18 +62,18 @@ fn told(context: &Context, read: &Read, found: &mut Vec<JsonDiagnostic>) -> anyh
         None => Vec::new(),
     };
     let diagnostics = &read.checked.diagnostics;
-    let of_sources = sources.iter().map(|bad| {
-        let told = std::slice::from_ref(&bad.diagnostic);
-        (Sources::new(&*bad.shown, &bad.text), told)
-    });
-    let files = [(read.sources.clone(), diagnostics.as_slice())];
-    for (sources, diagnostics) in files.into_iter().chain(of_sources) {
+    let mut tell = |sources: &Sources, diagnostics: &[Diagnostic]| {
         if context.json {
-            found.extend(to_json_in(&sources, diagnostics));
-        } else {
-            let colour = context.out_style.is_coloured();
-            render::raw(render_in(&sources, diagnostics, colour).as_bytes())?;
+            found.extend(to_json_in(sources, diagnostics));
+            return Ok(());
         }
+        let colour = context.out_style.is_coloured();
+        render::raw(render_in(sources, diagnostics, colour).as_bytes())
+    };
+    tell(&read.sources, diagnostics)?;
+    for bad in &sources {
+        let text = Sources::new(&*bad.shown, &bad.text);
+        tell(&text, std::slice::from_ref(&bad.diagnostic))?;
     }
     if !context.json && diagnostics.is_empty() && sources.is_empty() {
         render::raw(format!("{}: no mistakes\n", read.shown).as_bytes())?;

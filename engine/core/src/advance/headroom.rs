@@ -134,7 +134,7 @@ impl Demand {
         capacity: Capacity,
     ) -> Self {
         let parts = parts(planned, capacity);
-        let cores = cores(planned, capacity);
+        let cores = capacity.cpus.max(1) / parts.cpus;
         let slots = cores.min(devices(planned, capacity));
         let target_of = |slots| target(run, planned, stage, slots);
         // What is leased ahead counts by how many tasks fill the worker, and what is not by the parts
@@ -207,13 +207,6 @@ fn target(run: &RunState, planned: &PlannedStage, stage: &StageState, slots: u32
     u32::try_from(tasks)
         .unwrap_or(LEASE_LIMIT)
         .clamp(least, limit)
-}
-
-/// The number of tasks for which a worker has cores, at least one. A task that asks for more cores
-/// than there are gets all of them.
-fn cores(planned: &PlannedStage, capacity: Capacity) -> u32 {
-    let cores = capacity.cpus.max(1);
-    cores / planned.stage.resources.cpus.clamp(1, cores)
 }
 
 /// The number of tasks for which a worker has memory and devices. It is an estimate; the worker
