@@ -262,6 +262,147 @@ outputs: { all: all.o }
     assert_eq!(scene.text("out/own.txt"), "Z\n");
 }
 
+/// What a task reads of a file's place does not depend on who uses the workflow.
+#[test]
+fn folders_of_files_are_as_the_used_file_states_them() {
+    let scene = Scene::with(
+        "name: outer
+stages: { qc: { uses: ./lib/deep/each.yaml } }
+outputs: { all: qc.all }
+",
+    );
+    scene.file(
+        "lib/deep/each.yaml",
+        "name: each
+stages:
+  told:
+    inputs: { f: { from: [\"./f/**/*.txt\", \"../g/*.txt\"], match: \"{set}/{n}.txt\" } }
+    scatter: { over: f }
+    run: echo ${{ item.folder }} ${{ item.set }} ${{ item.n }} > ${{ outputs.o }}
+    outputs: { o: { format: file, ext: txt } }
+  sheet:
+    inputs: { s: ./s.csv, f: \"${{ item.file }}\" }
+    scatter: { over: s }
+    run: wc -c ${{ item.file }} ${{ inputs.f }} | sed 's| /.*/| |;s/^ *//' > ${{ outputs.o }}
+    outputs: { o: { format: file } }
+  all:
+    inputs: { f: told.o, g: sheet.o }
+    run: cat ${{ inputs.f.files }} ${{ inputs.g.files }} > ${{ outputs.o }}
+    outputs: { o: { format: file, ext: txt } }
+outputs: { all: all.o }
+",
+    );
+    for file in ["lib/deep/f/x.txt", "lib/deep/f/in/x.txt", "lib/g/y.txt"] {
+        scene.file(file, file);
+    }
+    scene.file("lib/deep/s.csv", "file\n./f/x.txt\n./f/in/x.txt\n");
+    scene.run(&["--out", "out"]).expect(0);
+    let told = scene.text("out/all.txt");
+    assert_eq!(
+        told,
+        "./f/in in x\n./f f x\n../g g y\n\
+         16 x.txt\n16 x.txt\n32 total\n\
+         19 x.txt\n19 x.txt\n38 total\n"
+    );
+    let home = scene.path().join(".sunward");
+    let home = home.to_str().unwrap();
+    let alone = ["run", "lib/deep/each.yaml", "--home", home, "--json"];
+    let alone = scene.sunward(&alone).expect(0).json();
+    let again: Vec<_> = ran(&alone).into_iter().filter(|one| one.1 > 0).collect();
+    assert_eq!(again, [], "all results are those of the outer workflow");
+}
+
+/// `plan` says of every stage what `run` then does, in one file and through a used one.
+#[test]
+fn a_plan_skips_what_the_run_skips() {
+    let inner = "name: inner
+params: { on: { type: bool, default: true } }
+stages:
+  a: { if: \"${{ params.on }}\", run: echo a }
+  b: { needs: a, run: echo b }
+";
+    let outer = "name: outer
+params: { on: { type: bool, default: true } }
+stages:
+  a: A
+  told: { if: \"${{ stages.a.status == 'skipped' }}\", needs: a, run: echo skipped }
+  else: { if: \"${{ stages.a.status != 'skipped' }}\", needs: a, run: echo there }
+  never: { needs: a, run: echo never }
+  after: { needs: told, run: echo after }
+";
+    let stage = "{ if: \"${{ params.on }}\", run: echo a }";
+    let uses = "{ uses: ./inner.yaml, with: { on: \"${{ params.on }}\" } }";
+    for a in [stage, uses] {
+        for on in ["on=true", "on=false"] {
+            let scene = Scene::with(&outer.replace("a: A", &format!("a: {a}")));
+            scene.file("inner.yaml", inner);
+            let plan = ["plan", "workflow.yaml", "-p", on, "--json"];
+            let plan = |scene: &Scene| scene.sunward(&plan).expect(0).json();
+            let skipped = |plan: &serde_json::Value| -> Vec<String> {
+                let stages = plan["stages"].as_array().unwrap().iter();
+                let out = stages.filter(|one| one["outlook"].to_string().contains("skipped"));
+                out.map(|one| one["stage"].as_str().unwrap().to_owned())
+                    .collect()
+            };
+            let (before, answer) = (plan(&scene), scene.run(&["-p", on]).expect(0).json());
+            let mut runs: Vec<String> = Vec::new();
+            for (name, counts) in answer["stages"].as_object().unwrap() {
+                if counts["skipped"].as_u64() == Some(1) {
+                    runs.push(name.clone());
+                }
+            }
+            println!("{a} {on}: {before:#}");
+            let mut after = skipped(&plan(&scene));
+            after.sort();
+            runs.sort();
+            assert_eq!(
+                after, runs,
+                "{a} {on}: with results, all statuses are known"
+            );
+            assert!(
+                skipped(&before).iter().all(|name| runs.contains(name)),
+                "{a} {on}: {before:#}"
+            );
+        }
+    }
+}
+
+/// The stage that failed is told, however many stages wait for each other behind it, and an alternative
+/// of a `first` is taken as for stages of one file.
+#[test]
+fn stages_after_a_failure_name_the_stage_that_failed() {
+    let scene = Scene::with(
+        "name: outer
+stages:
+  i: { uses: ./inner.yaml }
+  raw: { run: \"echo raw > ${{ outputs.o }}\", outputs: { o: { format: file } } }
+  either: { inputs: { x: { from: { first: [i.o, raw.o] } } }, run: \"cat ${{ inputs.x }} > ${{ outputs.o }}\", outputs: { o: { format: file } } }
+  wait: { needs: i, run: echo }
+  last: { needs: wait, run: echo }
+",
+    );
+    scene.file(
+        "inner.yaml",
+        "name: inner
+params: { on: { type: bool, default: false } }
+stages:
+  a: { run: exit 3 }
+  b: { if: \"${{ params.on }}\", run: \"echo b > ${{ outputs.o }}\", outputs: { o: { format: file } } }
+outputs: { o: b.o }
+",
+    );
+    scene.run(&[]).expect(1);
+    let shown = scene.sunward(&["show", "either.o", "--path"]).expect(0).out;
+    assert_eq!(std::fs::read_to_string(shown.trim()).unwrap(), "raw\n");
+    for stage in ["wait", "last"] {
+        let told = scene.sunward(&["explain", stage]).expect(0).out;
+        assert!(
+            told.contains("stage i.a, on which it depends, failed"),
+            "{told}"
+        );
+    }
+}
+
 /// Values of every type that may name a file: what is written in the file is beside the file, and what is
 /// given is beside the one that gives it.
 #[test]

@@ -20,7 +20,7 @@ use crate::key::ingredients;
 use crate::plan::{PlannedStage, RunSpec, Tasks};
 use crate::state::State;
 use crate::state::stage::looks_up;
-use crate::statuses::is_left_out;
+use crate::statuses::{condition_asks, is_left_out, statuses_for};
 
 /// The number of keys that are looked up at once.
 const CHUNK: u32 = 4096;
@@ -161,9 +161,15 @@ fn early(
         return Some(Outlook::LeftOut);
     }
     let is_skipped = |stage: &str| skipped.contains(stage);
-    let depends = |before: &&StagePreview| planned.stage.depends_on(&before.stage, is_skipped);
     let upstream = planned.upstream.iter();
     let upstream = upstream.filter_map(|id| done.get(id.place()));
+    let names = upstream.clone().map(|before| before.stage.as_str());
+    let asks = condition_asks(&planned.stage, names);
+    // Where the condition reads a status, the condition decides.
+    let depends = |before: &&StagePreview| {
+        planned.stage.depends_on(&before.stage, is_skipped)
+            && (!asks.contains(&before.stage) || planned.stage.reads_from(&before.stage))
+    };
     let all = || {
         let names = upstream.clone().map(|before| before.stage.as_str());
         names.map(|name| (name, is_skipped(name)))
@@ -182,22 +188,44 @@ fn early(
             | Outlook::LeftOut => {}
         }
     }
-    for (reader, condition) in planned.stage.conditions() {
-        if !condition.uses().statuses.is_empty() {
-            continue;
-        }
-        let scope = Scope {
-            params: Arc::new(params_of(reader, &spec.params).into_owned()),
-            ..Scope::default()
-        };
-        if matches!(condition.condition(&scope), Ok(false)) {
-            return Some(Outlook::ConditionFalse);
-        }
+    let asked = upstream
+        .clone()
+        .filter(|before| asks.contains(&before.stage));
+    if is_false(spec, planned, asked) {
+        return Some(Outlook::ConditionFalse);
     }
     upstream
         .filter(depends)
         .find(|before| before.outlook != Outlook::Cached && planned.stage.reads_from(&before.stage))
         .map(|before| Outlook::After(before.stage.clone()))
+}
+
+/// Whether a condition of a stage is false, whatever runs. `asked` has the stages whose status it reads.
+fn is_false<'p>(
+    spec: &RunSpec,
+    planned: &PlannedStage,
+    asked: impl Iterator<Item = &'p StagePreview>,
+) -> bool {
+    let status = |before: &'p StagePreview| match before.outlook {
+        Outlook::ConditionFalse | Outlook::UpstreamSkipped(_) => Some("skipped"),
+        Outlook::Cached => Some("succeeded"),
+        Outlook::Runs(_) | Outlook::After(_) | Outlook::Unknown | Outlook::LeftOut => None,
+    };
+    let known = asked.map(|before| Some((before.stage.as_str(), status(before)?)));
+    let known: Option<Vec<(&str, &str)>> = known.collect();
+    planned.stage.conditions().any(|(reader, condition)| {
+        let stages = match (&known, condition.uses().statuses.is_empty()) {
+            (_, true) => BTreeMap::new(),
+            (Some(known), false) => statuses_for(reader, known.iter().copied()),
+            (None, false) => return false,
+        };
+        let scope = Scope {
+            params: Arc::new(params_of(reader, &spec.params).into_owned()),
+            stages,
+            ..Scope::default()
+        };
+        matches!(condition.condition(&scope), Ok(false))
+    })
 }
 
 /// The bytes of an input that is files from outside of the run.

@@ -1,6 +1,6 @@
 //! The statuses of stages as a condition or a command reads them: by the names that its own file gives.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sunward_workflows::{Stage, enclosing, full_name, is_inside, own_name};
 
@@ -29,10 +29,31 @@ pub fn statuses_for<'s>(
         .collect()
 }
 
+/// The stages among `upstream` whose status the conditions of a stage read.
+#[must_use]
+pub(crate) fn condition_asks<'s>(
+    reader: &Stage,
+    upstream: impl Iterator<Item = &'s str>,
+) -> BTreeSet<String> {
+    let read: Vec<(&str, BTreeSet<String>)> = reader
+        .conditions()
+        .map(|(reader, condition)| (reader, condition.uses().statuses))
+        .filter(|(_, names)| !names.is_empty())
+        .collect();
+    if read.is_empty() {
+        return BTreeSet::new();
+    }
+    let is_read = |stage: &&str| {
+        let mut all = read.iter();
+        all.any(|(reader, names)| names.iter().any(|name| is_called(reader, name, stage)))
+    };
+    upstream.filter(is_read).map(str::to_owned).collect()
+}
+
 /// Whether the name that a stage of the same file would use for `stage` is `name`: of a stage in a file
 /// that is used there, that of the stage which uses it.
 #[must_use]
-pub(crate) fn is_called(reader: &str, name: &str, stage: &str) -> bool {
+fn is_called(reader: &str, name: &str, stage: &str) -> bool {
     let full = full_name(enclosing(reader), name);
     stage == full || is_inside(stage, &full)
 }

@@ -155,11 +155,13 @@ fn of_param(known: Known<'_>, name: &str) -> Result<Vec<String>, DataError> {
     })
 }
 
-/// Files with their paths as one dataset of files. `match:` gives them further columns.
+/// Files with their paths as one dataset of files of a stage. `match:` gives them further columns.
+/// Folders are as the stage's own file states them, so that they do not depend on who uses it.
 ///
 /// # Errors
 /// Fails if there are files and folders, one file is named twice, or `match:` does not split a name.
 pub(crate) fn as_set(
+    stage: &Stage,
     paths: &[String],
     files: &[Dataset],
     input: &Input,
@@ -171,16 +173,20 @@ pub(crate) fn as_set(
             paths[at], files[at].kind, kind
         )));
     }
+    let stated: Vec<String> = paths
+        .iter()
+        .map(|path| stage.stated(path).into_owned())
+        .collect();
     let split = |path: &String| match path.trim_end_matches('/').rsplit_once('/') {
         Some((folder, name)) => (folder.to_owned(), name.to_owned()),
         None => (".".to_owned(), path.clone()),
     };
-    let (folders, names) = paths.iter().map(split).unzip();
+    let (folders, names) = stated.iter().map(split).unzip();
     let rows = FileRows {
         names,
         folders,
         numbered: false,
-        columns: split_columns(paths, input)?,
+        columns: split_columns(&stated, input)?,
     };
     let parts = files.iter().flat_map(|file| file.parts.iter().copied());
     Ok(Dataset::of_files(kind, parts.collect(), rows))

@@ -50,7 +50,7 @@ pub fn foreseen(
     for port in divided {
         let (at, _, input) = stage.inputs.get_full(port)?;
         // What is wrong with one input alone is told where it is read.
-        *sets.get_mut(at)? = names_of(known, (folder, listed), input).ok()??;
+        *sets.get_mut(at)? = names_of(known, (folder, listed), (stage, input)).ok()??;
     }
     let of_port = |port: &str| sets.get(stage.inputs.get_index_of(port)?);
     let tasks = match groups(&stage.scatter, of_port)? {
@@ -81,7 +81,7 @@ fn unnamed(known: Known<'_>, place: (&Path, &Listed), stage: &Stage) -> Option<S
         .iter()
         .filter(|(_, input)| input.from.iter().any(is_given));
     given.find_map(|(port, input)| {
-        let why = names_of(known, place, input).err()?;
+        let why = names_of(known, place, (stage, input)).err()?;
         Some(format!("input `{port}`: {why}"))
     })
 }
@@ -105,7 +105,7 @@ fn is_of_content(column: &str) -> bool {
 fn names_of(
     known: Known<'_>,
     (folder, listed): (&Path, &Listed),
-    input: &Input,
+    (stage, input): (&Stage, &Input),
 ) -> Result<Option<Dataset>, DataError> {
     if input.form != Form::Files {
         return Ok(None);
@@ -134,5 +134,5 @@ fn names_of(
         ..Dataset::default()
     };
     let files = vec![file; paths.len()];
-    as_set(&paths, &files, input).map(Some)
+    as_set(stage, &paths, &files, input).map(Some)
 }

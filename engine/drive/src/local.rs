@@ -246,7 +246,7 @@ impl LocalResolver {
             let dataset = self
                 .input(
                     (request.run, &request.spec),
-                    &reading(planned, port, input),
+                    (&planned.stage, &reading(planned, port, input)),
                     (input, sources),
                     memory,
                 )
@@ -266,7 +266,7 @@ impl LocalResolver {
     fn input(
         &self,
         (run, spec): (RunId, &RunSpec),
-        options: &SourceOptions,
+        (stage, options): (&Stage, &SourceOptions),
         (input, sources): (&Input, &[Source]),
         memory: &Recall<'_>,
     ) -> Result<Dataset, DataError> {
@@ -285,7 +285,9 @@ impl LocalResolver {
             let reference = &source.reference;
             let found = match &source.written {
                 Some(written) => self.of_port(spec, reference, written, (input, &options))?,
-                None => self.of_paths((run, spec), reference, (input, &options), memory)?,
+                None => {
+                    self.of_paths((run, spec), (stage, reference), (input, &options), memory)?
+                }
             };
             for (name, dataset) in found {
                 names.push(name);
@@ -343,7 +345,7 @@ impl LocalResolver {
     fn of_paths(
         &self,
         (run, spec): (RunId, &RunSpec),
-        source: &Reference,
+        (stage, source): (&Stage, &Reference),
         (input, options): (&Input, &SourceOptions),
         memory: &Recall<'_>,
     ) -> Result<Vec<Named>, DataError> {
@@ -363,10 +365,12 @@ impl LocalResolver {
         }
         let unnamed = |dataset| (String::new(), dataset);
         match input.form {
-            Form::Files => Ok(vec![unnamed(file_sets::as_set(&named, &files, input)?)]),
-            Form::File if file_sets::is_set(spec.into(), source) => {
-                Ok(vec![unnamed(file_sets::as_set(&named, &files, input)?)])
-            }
+            Form::Files => Ok(vec![unnamed(file_sets::as_set(
+                stage, &named, &files, input,
+            )?)]),
+            Form::File if file_sets::is_set(spec.into(), source) => Ok(vec![unnamed(
+                file_sets::as_set(stage, &named, &files, input)?,
+            )]),
             Form::File if is_list(spec, source) => {
                 Ok(of_list(files).into_iter().map(unnamed).collect())
             }

@@ -11,7 +11,7 @@ use crate::file_sets;
 use crate::local::{LocalResolver, Recall, absolute, counted, failure, reading_key, refusal};
 use crate::resolver::{ResolveRequest, Source};
 use crate::row_files::{self, RowPaths, Rows};
-use crate::view::folder;
+use crate::view::{folder, folder_of};
 
 /// The most rows of a table that is scattered by row. Each row becomes a value in the journal and
 /// in memory. Larger tables are scattered with `rows: N`.
@@ -33,7 +33,7 @@ impl LocalResolver {
         if !matches!(planned.stage.action, Action::Run(_)) {
             return Ok(rows);
         }
-        let folder = folder(&request.spec.path);
+        let folder = folder_of(&request.spec.path, &planned.stage);
         let folder = Path::new(&folder);
         let kept = [folder, self.store.root()];
         for row in &mut rows {
@@ -98,7 +98,7 @@ impl LocalResolver {
             places.push(u32::try_from(named.len()).ok());
             named.push(path);
         }
-        let set = file_sets::as_set(&named, &files, input);
+        let set = file_sets::as_set(stage, &named, &files, input);
         let set = set.map_err(|error| failure(&format!("input `{port}`"), &error))?;
         Ok((set, places))
     }

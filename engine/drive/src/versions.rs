@@ -15,7 +15,7 @@ use sunward_files::pattern::expand;
 
 use crate::files_read::{FilesRead, Folders, FoundFile, files_behind, glance};
 use crate::path_key::{PathKey, below, key, parent};
-use crate::view::folder;
+use crate::view::folder_of;
 
 /// A run, and a path as the run names it.
 type Place = (RunId, PathKey);
@@ -305,9 +305,9 @@ impl Versions {
 
 /// The files of a plan with their digests, from all stages.
 fn planned(spec: &RunSpec) -> OfRun {
-    let folder = folder(&spec.path);
     let mut all = OfRun::default();
     for stage in &spec.plan.stages {
+        let folder = folder_of(&spec.path, &stage.stage);
         for (text, digest) in stage.staged.named.iter().chain(&stage.staged.files) {
             let path = Path::new(&folder).join(text);
             all.files.add_planned(&path);

@@ -182,7 +182,7 @@ pub(crate) fn job(state: &State, run_id: RunId, stage_id: StageId) -> Option<Job
 }
 
 /// The folder of the file in which a stage is written.
-fn folder_of(path: &str, stage: &Stage) -> String {
+pub(crate) fn folder_of(path: &str, stage: &Stage) -> String {
     let folder = folder(path);
     match stage.folder.is_empty() {
         true => folder,

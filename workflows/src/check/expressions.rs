@@ -337,8 +337,10 @@ impl Checker<'_, '_> {
                 let used =
                     enclosing(&stage.name).and_then(|name| self.draft.workflow.uses.get(name));
                 let is_data = |name: &&&str| used.is_some_and(|used| used.data.contains(**name));
-                if let Some(name) = rest.first().filter(is_data) {
-                    return Some(bound_to_data(name, span));
+                if let Some((name, around)) =
+                    rest.first().filter(is_data).zip(enclosing(&stage.name))
+                {
+                    return Some(bound_to_data(name, around, span));
                 }
                 if kind == Some(ParamType::Files) {
                     return Some(only_as_input(rest, span));
@@ -401,10 +403,10 @@ fn only_as_input(rest: &[&str], span: Span) -> Diagnostic {
     ))
 }
 
-/// The mistake of reading a parameter that the stage with `uses:` binds to results.
-fn bound_to_data(name: &str, span: Span) -> Diagnostic {
+/// The mistake of reading a parameter that the stage `around` with `uses:` binds to results.
+fn bound_to_data(name: &str, around: &str, span: Span) -> Diagnostic {
     let message = format!(
-        "`params.{name}` has no value here: the stage that uses this file binds it to results"
+        "`params.{name}` has no value here: stage `{around}`, which uses this file, binds it to results"
     );
     unknown(span, message)
         .expecting("an input that reads the parameter")

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::context::Context;
 use super::draft::{Draft, DraftStage};
-use super::{outside, program};
+use super::{outside, program, shell_word};
 use crate::bind::path;
 use crate::codes;
 use crate::diagnostic::Diagnostic;
@@ -367,17 +367,27 @@ fn stage_local_words(stage: &mut DraftStage<'_>, context: &Context<'_>) {
     }
 }
 
-/// The distinct words such as `./plot.py` in a command, in the order written.
+/// The distinct words such as `./plot.py` in a command, in the order written: as they are in a program
+/// of any language, and as the shell reads them (`./a\ b`, `"./a b"`).
 pub(crate) fn local_words(command: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut seen = HashSet::new();
     let separator = |c: char| c.is_whitespace() || "\"'`=;|&()<>{}$,".contains(c);
-    for word in command.split(separator) {
+    let mut add = |word: &str| {
         let word = word.trim_end_matches(['/', ':', '.']);
         let inside = !word.split('/').any(|step| step == "..");
-        if word.len() > 2 && word.starts_with("./") && inside && seen.insert(word) {
+        if word.len() > 2 && word.starts_with("./") && inside && seen.insert(word.to_owned()) {
             words.push(word.to_owned());
         }
+    };
+    let mut at = 0;
+    for word in command.split(separator) {
+        if word.starts_with("./") {
+            add(word);
+            add(&shell_word::read(command, at));
+        }
+        let next = command[at + word.len()..].chars().next();
+        at += word.len() + next.map_or(0, char::len_utf8);
     }
     words
 }

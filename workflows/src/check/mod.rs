@@ -37,6 +37,7 @@ mod row_files;
 mod scatter;
 mod schemas;
 mod settings;
+mod shell_word;
 mod stage;
 mod used;
 mod values;

@@ -6,6 +6,7 @@ use super::context::Context;
 use super::draft::DraftStage;
 use super::location::locate_word;
 use super::reference::word_from;
+use super::shell_word;
 use crate::codes;
 use crate::diagnostic::Diagnostic;
 use crate::model::{Action, Reference};
@@ -139,14 +140,30 @@ pub(crate) fn outside_words(command: &str) -> Vec<String> {
     let moved = command.split(separator).any(moves);
     let mut words: Vec<String> = Vec::new();
     for candidate in candidates(command) {
-        let text = &command[candidate.range];
+        let text = &command[candidate.range.clone()];
+        let whole = shell_word::read(command, candidate.range.start);
         let word = text.trim_end_matches(['/', ':', '.', '\\']);
         // `/root/` in a quoted program is a pattern of awk or sed.
         let one_step = !word.trim_start_matches('/').contains('/');
         let program = candidate.quoted && text.ends_with('/') && one_step;
         let relative = word.starts_with("../") || word.starts_with("./");
-        if !(program || moved && relative) && is_outside(word) && !words.iter().any(|w| w == word) {
-            words.push(word.to_owned());
+        if program || moved && relative {
+            continue;
+        }
+        // A name with a space or a parenthesis is longer to the shell than to this search.
+        let longer = |rest: &str| {
+            let goes_on = rest.starts_with(|c: char| c.is_whitespace() || "=;|&()<>,".contains(c));
+            goes_on && !rest.contains(['"', '\''])
+        };
+        let whole = whole.trim_end_matches('/');
+        let is_longer = whole.strip_prefix(word).is_some_and(longer);
+        for word in [Some(word), is_longer.then_some(whole)]
+            .into_iter()
+            .flatten()
+        {
+            if is_outside(word) && !words.iter().any(|known| known == word) {
+                words.push(word.to_owned());
+            }
         }
     }
     words
@@ -312,6 +329,8 @@ mod tests {
             ("cat </data/x && echo >/data/y", &["/data/x", "/data/y"]),
             ("sort -T /tmp /tmp/x", &["/tmp/x"]),
             ("ls /data/", &["/data"]),
+            ("cat '/data/a b (1).csv'", &["/data/a", "/data/a b (1).csv"]),
+            (r"cat /data/a\ b/", &["/data/a", "/data/a b"]),
             ("echo don\\'t /data/x", &["/data/x"]),
             ("cat ${{ '/data/x' }}", &["/data/x"]),
             (

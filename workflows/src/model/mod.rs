@@ -34,6 +34,6 @@ pub use scatter::{Scatter, Slicing};
 pub use stage::Stage;
 pub use template::Template;
 pub use used::{
-    OuterCondition, Used, enclosing, full_name, is_inside, own_name, params_of, path_from,
+    OuterCondition, Used, enclosing, full_name, is_inside, own_name, params_of, path_from, path_in,
 };
 pub use workflow::Workflow;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Action, Cache, Container, Expect, Input, OuterCondition, Output, Place, Python, RejectLimit,
-    Resources, Retry, Scatter, Template, path_from,
+    Resources, Retry, Scatter, Template, path_from, path_in,
 };
 use crate::source::Span;
 use crate::value::Value;
@@ -133,6 +133,12 @@ impl Stage {
     #[must_use]
     pub fn path(&self, path: &str) -> String {
         path_from(&self.folder, path)
+    }
+
+    /// A path from the workflow's folder, as the stage's file states it.
+    #[must_use]
+    pub fn stated<'p>(&self, path: &'p str) -> std::borrow::Cow<'p, str> {
+        path_in(&self.folder, path)
     }
 
     /// The inputs whose files the rows of the scattered table name, with the text that gives the path.

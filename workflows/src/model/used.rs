@@ -108,6 +108,18 @@ pub fn path_from(folder: &str, path: &str) -> String {
     format!("{folder}/{}", path.trim_start_matches("./"))
 }
 
+/// The reverse of [`path_from`]: a path as the file in `folder` states it. A path outside of the folder
+/// stays as it is.
+#[must_use]
+pub fn path_in<'p>(folder: &str, path: &'p str) -> Cow<'p, str> {
+    let inside = path.strip_prefix(folder).filter(|_| !folder.is_empty());
+    match inside.and_then(|rest| rest.strip_prefix('/')) {
+        Some(rest) if rest == ".." || rest.starts_with("../") => Cow::Borrowed(rest),
+        Some(rest) => Cow::Owned(format!("./{rest}")),
+        None => Cow::Borrowed(path),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -149,6 +161,11 @@ mod tests {
             ("../lib", "s3://b/x", "s3://b/x"),
         ] {
             assert_eq!(path_from(folder, path), whole);
+            let stated = match path {
+                "x.csv" => "./x.csv",
+                _ => path,
+            };
+            assert_eq!(path_in(folder, whole), stated);
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::order::{Order, Step};
 use crate::plan::PlannedStage;
 use crate::state::RunState;
 use crate::state::stage::{Phase, StageEnd, looks_up};
-use crate::statuses::{is_called, is_left_out, statuses_for};
+use crate::statuses::{condition_asks, is_left_out, statuses_for};
 
 /// The most stages handled in one step.
 const BATCH: usize = 1024;
@@ -86,22 +86,9 @@ fn take_up(run: &RunState, id: StageId, now: Timestamp, step: &mut Step) {
 
 /// The stages whose status the stage's conditions read.
 fn condition_reads(run: &RunState, planned: &PlannedStage) -> BTreeSet<String> {
-    let read: Vec<(&str, BTreeSet<String>)> = planned
-        .stage
-        .conditions()
-        .map(|(reader, condition)| (reader, condition.uses().statuses))
-        .filter(|(_, names)| !names.is_empty())
-        .collect();
-    let is_read = |stage: &str| {
-        let mut all = read.iter();
-        all.any(|(reader, names)| names.iter().any(|name| is_called(reader, name, stage)))
-    };
-    if read.is_empty() {
-        return BTreeSet::new();
-    }
     let upstream = planned.upstream.iter().filter_map(|id| run.get(*id));
-    let names = upstream.map(|(planned, _)| planned.stage.name.clone());
-    names.filter(|name| is_read(name)).collect()
+    let names = upstream.map(|(planned, _)| planned.stage.name.as_str());
+    condition_asks(&planned.stage, names)
 }
 
 /// The reason to skip a stage because of an upstream stage. An upstream stage that it only `needs`,
@@ -123,6 +110,10 @@ fn barred(run: &RunState, planned: &PlannedStage, asks: &BTreeSet<String>) -> Op
                 continue;
             }
             Phase::Ended(StageEnd::Failed | StageEnd::Cancelled) => SkipReason::UpstreamFailed(id),
+            // The stage that failed first is told, and not the last of those that wait for it.
+            Phase::Ended(StageEnd::Skipped(SkipReason::UpstreamFailed(failed))) => {
+                SkipReason::UpstreamFailed(*failed)
+            }
             Phase::Ended(StageEnd::Skipped(_)) => SkipReason::UpstreamSkipped(id),
         };
         let name = &upstream.stage.name;
