@@ -13,7 +13,7 @@ use crate::context::Context;
 use crate::exit::wrong_input;
 use crate::feeds::{Feeds, Open};
 use crate::grid_name::GridName;
-use crate::machine::{Machine, now};
+use crate::machine::{HERE, Machine, now};
 use crate::providers::Providers;
 use crate::render;
 use crate::settings::Settings;
@@ -68,6 +68,11 @@ pub(crate) enum Over<'a> {
 }
 
 impl GridArgs {
+    /// The zone of this machine, if it is known.
+    pub(crate) fn zone(&self, settings: &Settings) -> Option<String> {
+        self.signals.zone(settings)
+    }
+
     /// True if the call or the settings name a grid.
     pub(crate) fn is_given(&self, settings: &Settings) -> bool {
         self.signals.grid.is_some() || settings.grid.is_some()
@@ -206,7 +211,7 @@ impl SignalArgs {
             )
         })?;
         let pool = Pool {
-            name: "here".to_owned(),
+            name: HERE.to_owned(),
             region: zone.clone(),
             zone,
             pue_permille: thousandths(settings.pue.unwrap_or(1.0)),

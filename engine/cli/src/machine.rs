@@ -10,6 +10,9 @@ use sunward_workflows::{Gpus, Workflow};
 use crate::device::Device;
 use crate::settings::Settings;
 
+/// The name of this machine as a pool.
+pub(crate) const HERE: &str = "here";
+
 /// The assumed memory if the machine's is not known. It suffices for small tasks, and the system's
 /// own limits still apply.
 const MEMORY_ASSUMED_BYTES: u64 = 1 << 30;

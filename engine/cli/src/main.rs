@@ -19,6 +19,7 @@ mod exit;
 mod feeds;
 mod fleet_file;
 mod foresight;
+mod forms;
 mod graph;
 mod grid_args;
 mod grid_name;

@@ -18,6 +18,7 @@ use sunward_workflows::{Action, Command, Reference, Sources, Stage, Value, Workf
 use crate::context::Context;
 use crate::device::Device;
 use crate::exit::wrong_input;
+use crate::forms;
 use crate::machine::Machine;
 use crate::named_files;
 use crate::notify;
@@ -70,9 +71,11 @@ pub(crate) fn prepare(
     device: Device,
 ) -> anyhow::Result<Prepared> {
     let read = Read::file_given(context, file, params.names(context)?)?;
-    let workflow = read.checked(context)?;
+    let mut workflow = read.checked(context)?;
     let machine = machine.with_gpus_for(&workflow, device);
     let params = params.bind(context, &workflow, &read.path)?;
+    let folder = read.path.parent().unwrap_or_else(|| Path::new("/"));
+    forms::settle(&mut workflow, &params, folder);
     let selection = Selection {
         until: selection.until.clone(),
         only: selection.only.clone(),
@@ -88,7 +91,6 @@ pub(crate) fn prepare(
         &render::say,
     )?;
     let plan = expand(&workflow, &params, &around, &selection)?;
-    let folder = read.path.parent().unwrap_or_else(|| Path::new("/"));
     let selected = plan.stages.iter().filter(|planned| planned.selected);
     // What does not depend on parameters was told by the check.
     for stage in selected.map(|planned| &planned.stage).filter(reads_params) {
@@ -132,9 +134,11 @@ pub(crate) fn prepare_again(
 ) -> anyhow::Result<Prepared> {
     let names = before.params.keys().cloned().collect();
     let read = Read::file_given(context, Path::new(&before.path), names)?;
-    let workflow = read.checked(context)?;
+    let mut workflow = read.checked(context)?;
     let machine = machine.with_gpus_for(&workflow, device);
     let params = bind_again(&workflow, &read.path, &before.params)?;
+    let folder = read.path.parent().unwrap_or_else(|| Path::new("/"));
+    forms::settle(&mut workflow, &params, folder);
     let (around, files) = surroundings(
         &workflow,
         &params,

@@ -361,6 +361,67 @@ outputs: { each: each.o, again: again.t, folders: folders.t }
     assert_eq!(scene.text("out/folders/r2"), "two");
 }
 
+/// `as: files` over stages and files together: each keeps its name, one without a name gets a number among
+/// its like, and one file is a folder too.
+#[test]
+fn files_of_stages_beside_files_keep_their_names() {
+    let scene = Scene::with(
+        "name: lists
+stages:
+  g: { run: \"echo g > ${{ outputs.o }}\", outputs: { o: { format: file, ext: txt } } }
+  h: { run: \"echo h > ${{ outputs.o }}\", outputs: { o: { format: file, ext: txt } } }
+  n: { run: \"echo n > ${{ outputs.o }}\", outputs: { o: { format: file, name: nice.txt } } }
+  all: { inputs: { a: { from: [g.o, ./r.txt, h.o, n.o], as: files } }, run: \"cd ${{ inputs.a }}; tail -n +1 * > ${{ outputs.o }}\", outputs: { o: { format: file } } }
+  one: { inputs: { a: { from: n.o, as: files } }, run: \"ls ${{ inputs.a }}/ > ${{ outputs.o }}\", outputs: { o: { format: file } } }
+  u: { uses: ./used.yaml, inputs: { m: [g.o, n.o, ./r.txt] } }
+outputs: { all: all.o, one: one.o, u: u.o }
+",
+    );
+    scene.file("r.txt", "r\n");
+    scene.file(
+        "used.yaml",
+        "name: used
+params: { m: { type: files } }
+stages:
+  each: { inputs: { m: params.m }, scatter: { over: m }, run: \"echo ${{ item.name }} $(cat ${{ inputs.m }}) > ${{ outputs.o }}\", outputs: { o: { format: file } } }
+  all: { inputs: { e: each.o }, run: \"cat ${{ inputs.e.files }} > ${{ outputs.o }}\", outputs: { o: { format: file } } }
+outputs: { o: all.o }
+",
+    );
+    scene.run(&["--out", "out"]).expect(0);
+    let all = scene.text("out/all");
+    let all: Vec<&str> = all.lines().filter(|line| !line.is_empty()).collect();
+    assert_eq!(
+        all.join(" "),
+        "==> 000000.txt <== g ==> 000001.txt <== h ==> nice.txt <== n ==> r.txt <== r"
+    );
+    assert_eq!(scene.text("out/one"), "nice.txt\n");
+    assert_eq!(scene.text("out/u"), "000000.txt g\nnice.txt n\nr.txt r\n");
+}
+
+/// Pairs are judged by the names of files, whether a pattern says `as: file` or not.
+#[test]
+fn pairs_of_patterns_read_as_files_are_told_by_check() {
+    let scene = Scene::with(
+        "name: pairs
+stages:
+  s:
+    inputs:
+      a: { from: \"./a/*.x\", match: \"{k}.x\", as: file }
+      b: { from: \"./b/*.y\", match: \"{k}.y\", as: file }
+    scatter: { zip: [a, b], by: k }
+    run: cat ${{ inputs.a }} ${{ inputs.b }}
+",
+    );
+    for file in ["a/1.x", "a/2.x", "b/1.y"] {
+        scene.file(file, file);
+    }
+    let told = scene.sunward(&["check", "workflow.yaml"]).expect(2);
+    assert!(told.out.contains("2.x (k 2)"), "{told:?}");
+    scene.file("b/2.y", "2");
+    scene.run(&[]).expect(0);
+}
+
 #[test]
 fn mistakes_are_told_before_anything_runs() {
     let base = "name: m

@@ -40,6 +40,41 @@ fn what_is_handed_over_as_a_file_is_not_read_as_a_table() {
     }
 }
 
+/// A parameter of type path gives a command what the same path gives it where it is written: a table as
+/// Arrow, and any other file or folder unchanged, whatever the default is.
+#[test]
+fn a_parameter_of_type_path_is_read_as_its_path_would_be() {
+    let scene = Scene::new();
+    scene.file("note.txt", "a note\n");
+    scene.file("d/in.txt", "in d\n");
+    scene.file("t.csv", "a\n1\n");
+    let told = "test -d ${{ inputs.d }} && ls ${{ inputs.d }} > ${{ outputs.o }} || head -c 6 ${{ inputs.d }} > ${{ outputs.o }}";
+    let text = |source: &str, default: &str| {
+        format!(
+            "name: w\nparams: {{ p: {{ type: path, default: {default} }} }}\nstages:\n  s:\n    inputs: {{ d: {source} }}\n    run: {told:?}\n    outputs: {{ o: {{ format: file, ext: txt }} }}\noutputs: {{ o: s.o }}\n"
+        )
+    };
+    let files = [
+        ("./note.txt", "a note"),
+        ("./d", "in.txt\n"),
+        ("./t.csv", "ARROW1"),
+    ];
+    for (default, _) in files {
+        for (path, expected) in files {
+            scene.file("workflow.yaml", text(path, default));
+            assert_eq!(output(&scene, &[]), expected, "{path} as written");
+            scene.file("workflow.yaml", text("params.p", default));
+            scene.sunward(&["check", "workflow.yaml"]).expect(0);
+            let given = format!("p={path}");
+            assert_eq!(
+                output(&scene, &["-p", &given]),
+                expected,
+                "{path} in place of {default}"
+            );
+        }
+    }
+}
+
 #[test]
 fn a_fifo_or_a_device_is_refused_and_never_opened() {
     let scene = Scene::new();

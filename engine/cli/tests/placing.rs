@@ -291,6 +291,36 @@ fn what_cannot_be_is_refused_in_words() {
     }
 }
 
+/// Regions hold on one machine, with a grid or without.
+#[test]
+fn a_machine_in_another_region_is_refused_before_anything_runs() {
+    let scene = Scene::with(
+        "name: w
+place: { regions: [DE] }
+stages:
+  s: { run: \"echo 1 > ${{ outputs.o }}\", outputs: { o: { format: file } } }
+  t: { place: { regions: [FR, US] }, run: echo 2 }
+",
+    );
+    for verb in ["plan", "run"] {
+        let told = scene
+            .sunward(&[verb, "workflow.yaml", "--zone", "DE"])
+            .expect(2);
+        assert!(
+            told.err.contains("stage t may not run in DE")
+                && told.err.contains("`regions: [FR, US]`"),
+            "{told:?}"
+        );
+        let until = [verb, "workflow.yaml", "--zone", "DE", "--only", "s"];
+        scene.sunward(&until).expect(0);
+        let told = scene.sunward(&[verb, "workflow.yaml"]).expect(0);
+        assert!(
+            told.err.contains("zone of this machine is not known"),
+            "{told:?}"
+        );
+    }
+}
+
 #[test]
 fn grids_are_told_of_for_themselves_whatever_others_there_are() {
     let scene = world();

@@ -283,3 +283,27 @@ fn the_home_may_be_elsewhere_and_status_finds_the_nearest_upward() {
     let told = scene::Told::of(&below.output().unwrap()).expect(0);
     assert_eq!(told.json()["run"]["run"], "r1");
 }
+
+#[test]
+fn failures_that_a_stage_tolerates_can_be_retried() {
+    let scene = Scene::with(
+        "name: tolerant
+params: { marker: { type: string } }
+stages:
+  s:
+    scatter: { over: [1, 2] }
+    tolerate: 1
+    run: test ${{ item }} = 1 || test -e ${{ params.marker }}
+",
+    );
+    let marker = format!("marker={}", scene.path().join("marker").display());
+    let run = scene.run(&["-p", &marker]).expect(0);
+    assert_eq!(run.json()["stages"]["s"]["failed"], 1);
+    scene.file("marker", "");
+    let again = scene.sunward(&["retry", "--json"]).expect(0).json();
+    assert_eq!(again["stages"]["s"]["failed"], 0);
+    scene
+        .sunward(&["retry"])
+        .expect(2)
+        .says(&["nothing to retry"]);
+}

@@ -286,9 +286,11 @@ fn first_said<'a>(stage: &'a [String], workflow: &'a [String]) -> &'a [String] {
     if stage.is_empty() { workflow } else { stage }
 }
 
-/// Whether a list of regions, zones or pools names this pool. An empty list names all.
+/// Whether a list of regions, zones or pools names this pool. An empty list names all. Of a machine
+/// whose zone is not known, nothing can be said.
 fn is_named(pool: &Pool, list: &[String]) -> bool {
     list.is_empty()
+        || pool.zone.is_empty()
         || list
             .iter()
             .any(|word| *word == pool.region || *word == pool.zone || *word == pool.name)

@@ -46,12 +46,16 @@ pub enum Fact {
         /// The spec that it continues with.
         spec: Arc<RunSpec>,
     },
-    /// Stages of a finished run that failed, were skipped or cancelled wait again.
+    /// The failed and cancelled tasks of a finished run wait again.
     Reopened {
         /// The run that it is about.
         run: RunId,
         /// The moment at which it became true.
         at: Timestamp,
+        /// Stages that begin again as a whole: those that were skipped or could not start, and those
+        /// that waited for what runs again. What they read may differ, and so may what their
+        /// conditions decide. Results of theirs that still hold are in the cache.
+        again: Vec<StageId>,
     },
     /// A stage's inputs are being resolved. The fact prevents a second request.
     ResolveRequested {

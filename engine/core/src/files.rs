@@ -53,7 +53,7 @@ impl FileRows {
     }
 
     /// The rows of several datasets, one after another. A column that one of them lacks is null
-    /// there.
+    /// there. Beside files with names, those without are called by their number among each other.
     #[must_use]
     pub fn joined(all: &[&Self]) -> Self {
         let numbered = all.iter().all(|rows| rows.numbered);
@@ -61,11 +61,16 @@ impl FileRows {
             numbered,
             ..Self::default()
         };
+        let mut unnamed = 0;
         for rows in all {
             let before = joined.names.len();
-            match rows.numbered && !numbered {
-                true => joined.names.extend(rows.placed()),
-                false => joined.names.extend(rows.names.iter().cloned()),
+            if rows.numbered && !numbered {
+                let names = rows.names.iter().enumerate();
+                let names = names.map(|(at, name)| self::numbered(unnamed + at, name));
+                joined.names.extend(names);
+                unnamed += rows.names.len();
+            } else {
+                joined.names.extend(rows.names.iter().cloned());
             }
             let after = joined.names.len();
             let folders = (0..after - before).map(|at| rows.folders.get(at).cloned());

@@ -199,6 +199,18 @@ fn split_columns(paths: &[String], input: &Input) -> Result<Vec<(String, Vec<Val
     split_names(source, paths).map_err(DataError::NoSuch)
 }
 
+/// The file of a stage that runs once, as a dataset of one file. `name` is what it is called if it has
+/// no name of its own.
+pub(crate) fn of_one(file: Dataset, name: String) -> Dataset {
+    let rows = file.files.unwrap_or_else(|| FileRows {
+        names: vec![name],
+        folders: vec![String::new()],
+        numbered: true,
+        columns: Vec::new(),
+    });
+    Dataset::of_files(file.kind, file.parts, rows)
+}
+
 /// Files that a stage wrote, with the columns that `match:` adds.
 ///
 /// # Errors

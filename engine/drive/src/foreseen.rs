@@ -107,7 +107,8 @@ fn names_of(
     (folder, listed): (&Path, &Listed),
     (stage, input): (&Stage, &Input),
 ) -> Result<Option<Dataset>, DataError> {
-    if input.form != Form::Files {
+    let are_sets = || input.from.iter().all(|source| is_set(known, source));
+    if input.form != Form::Files && !(input.form == Form::File && are_sets()) {
         return Ok(None);
     }
     let listed = |pattern: &str| match listed.get(pattern) {
@@ -122,7 +123,10 @@ fn names_of(
         }
         paths.extend(named_files(known, source, input, &listed)?);
     }
-    let paths = with_contents(folder, paths, &listed)?;
+    let paths = match input.form {
+        Form::Files => with_contents(folder, paths, &listed)?,
+        _ => paths.into_iter().map(|named| named.path).collect(),
+    };
     let empty = PartRef {
         digest: Digest::default(),
         bytes: 0,

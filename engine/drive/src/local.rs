@@ -335,6 +335,10 @@ impl LocalResolver {
                     }
                     found.push((String::new(), file_sets::with_columns(files, input)?));
                 }
+                (DatasetKind::File, Form::Files) => {
+                    let one = file_sets::of_one(piece, unnamed(stage, port));
+                    found.push((String::new(), file_sets::with_columns(one, input)?));
+                }
                 _ => found.push((name, file_sets::with_columns(piece, input)?)),
             }
         }

@@ -243,6 +243,7 @@ fn input(from: Reference) -> Input {
         first: false,
         from: vec![from],
         form: Form::Arrow,
+        form_is_stated: true,
         split: None,
         optional: false,
         columns: Vec::new(),

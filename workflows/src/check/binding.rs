@@ -181,7 +181,12 @@ impl Binding<'_, '_, '_> {
         }
         self.model.params.shift_remove(&entry.key);
         self.model.data.insert(entry.key.clone());
-        let sources = DataSources { from, first };
+        let are_files = kind == ParamType::Files;
+        let sources = DataSources {
+            from,
+            first,
+            are_files,
+        };
         self.used.data.insert(entry.key.clone(), sources);
     }
 

@@ -48,6 +48,8 @@ pub(super) struct DataSources {
     pub(super) from: Vec<(Reference, Span)>,
     /// Whether only the first one is read whose stage was not skipped.
     pub(super) first: bool,
+    /// Whether the parameter is of type files, so that a command gets them as a dataset of files.
+    pub(super) are_files: bool,
 }
 
 /// A stage with the places of its references.

@@ -253,7 +253,8 @@ fn tables_are_no_files(
     draft: &Draft<'_>,
     context: &mut Context<'_>,
 ) {
-    if input.value.get("as").and_then(Node::text) != Some("files") {
+    let stated = stage.stage.inputs.get(&input.key);
+    if !stated.is_some_and(|input| input.form_is_stated && input.form == Form::Files) {
         return;
     }
     for source in stage.sources.iter().filter(|s| s.port == input.key) {

@@ -95,14 +95,13 @@ pub(super) fn settle_forms(draft: &mut Draft<'_>, context: &Context<'_>) {
             blobs.map(move |(port, _)| (name.clone(), port.clone()))
         })
         .collect();
-    let sets: BTreeSet<String> = draft
+    let params: BTreeMap<String, Param> = draft
         .workflow
         .all_params()
-        .filter(|(_, param)| param.kind == ParamType::Files)
-        .map(|(name, _)| name)
+        .map(|(name, param)| (name, param.clone()))
         .collect();
     for stage in draft.stages.values_mut() {
-        blobs_stay_blobs(stage, &blobs, &sets, context);
+        blobs_stay_blobs(stage, &blobs, &params, context);
     }
 }
 
@@ -119,36 +118,40 @@ struct Reader<'a> {
 fn blobs_stay_blobs(
     stage: &mut DraftStage<'_>,
     blobs: &BTreeSet<(String, String)>,
-    sets: &BTreeSet<String>,
+    params: &BTreeMap<String, Param>,
     context: &Context<'_>,
 ) {
     if !matches!(stage.stage.action, Action::Run(_)) {
         return;
     }
-    let ports = stage
-        .node
-        .get("inputs")
-        .map(Node::entries)
-        .unwrap_or_default();
-    for entry in ports.iter().filter(|entry| entry.value.get("as").is_none()) {
-        let Some(input) = stage.stage.inputs.get_mut(&entry.key) else {
+    for input in stage.stage.inputs.values_mut() {
+        if input.form_is_stated {
             continue;
+        }
+        let file = |path: &str| {
+            let fact = context.facts.of_input(path, input);
+            matches!(fact, Some(FileFact::File | FileFact::Folder))
         };
-        // Not asked about patterns and parameters of type files: they are `set`.
+        // Not asked about patterns and parameters of type files: they are `set`. A parameter that the
+        // call gives is settled once it has its value.
         let blob = |reference: &Reference| match reference {
             Reference::Port { stage, port } => blobs.contains(&(stage.clone(), port.clone())),
-            Reference::Path(path) => matches!(
-                context.facts.of_input(path, input),
-                Some(FileFact::File | FileFact::Folder)
-            ),
-            Reference::Pattern(_)
-            | Reference::Param(_)
-            | Reference::Url(_)
-            | Reference::Item(_) => false,
+            Reference::Path(path) => file(path),
+            Reference::Param(name) => match params.get(name) {
+                Some(Param {
+                    kind: ParamType::Path,
+                    default: Some(Value::String(path)),
+                    ..
+                }) => !context.given.contains(name) && file(path),
+                _ => false,
+            },
+            Reference::Pattern(_) | Reference::Url(_) | Reference::Item(_) => false,
         };
         let set = |reference: &Reference| match reference {
             Reference::Pattern(_) | Reference::Item(_) => true,
-            Reference::Param(name) => sets.contains(name),
+            Reference::Param(name) => params
+                .get(name)
+                .is_some_and(|param| param.kind == ParamType::Files),
             Reference::Port { .. } | Reference::Path(_) | Reference::Url(_) => false,
         };
         if input.from.iter().any(set) {

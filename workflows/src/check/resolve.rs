@@ -8,7 +8,7 @@ use super::context::Context;
 use super::draft::{DataSources, Draft, Source, UsedOutputs};
 use crate::codes;
 use crate::diagnostic::Diagnostic;
-use crate::model::{Reference, full_name, own_name};
+use crate::model::{Action, Form, Reference, full_name, own_name};
 use crate::names::one_of;
 use crate::source::Span;
 
@@ -25,7 +25,13 @@ pub(super) fn resolve(draft: &mut Draft<'_>, context: &mut Context<'_>) {
                 continue;
             };
             let alone = input.from.len() == 1;
-            let is_first = names.data(&source.reference).is_some_and(|data| data.first);
+            let data = names.data(&source.reference);
+            let is_first = data.is_some_and(|data| data.first);
+            let is_command = matches!(stage.stage.action, Action::Run(_));
+            if is_command && !input.form_is_stated && data.is_some_and(|data| data.are_files) {
+                input.form = Form::Files;
+                input.form_is_stated = true;
+            }
             for (reference, span) in names.sources(source.reference.clone(), source.span, context) {
                 let port = source.port.clone();
                 sources.push(Source {

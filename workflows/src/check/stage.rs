@@ -331,6 +331,7 @@ pub(crate) fn input_options(entry: &Entry) -> Input {
             Some("files") => Form::Files,
             _ => Form::Arrow,
         },
+        form_is_stated: word("as").is_some(),
         split: word("match").map(str::to_owned),
         optional: entry.value.get("optional").and_then(Node::flag) == Some(true),
         columns: place::words(&entry.value, "columns"),

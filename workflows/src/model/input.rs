@@ -18,6 +18,8 @@ pub struct Input {
     pub first: bool,
     /// The form in which the command gets it.
     pub form: Form,
+    /// Whether the workflow states this form. Otherwise it follows from what the sources are.
+    pub form_is_stated: bool,
     /// The pattern of `match:`, which splits the names of files into columns.
     pub split: Option<String>,
     /// Whether a pattern may match no file.
@@ -62,6 +64,7 @@ impl Input {
             from: Vec::new(),
             first: false,
             form: Form::Arrow,
+            form_is_stated: false,
             columns: Vec::new(),
             split: None,
             optional: false,

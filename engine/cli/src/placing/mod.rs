@@ -18,6 +18,7 @@ use sunward_core::{
 };
 use sunward_workflows::Budget;
 
+use crate::machine::HERE;
 use crate::view::LateView;
 pub(crate) use view::{PlacingView, expected, grams, reason};
 
@@ -122,7 +123,7 @@ impl Placing {
         now: Timestamp,
     ) -> anyhow::Result<Self> {
         let here = Pool {
-            name: "here".to_owned(),
+            name: HERE.to_owned(),
             ..Pool::default()
         };
         let (slot_ms, slots) = BLIND;

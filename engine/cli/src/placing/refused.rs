@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use sunward_core::{Fleet, RunSpec, unknown_homes};
+use sunward_core::{Fleet, PlannedStage, Pool, RunSpec, pools_that_may, unknown_homes};
 use sunward_grid::{most_open, pool_of};
 use sunward_workflows::{PoolSpec, names};
 
 use super::{PlacedStage, Placing};
 use crate::exit::wrong_input;
+use crate::machine::HERE;
+use crate::render;
 use crate::render::units::plural;
 
 /// Refuses a `home` that no pool of a fleet has.
@@ -34,6 +36,53 @@ pub(crate) fn unknown_home(pools: &[PoolSpec], spec: &RunSpec) -> anyhow::Result
         "home: {word} is no pool, region or zone of the fleet, so there is nothing to compare with; its zones are {}{nearest}",
         zones.join(", ")
     )))
+}
+
+/// Refuses a run on this machine of a stage whose `regions` or `data_regions` do not name its zone. Where
+/// the zone is not known, this says so.
+///
+/// # Errors
+/// Fails with the stage and its regions.
+pub(crate) fn other_region(zone: Option<&str>, spec: &RunSpec) -> anyhow::Result<()> {
+    let here = Pool {
+        name: HERE.to_owned(),
+        region: zone.unwrap_or_default().to_owned(),
+        zone: zone.unwrap_or_default().to_owned(),
+        ..Pool::default()
+    };
+    let fleet = Fleet { pools: vec![here] };
+    let selected = spec.plan.stages.iter().filter(|planned| planned.selected);
+    let stated = selected.filter_map(|planned| Some((planned, stated_regions(spec, planned)?)));
+    for (planned, regions) in stated {
+        let Some(zone) = zone else {
+            render::say(&format!(
+                "the grid zone of this machine is not known, so it is not checked against {regions}; give --zone, or set `zone:` in your settings"
+            ));
+            return Ok(());
+        };
+        if pools_that_may(&fleet, spec, planned).is_empty() {
+            return Err(wrong_input(format!(
+                "stage {} may not run in {zone}, the grid zone of this machine, because of {regions}; add {zone} there, or run it on a machine in one of these regions",
+                planned.stage.name
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// The regions in which a stage may run and its data may rest, as its workflow states them.
+fn stated_regions(spec: &RunSpec, planned: &PlannedStage) -> Option<String> {
+    let (own, all) = (&planned.stage.place, &spec.workflow.place);
+    let lists = [
+        ("regions", &own.regions, &all.regions),
+        ("data_regions", &own.data_regions, &all.data_regions),
+    ];
+    let told = lists.into_iter().filter_map(|(key, own, all)| {
+        let list = if own.is_empty() { all } else { own };
+        (!list.is_empty()).then(|| format!("`{key}: [{}]`", list.join(", ")))
+    });
+    let told: Vec<String> = told.collect();
+    (!told.is_empty()).then(|| told.join(" and "))
 }
 
 /// Refuses a plan with a task for which no pool ever has room.

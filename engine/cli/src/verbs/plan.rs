@@ -80,8 +80,9 @@ impl Plan {
         let machine = prepared.machine;
         let home = context.home_beside(&prepared.path)?;
         let spec = &prepared.spec;
-        if let Some(fleet) = &fleet {
-            refused::unknown_home(&fleet.pools, spec)?;
+        match &fleet {
+            Some(fleet) => refused::unknown_home(&fleet.pools, spec)?,
+            None => refused::other_region(self.grid.zone(&settings).as_deref(), spec)?,
         }
         let Known {
             previews,

@@ -15,6 +15,7 @@ use crate::exit::{Exit, wrong_input};
 use crate::grid_args::{Over, go_on};
 use crate::home::expect_open_files;
 use crate::machine::Machine;
+use crate::placing::refused;
 use crate::prepare::prepare_again;
 use crate::render;
 use crate::settings::Settings;
@@ -42,12 +43,7 @@ impl Retry {
         let found = which::find(context, which.run)?;
         let run = found.row.run;
         match found.row.status {
-            RunStatus::Failed | RunStatus::Cancelled => {}
-            RunStatus::Succeeded => {
-                return Err(wrong_input(format!(
-                    "{run} succeeded, so there is nothing to retry; `sunward run FILE --fresh` starts a new run"
-                )));
-            }
+            RunStatus::Failed | RunStatus::Cancelled | RunStatus::Succeeded => {}
             RunStatus::Running | RunStatus::Held | RunStatus::Interrupted => {
                 return Err(wrong_input(format!(
                     "{run} is not finished; `sunward run {}` continues it",
@@ -60,6 +56,11 @@ impl Retry {
         let retried = state
             .run(run)
             .ok_or_else(|| wrong_input(format!("there is no run {run}")))?;
+        if !retried.can_be_retried() {
+            return Err(wrong_input(format!(
+                "{run} succeeded, so there is nothing to retry; `sunward run FILE --fresh` starts a new run"
+            )));
+        }
         let settings = Settings::read(context.settings.as_deref())?;
         let host = Host::of_this_process();
         let machine = Machine::find(self.means.jobs);
@@ -83,6 +84,7 @@ impl Retry {
         }
         let over = Over::Here(machine);
         let grid = &self.means.grid;
+        refused::other_region(grid.zone(&settings).as_deref(), &anew)?;
         let mut spec = grid.placed(context, &settings, &anew, self.means.wishes)?;
         let feeds = grid.feeds_of(context, &settings, over, &spec)?;
         let feeds = feeds.map(|feeds| feeds.not_before(retried)).transpose()?;

@@ -19,7 +19,7 @@ use crate::grid_args::{Over, go_on};
 use crate::home;
 use crate::machine::{Machine, now};
 use crate::params::ParamArgs;
-use crate::placing::{Foreknown, Placing};
+use crate::placing::{Foreknown, Placing, refused};
 use crate::prepare::{SelectionArgs, prepare};
 use crate::render;
 use crate::render::style::harmless;
@@ -66,6 +66,7 @@ impl Run {
         means.refuse_overwriting(context, spec, &home, params_file.as_deref())?;
         let settings = Settings::read(context.settings.as_deref())?;
         let (grid, wishes) = (&self.means.grid, self.means.wishes);
+        refused::other_region(grid.zone(&settings).as_deref(), &prepared.spec)?;
         prepared.spec = Arc::new(grid.placed(context, &settings, &prepared.spec, wishes)?);
         let machine = prepared.machine.drawing(&settings);
         let over = Over::Here(machine);

@@ -39,7 +39,7 @@ fn change(state: &mut State, fact: &Fact) -> Result<(), Illegal> {
         Fact::EngineStarted { at } => workers::engine_started(state, *at),
         Fact::Submitted { run, at, spec } => runs::submitted(state, *run, *at, spec),
         Fact::Resumed { run, at, spec } => runs::resumed(state, *run, *at, spec),
-        Fact::Reopened { run, at } => runs::reopened(state, *run, *at),
+        Fact::Reopened { run, at, again } => runs::reopened(state, *run, *at, again),
         Fact::CancelRequested { run, .. } => runs::cancel_requested(state, *run),
         Fact::InterruptRequested { run, .. } => runs::interrupt_requested(state, *run),
         Fact::RunEnded { run, status, at } => runs::ended(state, *run, *status, *at),

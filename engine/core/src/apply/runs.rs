@@ -1,5 +1,6 @@
 //! Facts about a whole run.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::get;
@@ -135,18 +136,20 @@ fn indices(run: &RunState, id: StageId, status: TaskStatus) -> Vec<u32> {
     })
 }
 
-/// Failed, skipped and cancelled stages and tasks of a finished run wait again.
-pub(super) fn reopened(state: &mut State, run: RunId, at: Timestamp) -> Result<(), Illegal> {
+/// Failed and cancelled tasks of a finished run wait again. The stages in `again` begin again as a whole.
+pub(super) fn reopened(
+    state: &mut State,
+    run: RunId,
+    at: Timestamp,
+    again: &[StageId],
+) -> Result<(), Illegal> {
     let one = get(state, run)?;
-    match one.status {
-        RunStatus::Failed | RunStatus::Cancelled => {}
-        RunStatus::Running | RunStatus::Succeeded | RunStatus::Held | RunStatus::Interrupted => {
-            return Err(Illegal::Run {
-                run,
-                status: one.status,
-                what: "run again",
-            });
-        }
+    if !one.can_be_retried() {
+        return Err(Illegal::Run {
+            run,
+            status: one.status,
+            what: "run again",
+        });
     }
     one.let_go(one.course.seen_at);
     one.course.goes_on(one.course.seen_at, at, StoodFor::Retry);
@@ -155,39 +158,27 @@ pub(super) fn reopened(state: &mut State, run: RunId, at: Timestamp) -> Result<(
     one.stopping = None;
     one.home_from = at;
     one.sharing.stop();
-    let mut again = Vec::new();
-    for id in one.ids() {
+    let again: BTreeSet<StageId> = again.iter().copied().collect();
+    for &id in &again {
+        one.stage_mut(id)?.begin_again();
+    }
+    one.sharing.forget(&again);
+    let open: Vec<StageId> = one.ids().filter(|id| one.has_to_retry(*id)).collect();
+    for &id in &open {
         let stage = one.stage_mut(id)?;
-        match &stage.phase {
-            Phase::Ended(StageEnd::Failed | StageEnd::Cancelled) if stage.count() > 0 => {
-                stage.phase = Phase::Open;
-                stage.ready_at = at;
-                stage.course = StageCourse::default();
-                stage.at_home = AtHome::from(at);
-                stage.placed = None;
-                stage.asking = Asking::Wanted;
-                stage.unresolvable = None;
-                stage.tries.clear();
-                stage.failures.clear();
-                again.push(id);
-            }
-            Phase::Ended(StageEnd::Skipped(SkipReason::NotSelected) | StageEnd::Succeeded) => {}
-            Phase::Ended(StageEnd::Failed | StageEnd::Cancelled | StageEnd::Skipped(_))
-            | Phase::Waiting
-            | Phase::Resolving
-            | Phase::Open => {
-                stage.phase = Phase::Waiting;
-                stage.course = StageCourse::default();
-                stage.at_home = AtHome::default();
-                stage.placed = None;
-                stage.asking = Asking::Wanted;
-                stage.unresolvable = None;
-            }
-        }
+        stage.phase = Phase::Open;
+        stage.ready_at = at;
+        stage.course = StageCourse::default();
+        stage.at_home = AtHome::from(at);
+        stage.placed = None;
+        stage.asking = Asking::Wanted;
+        stage.unresolvable = None;
+        stage.tries.clear();
+        stage.failures.clear();
     }
     one.recount();
     one.touch_all();
-    for id in again {
+    for id in open {
         let mut waiting = Ranges::default();
         for status in [
             TaskStatus::Failed,

@@ -1,13 +1,15 @@
 //! Inputs about whole runs, from users and from the engine's start and stop.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::fact::{Fact, RunStatus};
-use crate::ids::{RunId, Timestamp};
+use crate::fact::{Fact, RunStatus, SkipReason};
+use crate::ids::{RunId, StageId, Timestamp};
 use crate::order::{Order, Step};
 use crate::plan::RunSpec;
-use crate::state::State;
 use crate::state::run::Stopping;
+use crate::state::stage::{Phase, StageEnd};
+use crate::state::{RunState, State};
 
 /// An engine opens the state. Runs that were being cancelled continue to be cancelled.
 pub(super) fn start(state: &State, now: Timestamp) -> Step {
@@ -61,17 +63,49 @@ pub(super) fn retry(state: &State, now: Timestamp, run: RunId, spec: Option<Arc<
     let Some(one) = state.runs.get(&run) else {
         return Step::default();
     };
-    let is_over = matches!(one.status, RunStatus::Failed | RunStatus::Cancelled);
     let fits = |spec: &Arc<RunSpec>| one.spec.plan.stages.len() == spec.plan.stages.len();
-    if !is_over || !spec.as_ref().is_none_or(fits) {
+    if !one.can_be_retried() || !spec.as_ref().is_none_or(fits) {
         return Step::default();
     }
-    let mut facts = vec![Fact::Reopened { run, at: now }];
+    let again = begin_again(one);
+    let mut facts = vec![Fact::Reopened {
+        run,
+        at: now,
+        again,
+    }];
     facts.extend(spec.map(|spec| Fact::Resumed { run, at: now, spec }));
     Step {
         facts,
         orders: Vec::new(),
     }
+}
+
+/// The stages of a finished run that begin again as a whole when it is retried.
+fn begin_again(run: &RunState) -> Vec<StageId> {
+    let mut touched = BTreeSet::new();
+    let mut again = Vec::new();
+    for id in run.ids() {
+        let Some((planned, stage)) = run.get(id) else {
+            continue;
+        };
+        let follows = planned.upstream.iter().any(|one| touched.contains(one));
+        let keeps_results = match &stage.phase {
+            Phase::Ended(StageEnd::Skipped(SkipReason::NotSelected)) => continue,
+            Phase::Ended(StageEnd::Succeeded) if !follows && !run.has_to_retry(id) => continue,
+            Phase::Ended(StageEnd::Skipped(_))
+            | Phase::Waiting
+            | Phase::Resolving
+            | Phase::Open => false,
+            Phase::Ended(StageEnd::Failed | StageEnd::Cancelled | StageEnd::Succeeded) => {
+                !follows && run.has_to_retry(id)
+            }
+        };
+        touched.insert(id);
+        if !keeps_results {
+            again.push(id);
+        }
+    }
+    again
 }
 
 /// A user cancels a run.

@@ -149,6 +149,29 @@ impl RunState {
         })
     }
 
+    /// Whether tasks of it can run again: it failed or was cancelled, or it succeeded with failed tasks
+    /// that a stage tolerates.
+    #[must_use]
+    pub fn can_be_retried(&self) -> bool {
+        match self.status {
+            RunStatus::Failed | RunStatus::Cancelled => true,
+            RunStatus::Succeeded => self.ids().any(|id| self.has_to_retry(id)),
+            RunStatus::Running | RunStatus::Held | RunStatus::Interrupted => false,
+        }
+    }
+
+    /// Whether a stage that has ended has tasks that did not succeed.
+    pub(crate) fn has_to_retry(&self, id: StageId) -> bool {
+        self.get(id).is_some_and(|(_, stage)| match stage.phase {
+            Phase::Ended(StageEnd::Failed | StageEnd::Cancelled) => stage.count() > 0,
+            Phase::Ended(StageEnd::Succeeded) => stage.counts.of(TaskStatus::Failed) > 0,
+            Phase::Ended(StageEnd::Skipped(_))
+            | Phase::Waiting
+            | Phase::Resolving
+            | Phase::Open => false,
+        })
+    }
+
     /// The sums over the attempts of all stages.
     #[must_use]
     pub fn ledger(&self) -> Ledger {

@@ -244,7 +244,7 @@ fn assert_single_results(journal: &[Fact]) {
             Fact::LookedUp { stage, hits, .. } | Fact::Shared { stage, hits, .. } => {
                 (stage, hits.iter().map(|(index, _)| *index).collect())
             }
-            Fact::ResultsLost { stages, .. } => {
+            Fact::ResultsLost { stages, .. } | Fact::Reopened { again: stages, .. } => {
                 seen.retain(|(stage, _)| !stages.contains(stage));
                 continue;
             }

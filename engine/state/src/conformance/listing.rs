@@ -29,6 +29,7 @@ pub fn the_listing_follows_the_facts(site: &dyn Site) -> Result<(), StateError> 
     engine.append(&group(vec![Fact::Reopened {
         run: RunId(1),
         at: Timestamp(20),
+        again: Vec::new(),
     }]))?;
     let again = engine.run(RunId(1))?;
     assert_eq!(
@@ -123,6 +124,7 @@ pub fn an_archived_run_may_go_on_and_be_archived_again(site: &dyn Site) -> Resul
         Fact::Reopened {
             run: RunId(1),
             at: Timestamp(30),
+            again: Vec::new(),
         },
         leased(1, 0, 1),
         finished(1, 0, 1),

@@ -5,7 +5,8 @@ use sunward_workflows::Place;
 
 use crate::fleet_file::FleetFile;
 
-/// One line for each setting that has no effect. Without a grid, these include all of `place:`.
+/// One line for each setting that has no effect. Without a grid, these include all of `place:` apart from
+/// regions, which hold for this machine too.
 pub(super) fn lines(spec: &RunSpec, placed: bool, fleet: Option<&FleetFile>) -> Vec<String> {
     let mut lines = Vec::new();
     let workflow = &spec.workflow;
@@ -37,8 +38,8 @@ fn place_lines(who: &str, place: &Place, lines: &mut Vec<String>) {
         deadline_risk_ppm,
         max_delay_ms,
         home,
-        regions,
-        data_regions,
+        regions: _,
+        data_regions: _,
     } = place;
     let set = [
         ("prefer", !prefer.is_empty()),
@@ -46,8 +47,6 @@ fn place_lines(who: &str, place: &Place, lines: &mut Vec<String>) {
         ("deadline_risk", deadline_risk_ppm.is_some()),
         ("max_delay", max_delay_ms.is_some()),
         ("home", home.is_some()),
-        ("regions", !regions.is_empty()),
-        ("data_regions", !data_regions.is_empty()),
     ];
     for (name, _) in set.iter().filter(|(_, set)| *set) {
         lines.push(format!(

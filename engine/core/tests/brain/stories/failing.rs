@@ -161,6 +161,80 @@ fn retry_runs_again_what_failed_and_what_was_skipped() {
     world.assert_replays();
 }
 
+/// What a condition decided from the failure of a stage is decided again once that stage is retried, and
+/// so is what follows from it.
+#[test]
+fn a_retry_decides_anew_what_followed_from_a_failure() {
+    let mut world = World::with_cores(2);
+    world.fate = Box::new(|stage, index, _| match stage {
+        "a" => fails(FailureKind::Exit(1)),
+        _ => ok(stage, index),
+    });
+    let run = world.submit(
+        flow()
+            .stage(stage("a"))
+            .stage(
+                stage("bad")
+                    .needs("a")
+                    .when("${{ stages.a.status == 'failed' }}"),
+            )
+            .stage(
+                stage("good")
+                    .needs("a")
+                    .when("${{ stages.a.status == 'succeeded' }}"),
+            )
+            .stage(stage("told").from("x", "bad"))
+            .stage(stage("other"))
+            .spec(),
+    );
+    world.settle();
+    let before = ["a: failed", "bad: succeeded", "good: skipped"];
+    assert_eq!(world.statuses(run)[..3], before);
+    world.fate = Box::new(|stage, index, _| ok(stage, index));
+    world.give(Input::Retry { run, spec: None });
+    world.settle();
+    assert_eq!(
+        world.statuses(run),
+        [
+            "a: succeeded",
+            "bad: skipped",
+            "good: succeeded",
+            "told: skipped",
+            "other: succeeded"
+        ]
+    );
+    assert_eq!(world.ran("other"), 1);
+    world.assert_replays();
+}
+
+#[test]
+fn a_retry_runs_failures_that_a_stage_tolerates_and_what_reads_from_it() {
+    let mut world = World::with_cores(2);
+    world.fate = Box::new(|stage, index, _| {
+        if (stage, index) == ("map", 3) {
+            fails(FailureKind::Exit(1))
+        } else {
+            ok(stage, index)
+        }
+    });
+    let run = world.submit(
+        flow()
+            .stage(stage("map").range(8).edit(|stage| stage.tolerate = 1))
+            .stage(stage("reduce").from("all", "map"))
+            .spec(),
+    );
+    world.settle();
+    assert_eq!(world.status(run), RunStatus::Succeeded);
+    world.fate = Box::new(|stage, index, _| ok(stage, index));
+    world.give(Input::Retry { run, spec: None });
+    world.settle();
+    assert_eq!(world.count(run, "map", TaskStatus::Succeeded), 8);
+    assert_eq!((world.ran("map"), world.ran("reduce")), (9, 2));
+    world.give(Input::Retry { run, spec: None });
+    assert_eq!(world.status(run), RunStatus::Succeeded, "nothing to retry");
+    world.assert_replays();
+}
+
 #[test]
 fn a_retry_adopts_what_is_now_said_of_it_and_keeps_what_is_done() {
     let mut world = World::with_cores(2);
