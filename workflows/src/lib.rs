@@ -42,6 +42,7 @@ pub mod order;
 mod quoted;
 mod reading;
 pub mod render;
+mod requirement;
 mod requirements;
 mod script;
 pub mod source;
@@ -81,7 +82,8 @@ pub use order::{Cycles, topological_order};
 pub use quoted::{Quoted, quoted};
 pub use reading::{input_variable, output_variable};
 pub use render::{JsonDiagnostic, render_human, render_in, to_json, to_json_in};
-pub use requirements::{Requirements, included_path, is_requirement, read_requirements};
+pub use requirement::{canonical_requirement, check_requirement};
+pub use requirements::{Requirements, included_path, read_requirements};
 pub use script::{
     CompiledArgv, CompiledScript, RenderedScript, default_shell, setup_shell, shell_word,
 };

@@ -7,6 +7,7 @@
 use serde::Deserialize;
 
 use crate::model::path_from;
+use crate::requirement::check_requirement;
 
 /// What a file of requirements says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,20 +18,44 @@ pub struct Requirements {
     pub includes: Vec<String>,
 }
 
-/// Whether text is one requirement, and cannot be an option of pip.
-#[must_use]
-pub fn is_requirement(text: &str) -> bool {
-    let text = text.trim();
-    text.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && !text.contains(char::is_control)
-        && !text.split_whitespace().any(|word| word.starts_with('-'))
-}
+/// Files of other tools, and what to do instead.
+const OTHERS: [(&str, &str); 6] = [
+    ("uv.lock", "`uv export > requirements.txt` writes one"),
+    (
+        "poetry.lock",
+        "`poetry export > requirements.txt` writes one",
+    ),
+    (
+        "Pipfile",
+        "`pipenv requirements > requirements.txt` writes one",
+    ),
+    (
+        "Pipfile.lock",
+        "`pipenv requirements > requirements.txt` writes one",
+    ),
+    (
+        "environment.yml",
+        "list the packages in a requirements.txt, or use an image with `container:`",
+    ),
+    (
+        "environment.yaml",
+        "list the packages in a requirements.txt, or use an image with `container:`",
+    ),
+];
+
+/// Options whose value may follow without a blank: `-rmore.txt`.
+const SHORT: [&str; 3] = ["-r", "-c", "-e"];
 
 /// Reads a file of requirements: `pyproject.toml` by its name, and pip's format otherwise.
 ///
 /// # Errors
 /// Says which line cannot be used, and why.
 pub fn read_requirements(path: &str, text: &str) -> Result<Requirements, String> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let name = path.rsplit('/').next().unwrap_or(path);
+    if let Some((_, instead)) = OTHERS.iter().find(|(other, _)| *other == name) {
+        return Err(format!("{name} is not a file of requirements; {instead}"));
+    }
     match path.ends_with(".toml") {
         true => of_project(text),
         false => of_pip(text),
@@ -60,10 +85,19 @@ fn of_pip(text: &str) -> Result<Requirements, String> {
     let mut found = Requirements::default();
     for (line, words) in logical_lines(text) {
         let refused = |why: String| Err(format!("line {line}: {why}"));
-        let (option, value) = match words.split_once([' ', '=', '\t']) {
-            Some((option, value)) => (option, value.trim()),
-            None => (words.as_str(), ""),
+        let short = SHORT.iter().find(|short| words.starts_with(**short));
+        let (option, value) = match (short, words.split_once([' ', '=', '\t'])) {
+            (Some(short), _) => (
+                *short,
+                words[short.len()..].trim_start_matches(['=', ' ', '\t']),
+            ),
+            (None, Some((option, value))) => (option, value.trim()),
+            (None, None) => (words.as_str(), ""),
         };
+        // Whatever is installed has the hashes of the lock file.
+        if matches!(option, "--require-hashes") {
+            continue;
+        }
         if matches!(option, "-r" | "--requirement") {
             if value.is_empty() {
                 return refused(format!("`{option}` names no file"));
@@ -77,6 +111,10 @@ fn of_pip(text: &str) -> Result<Requirements, String> {
                     "name a package of an index, or put its folder under `files:`"
                 }
                 "-c" | "--constraint" => "write the versions in the requirements",
+                "--pre" => "write the version, such as x==2.0rc1",
+                "--no-binary" | "--only-binary" | "--prefer-binary" | "--use-feature" => {
+                    "leave it out: it is decided for each machine"
+                }
                 _ => "set it for your machine, in pip.conf or in variables such as PIP_INDEX_URL",
             };
             return refused(format!(
@@ -84,10 +122,8 @@ fn of_pip(text: &str) -> Result<Requirements, String> {
             ));
         }
         let (package, hashes) = without_hashes(&words);
-        if !is_requirement(&package) {
-            return refused(format!(
-                "`{package}` is not a requirement; expected a package's name, with an optional version, such as numpy==2.1.0"
-            ));
+        if let Err(why) = check_requirement(&package) {
+            return refused(why);
         }
         if let Some(bad) = hashes.iter().find(|hash| !is_sha256(hash)) {
             return refused(format!(
@@ -189,13 +225,14 @@ fn of_project(text: &str) -> Result<Requirements, String> {
     if project.dynamic.iter().any(|name| name == "dependencies") {
         return Err("its dependencies are dynamic, so only building the project tells them; list them in a requirements.txt".to_owned());
     }
-    match project.dependencies.iter().find(|one| !is_requirement(one)) {
-        Some(bad) => Err(format!("`{bad}` is not a requirement")),
-        None => Ok(Requirements {
-            packages: project.dependencies,
-            includes: Vec::new(),
-        }),
-    }
+    project
+        .dependencies
+        .iter()
+        .try_for_each(|one| check_requirement(one))?;
+    Ok(Requirements {
+        packages: project.dependencies,
+        includes: Vec::new(),
+    })
 }
 
 #[cfg(test)]
@@ -207,7 +244,7 @@ mod tests {
         let hash = "a".repeat(64);
         let text = format!(
             "# what it needs\nnumpy>=2,<3   # arrays\n\n-r more.txt\n--requirement=other.txt\npandas ; python_version < '3.12'\n\
-             six==1.17.0 \\\n    --hash=sha256:{hash} \\\n    --hash=sha256:{hash}\nscipy[all] @ https://x/y#frag\n"
+             six==1.17.0 \\\n    --hash=sha256:{hash} \\\n    --hash=sha256:{hash}\nscipy[all]\n-rthird.txt\n--require-hashes\n"
         );
         let found = read_requirements("./requirements.txt", &text).unwrap();
         assert_eq!(
@@ -216,10 +253,10 @@ mod tests {
                 "numpy>=2,<3".to_owned(),
                 "pandas ; python_version < '3.12'".to_owned(),
                 format!("six==1.17.0 --hash=sha256:{hash} --hash=sha256:{hash}"),
-                "scipy[all] @ https://x/y#frag".to_owned(),
+                "scipy[all]".to_owned(),
             ]
         );
-        assert_eq!(found.includes, ["more.txt", "other.txt"]);
+        assert_eq!(found.includes, ["more.txt", "other.txt", "third.txt"]);
     }
 
     #[test]
@@ -250,6 +287,10 @@ mod tests {
             ),
             ("six --hash=md5:1", "not a SHA-256"),
             ("../local", "`../local` is not a requirement"),
+            (
+                "six\nx @ https://u:p@h/x.whl",
+                "line 2: `x @ https://h/x.whl` names an address",
+            ),
         ] {
             let error = read_requirements("r.txt", text).unwrap_err();
             assert!(error.contains(says), "{text}: {error}");

@@ -6,7 +6,7 @@ use crate::column::ColumnType;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::{is_loose_name, is_name, nearest};
 use crate::quoted;
-use crate::requirements::is_requirement;
+use crate::requirement::check_requirement;
 use crate::source::Span;
 use crate::units::{meant_duration, parse_duration, parse_power, parse_share, parse_size};
 use crate::value::Value;
@@ -220,8 +220,10 @@ fn scalar(node: &Node, kind: &Kind, label: &str) -> Option<Diagnostic> {
             (!is_loose_name(text)).then(|| bad_name(text, node.span, true))
         }
         (Kind::Suffix, Value::String(text)) if is_suffix(text) => None,
-        (Kind::Requirement, Value::String(text)) if is_requirement(text) => None,
-        (Kind::Suffix | Kind::Requirement, Value::String(text)) => {
+        (Kind::Requirement, Value::String(text)) => {
+            problem(codes::BAD_NAME, check_requirement(text).err()?)
+        }
+        (Kind::Suffix, Value::String(text)) => {
             problem(codes::BAD_NAME, format!("`{label}` cannot be `{text}`"))
         }
         (Kind::Whole(min, max), Value::Int(number)) => {

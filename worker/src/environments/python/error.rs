@@ -23,7 +23,7 @@ pub enum PythonError {
     },
     /// The index lacks a requested package.
     #[error(
-        "pip cannot resolve {requirements}: {said}; correct `packages`, or check that the index has them for this Python"
+        "pip cannot resolve {requirements}: {said}; correct `packages` or the file of `requirements`, or check that the index has them for this Python"
     )]
     Unresolvable {
         /// The requirements.

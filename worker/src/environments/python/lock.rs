@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use sunward_core::{Digest, Hasher};
-use sunward_workflows::{Python, quoted};
+use sunward_workflows::{Python, canonical_requirement, quoted};
 
 use super::error::PythonError;
 
@@ -91,13 +91,16 @@ pub fn lock_digest(folder: &Path, python: &Python) -> Result<Digest, PythonError
     Ok(LockFile::read(&lock_path(folder, python))?.digest(python))
 }
 
-/// A stage's requirements, in an order that does not depend on how they were written.
+/// A stage's requirements, which do not depend on how they were written.
 pub(super) fn requirements(python: &Python) -> Vec<String> {
-    let trimmed = python
-        .packages
+    in_order(&python.packages)
+}
+
+fn in_order(packages: &[String]) -> Vec<String> {
+    let canonical = packages
         .iter()
-        .map(|package| package.trim().to_owned());
-    let mut requires: Vec<String> = trimmed.collect();
+        .map(|package| canonical_requirement(package));
+    let mut requires: Vec<String> = canonical.collect();
     requires.sort();
     requires.dedup();
     requires
@@ -123,7 +126,7 @@ impl Entry {
     /// Whether this is an entry for the stage's requirements, on any platform.
     pub(super) fn answers(&self, python: &Python) -> bool {
         self.python == python.version.as_deref().unwrap_or("")
-            && self.requires == requirements(python)
+            && in_order(&self.requires) == requirements(python)
     }
 }
 
