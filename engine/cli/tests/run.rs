@@ -307,3 +307,25 @@ stages:
         .expect(2)
         .says(&["nothing to retry"]);
 }
+
+#[test]
+fn a_plan_of_one_stage_takes_what_the_run_would_take_from_the_cache() {
+    let scene = Scene::with(
+        "name: two
+stages:
+  a: { run: \"echo a > ${{ outputs.o }}\", outputs: { o: { format: file } } }
+  b: { inputs: { a: a.o }, run: \"cat ${{ inputs.a }} > ${{ outputs.o }}\", outputs: { o: { format: file } } }
+",
+    );
+    let only = ["plan", "workflow.yaml", "--only", "b", "--json"];
+    let outlook = || {
+        let plan = scene.sunward(&only).expect(0).json();
+        plan["stages"][1]["outlook"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(outlook(), "cannot run");
+    scene.run(&["--only", "b"]).expect(1);
+    scene.run(&[]).expect(0);
+    assert_eq!(outlook(), "cached");
+    let run = scene.run(&["--only", "b"]).expect(0).json();
+    assert_eq!(run["stages"]["b"]["cached"], 1);
+}

@@ -19,6 +19,7 @@ use crate::key::TaskKeys;
 use crate::key::ingredients;
 use crate::plan::{PlannedStage, RunSpec, Tasks};
 use crate::state::State;
+use crate::state::run::needed;
 use crate::state::stage::looks_up;
 use crate::statuses::{condition_asks, is_left_out, statuses_for};
 
@@ -88,6 +89,8 @@ pub enum Outlook {
     UpstreamSkipped(String),
     /// `--until` or `--only` left it out.
     LeftOut,
+    /// It reads from this stage, which was left out, and whose results are not all in the cache.
+    Lacks(String),
 }
 
 impl fmt::Display for Outlook {
@@ -102,6 +105,10 @@ impl fmt::Display for Outlook {
             Self::ConditionFalse => f.write_str("skipped: its condition is false"),
             Self::UpstreamSkipped(stage) => write!(f, "skipped: {stage} is"),
             Self::LeftOut => f.write_str("left out by --until or --only"),
+            Self::Lacks(stage) => write!(
+                f,
+                "cannot run: {stage} is left out, and its results are not all in the cache"
+            ),
         }
     }
 }
@@ -114,7 +121,9 @@ pub fn preview(
 ) -> Vec<StagePreview> {
     let mut gathered = Gathered::default();
     let mut previews: Vec<StagePreview> = Vec::with_capacity(spec.plan.stages.len());
-    for planned in &spec.plan.stages {
+    let needed = needed(&spec.plan);
+    let mut lacking = BTreeSet::new();
+    for (at, planned) in spec.plan.stages.iter().enumerate() {
         let mut one = StagePreview {
             stage: planned.stage.name.clone(),
             tasks: planned.tasks.as_ref().map(Tasks::count),
@@ -124,7 +133,16 @@ pub fn preview(
             changes: Vec::new(),
             file_bytes: Vec::new(),
         };
-        match early(spec, planned, &previews, &gathered.skipped) {
+        match early(spec, planned, &previews, (&gathered.skipped, &lacking)) {
+            // Its results are looked up, and its tasks never run.
+            Some(Outlook::LeftOut) if needed.contains(&at) => {
+                look(planned, known, &mut gathered, &mut one);
+                if one.outlook != Outlook::Cached {
+                    lacking.insert(one.stage.clone());
+                }
+                one.cached = 0;
+                one.outlook = Outlook::LeftOut;
+            }
             Some(outlook) => {
                 if let Outlook::ConditionFalse | Outlook::UpstreamSkipped(_) = outlook {
                     gathered.skipped.insert(one.stage.clone());
@@ -155,7 +173,7 @@ fn early(
     spec: &RunSpec,
     planned: &PlannedStage,
     done: &[StagePreview],
-    skipped: &BTreeSet<String>,
+    (skipped, lacking): (&BTreeSet<String>, &BTreeSet<String>),
 ) -> Option<Outlook> {
     if !planned.selected {
         return Some(Outlook::LeftOut);
@@ -181,10 +199,14 @@ fn early(
             Outlook::ConditionFalse | Outlook::UpstreamSkipped(_) => {
                 return Some(Outlook::UpstreamSkipped(before.stage.clone()));
             }
+            Outlook::Lacks(_) | Outlook::LeftOut if lacking.contains(&before.stage) => {
+                return Some(Outlook::Lacks(before.stage.clone()));
+            }
             Outlook::Cached
             | Outlook::Runs(_)
             | Outlook::After(_)
             | Outlook::Unknown
+            | Outlook::Lacks(_)
             | Outlook::LeftOut => {}
         }
     }
@@ -196,7 +218,8 @@ fn early(
     }
     upstream
         .filter(depends)
-        .find(|before| before.outlook != Outlook::Cached && planned.stage.reads_from(&before.stage))
+        .filter(|before| !matches!(before.outlook, Outlook::Cached | Outlook::LeftOut))
+        .find(|before| planned.stage.reads_from(&before.stage))
         .map(|before| Outlook::After(before.stage.clone()))
 }
 
@@ -209,7 +232,11 @@ fn is_false<'p>(
     let status = |before: &'p StagePreview| match before.outlook {
         Outlook::ConditionFalse | Outlook::UpstreamSkipped(_) => Some("skipped"),
         Outlook::Cached => Some("succeeded"),
-        Outlook::Runs(_) | Outlook::After(_) | Outlook::Unknown | Outlook::LeftOut => None,
+        Outlook::Runs(_)
+        | Outlook::After(_)
+        | Outlook::Unknown
+        | Outlook::Lacks(_)
+        | Outlook::LeftOut => None,
     };
     let known = asked.map(|before| Some((before.stage.as_str(), status(before)?)));
     let known: Option<Vec<(&str, &str)>> = known.collect();

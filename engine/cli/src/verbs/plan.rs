@@ -11,6 +11,7 @@ use clap::Args;
 use sunward_core::{RunId, RunSpec, StagePreview, Times, preview};
 use sunward_drive::{Listed, earlier_runs};
 use sunward_state::{Reader, SqliteReader, digest_params};
+use sunward_workflows::enclosing;
 
 use crate::announced::Announced;
 use crate::context::Context;
@@ -129,6 +130,7 @@ impl Plan {
             cpus: machine.cpus,
             memory_bytes: machine.memory_bytes,
             params: params
+                .filter(|(name, _)| enclosing(name).is_none())
                 .map(|(name, value)| (name.clone(), value.to_json()))
                 .collect(),
             stages: stages

@@ -4,6 +4,7 @@ use sunward_core::{
     Account, Energy, RunState, RunStatus, SkipReason, StageEnd, StageId, StageView as Stage,
     TaskStatus, late::late,
 };
+use sunward_workflows::enclosing;
 
 use super::carbon::{by_basis, grams, known, micrograms, signed_grams};
 use super::late::LateView;
@@ -276,9 +277,11 @@ pub(crate) fn view(recorded: &Recorded, run: &RunState, outputs: Named<OutputVie
         submitted: machine::shown(run.submitted_at),
         ended: ended.map(machine::shown),
         seconds: float(until.since_ms(run.submitted_at)) / 1000.0,
+        // Those of used files follow from these and from `with:`.
         params: spec
             .params
             .iter()
+            .filter(|(name, _)| enclosing(name).is_none())
             .map(|(name, value)| (name.clone(), value.to_json()))
             .collect(),
         stages: Named(

@@ -466,7 +466,7 @@ fn twins(plan: &Plan) -> BTreeSet<StageId> {
 }
 
 /// Stages that are not selected, but that a selected stage waits for, directly or through others.
-fn needed(plan: &Plan) -> BTreeSet<usize> {
+pub(crate) fn needed(plan: &Plan) -> BTreeSet<usize> {
     let mut needed = BTreeSet::new();
     for (at, planned) in plan.stages.iter().enumerate().rev() {
         if planned.selected || needed.contains(&at) {

@@ -256,6 +256,7 @@ impl StagePlan {
             Outlook::After(_) => "depends",
             Outlook::ConditionFalse | Outlook::UpstreamSkipped(_) => "skipped",
             Outlook::LeftOut => "left out",
+            Outlook::Lacks(_) => "cannot run",
         };
         let reason = match (&preview.outlook, preview.changes.as_slice()) {
             (Outlook::Runs(WhyRan::NotInCache), _) if preview.cached > 0 => some(planned, preview),
