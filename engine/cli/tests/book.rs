@@ -128,7 +128,11 @@ fn every_example_of_the_book_works() {
 fn words_lead_to_pages() {
     let scene = Scene::new();
     let docs = |word: &str| scene.sunward(&["docs", word]);
-    assert!(docs("TMPDIR").expect(2).err.contains("commands"));
+    let passages = docs("TMPDIR").expect(0).out;
+    assert!(passages.contains("\ncommands: "), "{passages}");
+    let several = ["docs", "inherit", "variable"];
+    let several = scene.sunward(&several).expect(0).out;
+    assert!(several.contains("inherit"), "{several}");
     assert!(
         docs("cacheing")
             .expect(2)

@@ -5,12 +5,14 @@
 //! cannot diverge. A line `{codes}` stands for the list of codes.
 
 mod keys;
+mod search;
 
 use std::borrow::Cow;
 
 use crate::codes::PAGES as CODES;
 use crate::names::nearest;
 use crate::syntax::{Shape, shapes};
+pub use search::Passage;
 
 /// The pages in reading order: the word that finds each, and its text.
 const PAGES: &[(&str, &str)] = &[
@@ -67,13 +69,10 @@ pub enum Found {
         /// The pages that describe these parts.
         topics: Vec<&'static str>,
     },
-    /// Pages that contain the word, or a topic that is spelled similarly.
-    Nothing {
-        /// The topics of pages that contain the word.
-        mentioned: Vec<&'static str>,
-        /// A topic of nearly the same name.
-        nearest: Option<&'static str>,
-    },
+    /// Passages with all of the words, the best first.
+    Passages(Vec<Passage>),
+    /// No such topic; perhaps one of nearly the same name.
+    Nothing(Option<&'static str>),
 }
 
 /// All pages in reading order, without those of codes.
@@ -92,13 +91,21 @@ pub fn look_up(word: &str) -> Found {
     if let Some((code, text)) = CODES.iter().find(|(code, _)| same(code.0)) {
         return Found::Page(page(code.0, text));
     }
-    let with_key: Vec<&Shape> = shapes()
+    let described = |shape: &Shape| {
+        let marker = marker(shape.name);
+        PAGES
+            .iter()
+            .position(|(_, source)| source.contains(&marker))
+    };
+    let mut with_key: Vec<&Shape> = shapes()
         .into_iter()
         .filter(|shape| shape.key(word).is_some())
         .collect();
     if with_key.is_empty() {
-        return nothing(word);
+        return search(word);
     }
+    // In the order in which one reads of them.
+    with_key.sort_by_key(|shape| described(shape).unwrap_or(usize::MAX));
     let topics = PAGES.iter().filter(|(_, source)| {
         let mut described = with_key.iter();
         described.any(|shape| source.contains(&marker(shape.name)))
@@ -110,18 +117,17 @@ pub fn look_up(word: &str) -> Found {
     }
 }
 
-fn nothing(word: &str) -> Found {
-    let lower = word.to_lowercase();
-    let has_word = |text: &str| {
-        let text = text.to_lowercase();
-        let mut words = text.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '-');
-        words.any(|one| one == lower)
-    };
-    let mentioned = PAGES.iter().filter(|(_, source)| has_word(source));
-    let mentioned: Vec<&str> = mentioned.map(|(topic, _)| *topic).collect();
-    Found::Nothing {
-        mentioned,
-        nearest: nearest(word, PAGES.iter().map(|(topic, _)| *topic)),
+fn search(words: &str) -> Found {
+    let book = PAGES
+        .iter()
+        .map(|(topic, source)| (*topic, with_keys(source)));
+    let codes = CODES
+        .iter()
+        .map(|(code, text)| (code.0, (*text).to_owned()));
+    let found = search::passages(book.chain(codes), words);
+    match found.is_empty() {
+        true => Found::Nothing(nearest(words, PAGES.iter().map(|(topic, _)| *topic))),
+        false => Found::Passages(found),
     }
 }
 
@@ -205,14 +211,19 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_word_leads_to_pages() {
-        let Found::Nothing { nearest, .. } = look_up("cacheing") else {
-            panic!("found");
-        };
-        assert_eq!(nearest, Some("caching"));
-        let Found::Nothing { mentioned, .. } = look_up("TMPDIR") else {
-            panic!("found");
-        };
-        assert!(mentioned.contains(&"commands"), "{mentioned:?}");
+    fn other_words_lead_to_passages_or_to_a_topic() {
+        assert_eq!(look_up("cacheing"), Found::Nothing(Some("caching")));
+        for (words, topic) in [
+            ("TMPDIR", "commands"),
+            ("environment variable", "commands"),
+            ("item.stem", "files"),
+            ("gathered files", "files"),
+        ] {
+            let Found::Passages(found) = look_up(words) else {
+                panic!("{words}: no passage");
+            };
+            let topics: Vec<&str> = found.iter().map(|one| one.topic).collect();
+            assert!(topics.contains(&topic), "{words}: {topics:?}");
+        }
     }
 }

@@ -8,7 +8,9 @@ use super::file_columns::columns;
 use super::location::item_columns;
 use crate::codes;
 use crate::diagnostic::Diagnostic;
-use crate::model::{FILE_COLUMNS, Form, OutputFormat, ParamType, Reference, Scatter, Slicing};
+use crate::model::{
+    FILE_COLUMNS, Form, OutputFormat, ParamType, Reference, Scatter, Slicing, enclosing,
+};
 use crate::name_pattern::NamePattern;
 use crate::names::one_of;
 use crate::source::Span;
@@ -136,7 +138,13 @@ fn nothing(source: &Source, draft: &Draft<'_>, context: &mut Context<'_>) {
     };
     let message = format!("no file matches {pattern}");
     let hint = "correct the pattern, or write `optional: true` if there may be no file";
-    let diagnostic = Diagnostic::error(codes::FILE_MISSING, source.span, message)
+    // What a stage gives to a file that it uses is told where it is given.
+    let given = match &source.reference {
+        Reference::Param(name) if enclosing(name).is_some() => draft.defaults.get(name),
+        _ => None,
+    };
+    let span = given.copied().unwrap_or(source.span);
+    let diagnostic = Diagnostic::error(codes::FILE_MISSING, span, message)
         .expecting("at least one file; patterns are relative to the workflow's file")
         .suggesting(hint);
     context.report(diagnostic);

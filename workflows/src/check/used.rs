@@ -113,9 +113,12 @@ fn tree<'n>(
         let diagnostic = Diagnostic::error(codes::BAD_USE, uses.span, message)
             .expecting("a workflow's file, such as ./qc.yaml");
         let is_bare = !text.contains("://") && (text.ends_with(".yaml") || text.ends_with(".yml"));
-        context.report(match is_bare {
-            true => diagnostic.suggesting(format!("write `./{text}`")),
-            false => diagnostic,
+        context.report(match (is_path(text), is_bare) {
+            (true, _) => diagnostic.suggesting(
+                "rename the file or its folder: `*`, `?`, `[` and `{` make a path a pattern",
+            ),
+            (false, true) => diagnostic.suggesting(format!("write `./{text}`")),
+            (false, false) => diagnostic,
         });
         return None;
     }

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use serde::Serialize;
-use sunward_workflows::book::{Found, look_up, pages};
+use sunward_workflows::book::{Found, Passage, look_up, pages};
 
 use crate::context::Context;
 use crate::exit::{Exit, wrong_input};
@@ -10,15 +10,15 @@ use crate::render::markdown::markdown;
 use crate::render::table::Table;
 use crate::render::{self, Page, View};
 
-/// Read about the language and its use: a topic, a key, or the code of a mistake
+/// Read about the language and its use: a topic, a key, the code of a mistake, or any words
 #[derive(Args)]
 #[command(
-    after_help = "Example:\n  sunward docs\n  sunward docs caching\n  sunward docs deadline\n  sunward docs SW0604\n\n\
-        Without a topic, it lists the pages. `sunward docs all` prints all of them."
+    after_help = "Example:\n  sunward docs\n  sunward docs caching\n  sunward docs deadline\n  sunward docs SW0604\n  sunward docs environment variable\n\n\
+        Without a topic, it lists the pages. `sunward docs all` prints all of them. Other words find the passages with all of them."
 )]
 pub(crate) struct Docs {
-    /// A page, a key of the language, or a code [default: the list of pages]
-    topic: Option<String>,
+    /// A page, a key of the language, a code, or words to search for [default: the list of pages]
+    topic: Vec<String>,
 }
 
 /// The list of pages.
@@ -69,8 +69,8 @@ impl View for Text {
 
 impl Docs {
     pub(crate) fn perform(&self, context: &Context) -> anyhow::Result<Exit> {
-        match self.topic.as_deref() {
-            None => {
+        match self.topic.join(" ").as_str() {
+            "" => {
                 let entries = pages().map(|page| Entry {
                     topic: page.topic,
                     title: page.title,
@@ -80,7 +80,7 @@ impl Docs {
                 };
                 render::answer(context, &contents)?;
             }
-            Some("all") => {
+            "all" => {
                 let texts: Vec<String> = pages().map(|page| page.text).collect();
                 let all = Text {
                     topic: "all".to_owned(),
@@ -89,7 +89,7 @@ impl Docs {
                 };
                 render::answer(context, &all)?;
             }
-            Some(word) => render::answer(context, &about(word)?)?,
+            word => render::answer(context, &about(word)?)?,
         }
         Ok(Exit::Done)
     }
@@ -107,13 +107,34 @@ fn about(word: &str) -> anyhow::Result<Text> {
             text,
             see: topics,
         }),
-        Found::Nothing { mentioned, nearest } => Err(wrong_input(match (nearest, mentioned) {
-            (Some(nearest), _) => format!("there is no page `{word}`; did you mean {nearest}?"),
-            (None, mentioned) if !mentioned.is_empty() => format!(
-                "there is no page `{word}`; these pages mention it: {}",
-                mentioned.join(", ")
+        Found::Passages(passages) => Ok(Text {
+            topic: word.to_owned(),
+            text: passages.iter().map(passage).collect(),
+            see: topics(&passages),
+        }),
+        Found::Nothing(nearest) => Err(wrong_input(match nearest {
+            Some(nearest) => format!("there is no page `{word}`; did you mean {nearest}?"),
+            None => format!(
+                "there is no page `{word}`, and no passage has these words; `sunward docs` lists the pages"
             ),
-            _ => format!("there is no page `{word}`; `sunward docs` lists the pages"),
         })),
     }
+}
+
+/// A passage under the name of its page and its heading.
+fn passage(found: &Passage) -> String {
+    format!(
+        "## {}: {}\n\n{}\n\n",
+        found.topic, found.heading, found.text
+    )
+}
+
+fn topics(passages: &[Passage]) -> Vec<&'static str> {
+    let mut topics = Vec::new();
+    for one in passages {
+        if !topics.contains(&one.topic) {
+            topics.push(one.topic);
+        }
+    }
+    topics
 }

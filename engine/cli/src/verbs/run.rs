@@ -161,6 +161,9 @@ fn choose(
     let journal = &opened.journal;
     let unfinished = journal.unfinished(&spec.path, digest_params(&spec.params)?)?;
     let newest = unfinished.first().map(|row| row.run);
+    // Once another run of the file has followed, this is no news.
+    let last = journal.newest_run()?;
+    let is_news = last.is_none_or(|last| last.path != spec.path || Some(last.run) <= newest);
     let mut changed_files = Vec::new();
     for row in unfinished {
         let state = journal.load_run(row.run)?;
@@ -178,6 +181,9 @@ fn choose(
             go_on(Arc::make_mut(&mut spec), run);
             return Ok((Start::Resume { run: row.run, spec }, feeds));
         }
+    }
+    if !is_news {
+        return Ok((Start::Submit(spec), feeds));
     }
     if let Some((run, lines)) = changed_files.first() {
         lines.iter().for_each(|line| render::say(line));
