@@ -83,7 +83,8 @@ pub use reading::{input_variable, output_variable};
 pub use render::{JsonDiagnostic, render_human, render_in, to_json, to_json_in};
 pub use requirements::{Requirements, included_path, is_requirement, read_requirements};
 pub use script::{
-    CompiledArgv, CompiledScript, RenderedScript, default_shell, setup_shell, shell_word,
+    CompiledArgv, CompiledScript, ParamValues, Preset, RenderedScript, default_shell, setup_shell,
+    shell_word,
 };
 pub use source::{Sources, Span};
 pub use syntax::schema;

@@ -252,7 +252,6 @@ const BACKTICK: char = '\u{6}';
 
 /// A word as [`literal`], where only what the shell expands has a `$` or a backtick.
 pub(super) fn expandable(node: Node<'_>, text: &str) -> String {
-    let hide = |source: &str| source.replace('$', "\u{5}").replace('`', "\u{6}");
     let mut source = String::new();
     let mut from = node.start_byte();
     let raw = outside_substitutions(node);
@@ -264,11 +263,21 @@ pub(super) fn expandable(node: Node<'_>, text: &str) -> String {
     raw.sort_by_key(|range| range.start);
     for range in raw {
         source.push_str(&escaped(&text[from..range.start]));
-        source.push_str(&hide(&text[range.clone()]));
+        source.push_str(&hidden(&text[range.clone()]));
         from = range.end;
     }
     source.push_str(&escaped(&text[from..node.end_byte()]));
     dequoted(node.kind(), source)
+}
+
+/// A text of which the shell expands nothing, as in [`expandable`].
+pub(super) fn hidden(text: &str) -> String {
+    let hide = |c: char| match c {
+        '$' => DOLLAR,
+        '`' => BACKTICK,
+        other => other,
+    };
+    text.chars().map(hide).collect()
 }
 
 /// A source in which a `$` or a backtick after a backslash is hidden.

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use tree_sitter::Node;
 
-use super::commands::{Reading, is_parameter};
 use super::interpreter::{self, MARK, Verdict};
 use super::marked;
 use super::nested;
@@ -12,6 +11,8 @@ use super::node::{
     CUT, DASHED, ENVIRONMENT, FIRST, LOOSE, is_descriptor, is_word, literal, outside_numbers,
     spreads,
 };
+use super::parameter::is_parameter;
+use super::reading::Reading;
 use super::reads::{
     dashed, divided, expansions, identifiers, is_variable, loosely, read, subscript_words,
     with_marks,

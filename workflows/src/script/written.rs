@@ -164,7 +164,7 @@ impl Names {
             named: named(text),
             arguments: Arguments::of(root, text, functions),
             makes_fresh: !["mktemp", "date"].iter().any(|name| text.redefines(name)),
-            ..Self::default()
+            values: text.preset().known(),
         };
         for node in descendants(root, |_| true) {
             let mut cursor = node.walk();
@@ -356,7 +356,7 @@ impl Names {
 }
 
 /// The names before a `=` anywhere in a text.
-fn named(text: &str) -> BTreeSet<String> {
+pub(super) fn named(text: &str) -> BTreeSet<String> {
     let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let names = text.match_indices('=').map(|(at, _)| {
         let before = text[..at].trim_end_matches(['+', ':']);

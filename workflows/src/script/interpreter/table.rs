@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::super::commands::is_parameter;
+use super::super::parameter::is_parameter;
 use super::super::shell::base_name;
 use super::super::written::last_part;
 use super::runner::started;
@@ -242,6 +242,11 @@ fn kind(word: &str) -> Option<Kind> {
         "export" | "make" | "gmake" | "env" => Kind::Named,
         _ => return None,
     })
+}
+
+/// True for a command that evaluates its words, or that starts another one.
+pub(in crate::script) fn is_program(word: &str) -> bool {
+    evaluates_words(word) || starts_another(word)
 }
 
 /// True for a command that evaluates its words, or may.
