@@ -132,9 +132,12 @@ fn values(harmless: &str, count: usize, other: &str, at: usize) -> Vec<String> {
 #[test]
 fn one_of_many_values_that_runs_the_text_is_seen_wherever_it_stands() {
     let mut taken = Vec::new();
-    for way in WAYS {
+    for (number, way) in WAYS.iter().enumerate() {
         for (script, runs) in USES {
-            for (count, at) in [(2, 1), (MANY, 0), (MANY, MANY - 1), (300, 299)] {
+            let places = [(2, 1), (MANY, 0), (MANY, MANY - 1), (300, 299)];
+            // So many values are read slowly, and in the same way.
+            let places = &places[..if number == 0 { 4 } else { 3 }];
+            for &(count, at) in places {
                 let before = way(&values("tool", count, runs, at));
                 if !is_refused(&format!("{before}{script}")) {
                     taken.push(format!(

@@ -24,6 +24,8 @@ pub(super) struct Constants {
     pub(super) values: BTreeMap<String, Vec<Words>>,
     /// The variables that are also set in a way that is not followed.
     pub(super) unknown: BTreeSet<String>,
+    /// The variables that may hold something else when the script starts.
+    pub(super) outside: BTreeSet<String>,
     /// The node around the last assignment to each and where it ends, to tell what surely runs after
     /// it.
     blocks: BTreeMap<String, (usize, usize)>,
@@ -41,7 +43,7 @@ impl Constants {
         for (name, value) in preset.values() {
             found.add(name, vec![value]);
         }
-        found.unknown.extend(preset.unknown().cloned());
+        found.outside.extend(preset.unknown().cloned());
         let mut nodes = nodes.to_vec();
         nodes.sort_by_key(|node| (node.start_byte(), node.end_byte()));
         for node in nodes {
@@ -78,7 +80,7 @@ impl Constants {
             Some(value) if value.kind() == "array" => {
                 let mut cursor = value.walk();
                 let words = value.named_children(&mut cursor);
-                words.map(|word| expandable(word, text)).collect()
+                words.map(|word| element(expandable(word, text))).collect()
             }
             Some(value) => vec![expandable(value, text)],
         };
@@ -248,4 +250,13 @@ impl Constants {
             }
         }
     }
+}
+
+/// The value in an element of a list such as `[name]=value`.
+fn element(word: String) -> String {
+    let value = word.strip_prefix('[').and_then(|rest| {
+        let (_, value) = rest.split_once("]=")?;
+        Some(value.to_owned())
+    });
+    value.unwrap_or(word)
 }

@@ -114,6 +114,10 @@ fn of_reading(
         };
         found.insert(format!("{LOOSE}{file}"));
     }
+    // What is written to the descriptors of a coprocess is its standard input.
+    if words.first().is_some_and(|name| name == "coproc") && interpreter::interprets_pipe(words) {
+        found.insert(WORLD.to_owned());
+    }
     if interpreter::runs_environment(words) {
         found.insert(WORLD.to_owned());
     }

@@ -5,6 +5,7 @@
 //! those that are left out are replaced by the ones that no text may be in.
 
 use super::constants::Constants;
+use super::interpreter;
 use super::node::revealed;
 use super::values::is_inert;
 
@@ -123,7 +124,8 @@ fn combined<'p>(
         let ways = constants.values(&part.word, part.divides);
         let few = ways.words.len() * found.len() <= READINGS;
         // The name of a command decides the most, also one that is harmless elsewhere.
-        let names = found.iter().any(|reading| reading.words.is_empty());
+        let is_first = found.iter().any(|reading| reading.words.is_empty());
+        let names = is_first && interpreter::is_unknown(&part.word);
         let inert = || ways.words.iter().flatten().all(|word| is_inert(word));
         let harmful = || ways.is_open || !ways.is_cut && !inert();
         let is_open = (!few || ways.is_cut) && (names || harmful());

@@ -181,7 +181,16 @@ impl Constants {
             None => (bare_name(source), None),
         };
         if name.is_empty() {
-            return Ways::as_written(source);
+            // What is made of a known text, as in `${x%.*}`.
+            let made = source.strip_prefix("${").is_some_and(|inner| {
+                let end = inner.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+                let name = &inner[..end.unwrap_or(inner.len())];
+                self.values.contains_key(name) || self.unknown.contains(name)
+            });
+            return match made {
+                true => Ways::cut(source, false),
+                false => Ways::as_written(source),
+            };
         }
         let (name, index) = name.split_once('[').unwrap_or((name, ""));
         let known = self.known(name);
@@ -193,13 +202,17 @@ impl Constants {
         }
         let followed = if found.is_cut { &[] } else { values };
         for words in followed {
-            let index = index.trim_end_matches(']').parse::<usize>();
-            let word = match index {
-                Ok(at) => words.get(at),
-                Err(_) => words.first(),
+            let chosen = match index.trim_end_matches(']') {
+                "" => words.get(..1),
+                index => match index.parse::<usize>() {
+                    Ok(at) => words.get(at..=at),
+                    // A name, or an expression.
+                    Err(_) => Some(words.as_slice()),
+                },
             };
-            let Some(word) = word else { continue };
-            found.add(self.resolved(word, false, depth + 1));
+            for word in chosen.unwrap_or_default() {
+                found.add(self.resolved(word, false, depth + 1));
+            }
         }
         if let Some(default) = default {
             found.add(self.resolved(default.trim_matches(['"', '\'']), false, depth + 1));
@@ -207,6 +220,8 @@ impl Constants {
         if known.is_none() && default.is_some() || found.words.is_empty() {
             found.words.push(vec![source.to_owned()]);
         }
+        // A command such as `read` may set it to any text.
+        found.is_cut |= self.unknown.contains(name);
         found.words.dedup();
         found
     }
@@ -239,7 +254,7 @@ impl Constants {
             None if shells => vec![vec!["bash".to_owned()]],
             None => return None,
         };
-        if self.unknown.contains(name) {
+        if self.unknown.contains(name) || self.outside.contains(name) {
             values.push(vec![format!("${{{name}?}}")]);
         }
         Some(values)

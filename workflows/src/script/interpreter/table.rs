@@ -197,7 +197,20 @@ pub(super) const PROGRAM_OPTIONS: &[&str] = &[
 
 /// True for a command whose name the script computes, so that it is not known here.
 pub(in crate::script) fn is_unknown(word: &str) -> bool {
-    last_part(word).starts_with(['$', '`']) && !is_parameter(word)
+    let name = last_part(word);
+    let computed = name.find(['$', '`']);
+    computed.is_some_and(|at| may_begin(&name[..at])) && !is_parameter(word)
+}
+
+/// True if the name of an interpreter may begin with this.
+fn may_begin(name: &str) -> bool {
+    const NAMES: &[&str] = &[
+        "awk", "bash", "dash", "eval", "gawk", "julia", "ksh", "lua", "make", "mawk", "node",
+        "octave", "perl", "php", "python", "ruby", "Rscript", "sed", "sh", "tclsh", "zsh",
+    ];
+    NAMES
+        .iter()
+        .any(|one| one.starts_with(name) || name.starts_with("python"))
 }
 
 fn kind(word: &str) -> Option<Kind> {
