@@ -2,12 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tree_sitter::Node;
+use tree_sitter::{Node, Parser};
 
-use super::node::expandable;
+use super::expansion::{bare_name, defaulted, expansion_length, named};
+use super::node::{descendants, expandable};
 use super::preset::Preset;
-use super::values::{bare_name, defaulted, expansion_length};
-use super::written::named;
 
 /// The most values of one variable that are followed.
 pub(super) const VALUES: usize = 32;
@@ -36,7 +35,7 @@ pub(super) struct Constants {
 impl Constants {
     /// Finds all assignments among these nodes. Before them, the variables are as in `preset`.
     pub(super) fn of(nodes: &[Node<'_>], text: &str, preset: &Preset) -> Self {
-        let mut found = preset.setup().unwrap_or_default();
+        let mut found = preset.setup().and_then(Self::of_setup).unwrap_or_default();
         // These are of another text, and the words of another shell.
         found.blocks.clear();
         found.values.remove("@");
@@ -56,6 +55,16 @@ impl Constants {
             }
         }
         found
+    }
+
+    /// What the lines of `setup` assign, if they are read.
+    fn of_setup(setup: &str) -> Option<Self> {
+        let mut parser = Parser::new();
+        let language = tree_sitter_bash::LANGUAGE.into();
+        parser.set_language(&language).ok()?;
+        let tree = parser.parse(setup, None)?;
+        let nodes = descendants(tree.root_node(), |_| true);
+        Some(Self::of(&nodes, setup, &Preset::default()))
     }
 
     /// The same within functions, where `$1` and `$@` are the words of a call, and if a function

@@ -18,6 +18,7 @@ mod commands;
 mod constants;
 mod document;
 mod evaluation;
+mod expansion;
 mod flow;
 mod graph;
 mod guard;

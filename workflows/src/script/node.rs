@@ -4,9 +4,6 @@ use std::ops::Range;
 
 use tree_sitter::Node;
 
-use super::output;
-use super::source::Source;
-
 /// The name used here for all positional parameters: `$1`, `$2`, `$@`.
 pub(super) const POSITIONAL: &str = "@";
 
@@ -77,11 +74,6 @@ pub(super) fn outside_substitutions(node: Node<'_>) -> Vec<Node<'_>> {
     descendants(node, |node| {
         !matches!(node.kind(), "command_substitution" | "process_substitution")
     })
-}
-
-/// A node and all nodes in its subtree, without the content of substitutions that print a number.
-pub(super) fn outside_numbers<'t>(node: Node<'t>, text: &Source<'_>) -> Vec<Node<'t>> {
-    descendants(node, |node| !output::is_number(node, text))
 }
 
 /// The last word of a command if it is a `-` before a here-document, as in `make -f - <<EOF`. The

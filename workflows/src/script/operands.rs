@@ -8,9 +8,9 @@ use super::interpreter::{self, MARK, Verdict};
 use super::marked;
 use super::nested;
 use super::node::{
-    CUT, DASHED, ENVIRONMENT, FIRST, LOOSE, is_descriptor, is_word, literal, outside_numbers,
-    spreads,
+    CUT, DASHED, ENVIRONMENT, FIRST, LOOSE, is_descriptor, is_word, literal, spreads,
 };
+use super::output::outside_numbers;
 use super::parameter::is_parameter;
 use super::reading::Reading;
 use super::reads::{

@@ -2,10 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tree_sitter::Parser;
-
-use super::constants::Constants;
-use super::node::{descendants, hidden};
+use super::node::hidden;
 use crate::expr::{CompiledTemplate, Scope};
 use crate::model::Stage;
 use crate::value::Value;
@@ -134,14 +131,8 @@ impl Preset {
         self.unknown.iter()
     }
 
-    /// What the lines of `setup` assign, if they are read.
-    pub(super) fn setup(&self) -> Option<Constants> {
-        let setup = self.setup.as_deref()?;
-        let mut parser = Parser::new();
-        let language = tree_sitter_bash::LANGUAGE.into();
-        parser.set_language(&language).ok()?;
-        let tree = parser.parse(setup, None)?;
-        let nodes = descendants(tree.root_node(), |_| true);
-        Some(Constants::of(&nodes, setup, &Self::default()))
+    /// The lines of `setup`.
+    pub(super) fn setup(&self) -> Option<&str> {
+        self.setup.as_deref()
     }
 }

@@ -1,9 +1,8 @@
 //! What a word of a script may stand for.
 
-use super::arguments::is_parameter;
 use super::constants::{Constants, VALUES, Words};
+use super::expansion::{bare_name, defaulted, expansion_length, is_positional};
 use super::interpreter;
-use super::written::closing;
 
 /// The most variables within each other that are followed.
 const DEPTH: usize = 6;
@@ -173,7 +172,7 @@ impl Constants {
                 ..Ways::default()
             };
         }
-        if is_parameter(source) {
+        if is_positional(source) {
             return self.of_parameter(source, depth);
         }
         let (name, default) = match defaulted(source) {
@@ -276,31 +275,6 @@ fn whole_list(word: &str) -> Option<&str> {
         .then_some(list)
 }
 
-/// The name in `$NAME`, `${NAME}` or `${NAME[1]}`; empty for all others.
-pub(super) fn bare_name(source: &str) -> &str {
-    let name = source.trim_start_matches('$');
-    let name = name
-        .strip_prefix('{')
-        .and_then(|name| name.strip_suffix('}'))
-        .unwrap_or(name);
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '[' | ']');
-    match name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && name.chars().all(plain)
-    {
-        true => name,
-        false => "",
-    }
-}
-
-/// The parts of `${NAME:-DEFAULT}` and its like.
-pub(super) fn defaulted(source: &str) -> Option<(&str, &str, &str)> {
-    let inner = source.strip_prefix("${")?.strip_suffix('}')?;
-    let end = inner.find(|c: char| !c.is_ascii_alphanumeric() && c != '_')?;
-    let (name, rest) = inner.split_at(end);
-    let signs = [":-", ":=", ":+", "-", "=", "+"];
-    let sign = signs.into_iter().find(|sign| rest.starts_with(sign))?;
-    (!name.is_empty()).then(|| (name, sign, &rest[sign.len()..]))
-}
-
 /// The programs that `$(which PROGRAM)`, `$(command -v PROGRAM || command -v OTHER)` and
 /// `$(echo PROGRAM)` print.
 fn looked_up(source: &str) -> Option<Vec<String>> {
@@ -324,23 +298,4 @@ fn printed(command: &str) -> Option<String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._+-/".contains(c);
     let program = program.trim_matches(['"', '\'']);
     (words.next().is_none() && program.chars().all(plain)).then(|| program.to_owned())
-}
-
-/// The bytes of the expansion at the beginning of a text.
-pub(super) fn expansion_length(text: &str) -> usize {
-    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    if let Some(inner) = text.strip_prefix('`') {
-        return inner.find('`').map_or(text.len(), |at| at + 2);
-    }
-    let inner = &text[1..];
-    let close = match inner.chars().next() {
-        Some('{') => '}',
-        Some('(') => ')',
-        Some(c) if is_part(c) && !c.is_ascii_digit() => {
-            return 1 + inner.find(|c| !is_part(c)).unwrap_or(inner.len());
-        }
-        Some(c) => return 1 + c.len_utf8(),
-        None => return 1,
-    };
-    closing(inner, close).map_or(text.len(), |at| at + 2)
 }
