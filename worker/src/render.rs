@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use sunward_protocol::Job;
 use sunward_workflows::expr::{CompiledTemplate, RenderError, Scope};
-use sunward_workflows::{Command, CompiledArgv, CompiledScript, Template, Value};
+use sunward_workflows::{Command, CompiledArgv, CompiledScript, Preset, Template, Value};
 
 use crate::fault::Fault;
 use crate::slices::Share;
@@ -27,11 +27,12 @@ pub(crate) struct RenderedCommand {
 }
 
 impl CompiledCommand {
-    pub(crate) fn new(command: &Command) -> Result<Self, Fault> {
+    /// Parses a command whose variables are as in `preset` when it starts.
+    pub(crate) fn new(command: &Command, preset: &Preset) -> Result<Self, Fault> {
         Ok(match command {
             Command::Shell { shell, script } => Self::Shell {
                 shell: shell.clone(),
-                script: CompiledScript::new(shell, &script.source)
+                script: CompiledScript::with(shell, &script.source, preset)
                     .map_err(|error| failed("run", &error))?,
             },
             Command::Argv(argv) => {

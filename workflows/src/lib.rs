@@ -85,7 +85,8 @@ pub use render::{JsonDiagnostic, render_human, render_in, to_json, to_json_in};
 pub use requirement::{canonical_requirement, check_requirement};
 pub use requirements::{Requirements, included_path, read_requirements};
 pub use script::{
-    CompiledArgv, CompiledScript, RenderedScript, default_shell, setup_shell, shell_word,
+    CompiledArgv, CompiledScript, ParamValues, Preset, RenderedScript, default_shell, setup_shell,
+    shell_word,
 };
 pub use source::{Sources, Span};
 pub use syntax::schema;

@@ -166,9 +166,14 @@ fn difference(one: &[u8; 32], other: &[u8; 32]) -> u32 {
 #[must_use]
 pub fn one_of<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     const SHOWN: usize = 12;
+    // Counting all words for each of many mistakes would take too long.
+    const COUNTED: usize = 1000;
     let mut all = words.into_iter();
     let words: Vec<&str> = all.by_ref().take(SHOWN).collect();
-    let more = all.count();
+    let more = all.take(COUNTED).count();
+    if more == COUNTED {
+        return format!("{} or one of many others", words.join(", "));
+    }
     if more > 0 {
         return format!("{} or one of {more} others", words.join(", "));
     }
@@ -182,6 +187,14 @@ pub fn one_of<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn any_number_of_words_is_looked_at_in_the_same_time() {
+        let many = || std::iter::repeat("word");
+        assert_eq!(nearest("wodr", many()), Some("word"));
+        assert!(one_of(many()).ends_with("word or one of many others"));
+        assert!(one_of(many().take(20)).ends_with("word or one of 8 others"));
+    }
 
     #[test]
     fn names_are_short_plain_words() {

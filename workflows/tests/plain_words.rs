@@ -172,7 +172,37 @@ fn a_message_says_what_is_wrong() {
         ("'a'.upper()", "values have no methods; write a filter"),
         ("1 | tojson | nope", "there is no filter `nope`"),
         ("['a'] | sum", "can only sum numbers, got text"),
-        ("'a' | batch", "needs another value in its parentheses"),
+        (
+            "'a' | batch",
+            "`batch` needs another value in its parentheses",
+        ),
+        ("'a' | replace('b')", "`replace` needs another value"),
+        (
+            "[1] | join(',', 2)",
+            "`join` gets more values than it takes",
+        ),
+        (
+            "['a'] | batch(0)",
+            "`batch` takes a whole number, 1 or more",
+        ),
+        (
+            "['a'] | slice('b')",
+            "`slice` takes a whole number, 1 or more",
+        ),
+        (
+            "'a' | indent(-1)",
+            "`indent` takes a whole number, from 0 to",
+        ),
+        (
+            "'a' | indent(99999999999)",
+            "`indent` takes a whole number, from 0 to",
+        ),
+        (
+            "'a' | indent('b')",
+            "`indent` takes a whole number, from 0 to",
+        ),
+        ("'2.5' | round", "`round` takes a number; write `| float`"),
+        ("'%d' | format('x')", "`format`: "),
         ("'string' | int", "the text `string`"),
         (
             "1 < none",

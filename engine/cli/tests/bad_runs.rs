@@ -25,6 +25,41 @@ fn a_task_that_exits_non_zero_is_named_with_the_end_of_its_log() {
 }
 
 #[test]
+fn a_command_that_fails_anywhere_in_a_script_fails_its_task() {
+    let scripts = [
+        ("bash", "cat nosuchfile | sort; echo end", "failed"),
+        ("bash", "false; echo end", "failed"),
+        ("bash", "x=$(false); echo end", "failed"),
+        ("bash", "echo \\\"$UNSET\\\"; echo end", "failed"),
+        ("bash", "if true; then false; fi; echo end", "failed"),
+        ("bash", "seq 100000 | head -1; echo end", "failed"),
+        ("sh", "false; echo end", "failed"),
+        ("sh", "echo \\\"$UNSET\\\"; echo end", "failed"),
+        ("bash", "false || echo end", "succeeded"),
+        ("bash", "if false; then :; fi; echo end", "succeeded"),
+        ("bash", "seq 100000 | sed -n 1p; echo end", "succeeded"),
+        ("sh", "false | true; echo end", "succeeded"),
+        // These escape, as the documentation says.
+        (
+            "bash",
+            "f() { local x=$(false); }; f; echo end",
+            "succeeded",
+        ),
+        ("bash", "false & wait; echo end", "succeeded"),
+    ];
+    let stages = scripts.iter().enumerate().map(|(at, (shell, script, _))| {
+        format!("  s{at}: {{ shell: {shell}, run: \"{script}\" }}\n")
+    });
+    let workflow = format!("name: w\nstages:\n{}", stages.collect::<String>());
+    let told = Scene::with(&workflow).run(&[]).expect(1);
+    for (at, (shell, script, status)) in scripts.iter().enumerate() {
+        let stage = &told.json()["stages"][format!("s{at}")];
+        let failed = u32::from(*status == "failed");
+        assert_eq!(stage["failed"], failed, "{shell}: {script}: {stage}");
+    }
+}
+
+#[test]
 fn siblings_of_a_failed_task_finish_and_dependants_are_skipped() {
     let scene = Scene::with(
         "name: w\nstages:\n  s:\n    run: test ${{ item }} != 2\n    scatter: { range: 5 }\n  t: { run: [/bin/true], needs: [s] }\n",

@@ -265,6 +265,27 @@ fn a_missing_secret_is_told_before_anything_runs() {
 }
 
 #[test]
+fn a_command_in_a_variable_is_known_when_its_task_starts() {
+    let scene = Scene::with(
+        "name: w\nparams: { p: { type: choice, choices: [sed, cat], default: cat } }\nstages:\n  named: { scatter: [1e touch hit], env: { T: inherit }, run: \"$T ${{ item }} /etc/hostname\" }\n  chosen: { scatter: [-e1e touch hit], env: { P: \"${{ params.p }}\" }, run: \"$P -n p ${{ item }} /etc/hostname || :\" }\n",
+    );
+    let run = |tool: &str, words: &[&str]| {
+        let mut command = scene.command(&["run", "workflow.yaml"]);
+        let output = command.args(words).env("T", tool).output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.success(), told)
+    };
+    let (ok, told) = run("sed", &["--only", "named"]);
+    assert!(!ok && told.contains("text is not allowed"), "{told}");
+    let (ok, told) = run("echo", &["--only", "named"]);
+    assert!(ok, "{told}");
+    let (ok, told) = run("echo", &["--only", "chosen", "-p", "p=sed"]);
+    assert!(!ok && told.contains("begins with `-`"), "{told}");
+    let (ok, told) = run("echo", &["--only", "chosen"]);
+    assert!(ok, "{told}");
+}
+
+#[test]
 fn an_inherited_variable_reaches_the_command_and_counts_in_its_key() {
     let scene = Scene::with(
         "name: w\nstages:\n  s:\n    env: { PROJ_DATA: inherit, PLAIN: inherited }\n    run: \"echo $PROJ_DATA $PLAIN > ${{ outputs.o }}\"\n    outputs: { o: { format: file, ext: txt } }\noutputs: { o: s.o }\n",

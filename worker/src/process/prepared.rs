@@ -11,7 +11,7 @@ use sunward_files::private;
 use sunward_protocol::Job;
 use sunward_workflows::expr::{CompiledTemplate, Scope};
 use sunward_workflows::{
-    Action, Command, Cuda, Gpus, OutputFormat, input_variable, output_variable,
+    Action, Command, Cuda, Gpus, OutputFormat, ParamValues, Preset, input_variable, output_variable,
 };
 
 use super::checkpoint::{self, Checkpoint};
@@ -23,6 +23,7 @@ use crate::device::{self, VISIBLE, cuda};
 use crate::devices::HeldGpus;
 use crate::environments::kind::{Ready, TaskPlaces};
 use crate::fault::Fault;
+use crate::host::Host;
 use crate::inputs::{CommandInputs, TaskInputs};
 use crate::named::NamedFiles;
 use crate::outputs::{self, OutputNames, OutputPaths};
@@ -115,7 +116,7 @@ impl PreparedCommand {
         };
         ready.change_base(&mut environment);
         Ok(Self {
-            command: CompiledCommand::new(&command)?,
+            command: CompiledCommand::new(&command, &preset(job, &context.options.host))?,
             environment: environment.inheriting(&context.options.host, stage.inherited())?,
             ready,
             env,
@@ -259,6 +260,16 @@ impl PreparedCommand {
         }
         Ok(environment)
     }
+}
+
+/// The variables that the stage's command finds.
+fn preset(job: &Job, host: &Host) -> Preset {
+    let param = |name: &str| ParamValues {
+        values: job.params.get(name).into_iter().cloned().collect(),
+        is_complete: true,
+    };
+    let inherited = |name: &str| Some(host.get(name)?.to_str()?.to_owned());
+    Preset::of(&job.stage, param, inherited)
 }
 
 /// The command that runs the user's own kernel: this program with another verb.

@@ -5,7 +5,7 @@ use super::file_sets;
 use crate::expr::Compiled;
 use crate::facts::{Facts, FileFact};
 use crate::model::{ParamType, Reference, Scatter, Slicing};
-use crate::script::{is_harmless, is_number};
+use crate::script::{ParamValues, Preset, is_harmless, is_number};
 use crate::value::Value;
 
 /// Filters that give a number or a boolean, or fail.
@@ -31,6 +31,23 @@ impl<'d, 'n> Classes<'d, 'n> {
             stage,
             facts,
         }
+    }
+
+    /// The variables that the stage's command finds.
+    pub(super) fn preset(&self) -> Preset {
+        let params = self.draft.workflow.params_of(&self.stage.stage.name);
+        let values = |name: &str| match params.get(name) {
+            Some(param) if param.kind == ParamType::Choice => ParamValues {
+                values: param.choices.clone(),
+                is_complete: true,
+            },
+            Some(param) => ParamValues {
+                values: param.default.iter().cloned().collect(),
+                is_complete: false,
+            },
+            None => ParamValues::default(),
+        };
+        Preset::of(&self.stage.stage, values, |_| None)
     }
 
     /// True if the value may be written literally anywhere.

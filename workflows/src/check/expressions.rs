@@ -220,6 +220,7 @@ impl Checker<'_, '_> {
         for diagnostic in values::of_command(
             command,
             self.stage.stage.setup.as_deref(),
+            &classes.preset(),
             run,
             &classes,
             context.text,

@@ -9,7 +9,7 @@ use crate::diagnostic::Diagnostic;
 use crate::expr::{Compiled, CompiledTemplate};
 use crate::model::{Action, Command};
 use crate::script::{
-    CompiledArgv, CompiledScript, Place, Refusal, is_evaluated, is_of_a_shell, setup_shell,
+    CompiledArgv, CompiledScript, Place, Preset, Refusal, is_evaluated, is_of_a_shell, setup_shell,
 };
 use crate::source::Span;
 use crate::yaml::Node;
@@ -18,6 +18,7 @@ use crate::yaml::Node;
 pub(super) fn of_command(
     command: &Command,
     setup: Option<&str>,
+    preset: &Preset,
     run: &Node,
     classes: &Classes<'_, '_>,
     text: &str,
@@ -34,7 +35,7 @@ pub(super) fn of_command(
             let after = setup.filter(|_| is_of_a_shell(shell));
             let after = after.map(|setup| format!("{setup}\n{}", script.source));
             for source in [Some(script.source.clone()), after].into_iter().flatten() {
-                let Ok(script) = CompiledScript::new(shell, &source) else {
+                let Ok(script) = CompiledScript::with(shell, &source, preset) else {
                     continue;
                 };
                 for (at, (one, place)) in script.expressions().enumerate() {
@@ -69,9 +70,10 @@ pub(super) fn of_environment(
     let Some(env) = stage.node.get("env") else {
         return;
     };
-    let refusal_of = refusals_of(&stage.stage.action);
+    let preset = classes.preset();
+    let refusal_of = refusals_of(&stage.stage.action, &preset);
     let setup = stage.stage.setup.as_deref();
-    let setup_refusal_of = refusals_of_setup(&stage.stage.action, setup);
+    let setup_refusal_of = refusals_of_setup(&stage.stage.action, setup, &preset);
     for entry in env.entries() {
         let refusal = if is_evaluated(&entry.key) {
             Refusal::EvaluatedVariable
@@ -105,10 +107,10 @@ type Note<'n> = &'n dyn Fn(Refusal) -> Option<(String, String)>;
 type RefusalOf = Box<dyn Fn(&str) -> Option<Refusal>>;
 
 /// Tells of a variable why the command of a stage may not get text in it, if it evaluates that.
-fn refusals_of(action: &Action) -> RefusalOf {
+fn refusals_of(action: &Action, preset: &Preset) -> RefusalOf {
     match action {
         Action::Run(Command::Shell { shell, script }) => {
-            match CompiledScript::new(shell, &script.source) {
+            match CompiledScript::with(shell, &script.source, preset) {
                 Ok(script) => Box::new(move |name| script.refusal_of_variable(name)),
                 Err(_) => Box::new(|_| None),
             }
@@ -122,7 +124,7 @@ fn refusals_of(action: &Action) -> RefusalOf {
 }
 
 /// As [`refusals_of`], for the lines of `setup`, and for the script after them.
-fn refusals_of_setup(action: &Action, setup: Option<&str>) -> RefusalOf {
+fn refusals_of_setup(action: &Action, setup: Option<&str>, preset: &Preset) -> RefusalOf {
     let Some(setup) = setup else {
         return Box::new(|_| None);
     };
@@ -134,7 +136,7 @@ fn refusals_of_setup(action: &Action, setup: Option<&str>) -> RefusalOf {
     }
     let scripts: Vec<CompiledScript> = sources
         .iter()
-        .filter_map(|(shell, source)| CompiledScript::new(shell, source).ok())
+        .filter_map(|(shell, source)| CompiledScript::with(shell, source, preset).ok())
         .collect();
     Box::new(move |name| {
         let mut scripts = scripts.iter();

@@ -3,7 +3,8 @@
 use minijinja::value::{Rest, ValueKind};
 use minijinja::{Environment, Error, State, Value as Dynamic, filters, functions, tests};
 
-use super::limits::{charge, refused, settle};
+use super::explain::{CALLED, explain};
+use super::limits::{REFUSED, charge, refused, settle};
 use super::literal::{check_conversion, check_number};
 use super::number::{Form, Originals, deep, holds, shallow};
 use super::operators::{
@@ -29,7 +30,8 @@ pub(super) fn guard(environment: &mut Environment<'static>) {
                 growth::check_filter(name, &args, size)?;
                 refuse_mixed_order(name, &args)?;
                 check_conversion(name, &args)?;
-                let mut result = settle(filter.call(state, &args)?)?;
+                let result = filter.call(state, &args);
+                let mut result = settle(result.map_err(|error| named(name, &error))?)?;
                 if let Some(originals) = originals {
                     result = originals.restore(result)?;
                 }
@@ -58,7 +60,8 @@ pub(super) fn guard(environment: &mut Environment<'static>) {
                 };
                 let args: Vec<_> = args.into_iter().map(|arg| shallow(arg, form)).collect();
                 growth::check_test(name, &args)?;
-                Ok(test.call(state, &args)?.is_true())
+                let result = test.call(state, &args);
+                Ok(result.map_err(|error| named(name, &error))?.is_true())
             },
         );
     }
@@ -68,13 +71,24 @@ pub(super) fn guard(environment: &mut Environment<'static>) {
         move |state: &State<'_, '_>, args: Rest<Dynamic>| -> Result<Dynamic, Error> {
             let args: Vec<_> = args.0.into_iter().map(as_plain).collect();
             growth::check_range(&args)?;
-            settle(range.call(state, &args)?)
+            let result = range.call(state, &args);
+            settle(result.map_err(|error| named("range", &error))?)
         },
     );
     environment.add_function(COMPUTE, compute);
     environment.add_function(COMPARE, compare);
     environment.add_function(SLICE, slice);
     environment.add_function(PLAIN_FORM, as_plain);
+}
+
+/// An error of the engine with the name of what was called.
+fn named(name: &str, error: &Error) -> Error {
+    let message = explain(error);
+    match message.strip_prefix(CALLED) {
+        _ if error.kind() == REFUSED => refused(&message),
+        Some(rest) => refused(&format!("`{name}`{rest}")),
+        None => refused(&format!("`{name}`: {message}")),
+    }
 }
 
 /// True for the name of an internal function. Users cannot call these.

@@ -5,6 +5,9 @@ use minijinja::{Error, ErrorKind, Value as Dynamic};
 
 use super::limits::REFUSED;
 
+/// How messages about a call begin, if its name is not known.
+pub(super) const CALLED: &str = "a filter, test or function";
+
 /// The message of an error.
 pub(super) fn explain(error: &Error) -> String {
     let detail = error.detail().unwrap_or_default();
@@ -24,10 +27,10 @@ pub(super) fn explain(error: &Error) -> String {
             "values have no methods; write a filter, as in `params.x | upper`".to_owned()
         }
         ErrorKind::MissingArgument => {
-            "a filter, test or function needs another value in its parentheses".to_owned()
+            format!("{CALLED} needs another value in its parentheses")
         }
         ErrorKind::TooManyArguments => {
-            "a filter, test or function gets more values than it takes".to_owned()
+            format!("{CALLED} gets more values than it takes")
         }
         _ if detail.ends_with("not callable") => {
             "only `range` and `dict` can be called; write a filter, as in `params.x | upper`"

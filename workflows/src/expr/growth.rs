@@ -1,6 +1,7 @@
 //! Checks calls whose result grows with a number or with a product of their arguments. They are
 //! refused if the result would be too large, or if the number is invalid.
 
+use minijinja::value::ValueKind;
 use minijinja::{Error, Value as Dynamic};
 
 use super::limits::{LIST_LIMIT, check_length, check_size, refused};
@@ -23,15 +24,11 @@ pub(super) fn check_filter(name: &str, args: &[Dynamic], size: usize) -> Result<
     let text = written
         .as_deref()
         .or_else(|| args.first().and_then(Dynamic::as_str));
+    if matches!(name, "batch" | "slice" | "indent" | "round") {
+        check_number(name, args)?;
+    }
     match (name, text) {
         ("batch" | "slice", _) => check_length(count(args.get(1))?),
-        ("indent", _)
-            if args
-                .get(1)
-                .is_some_and(|by| by.as_i64().is_some_and(is_wide)) =>
-        {
-            Err(refused(&format!("`indent` is from 0 to {WIDEST}")))
-        }
         ("indent", Some(text)) => {
             let lines = text.lines().count() + 1;
             check_size(count(args.get(1))?.checked_mul(lines))
@@ -66,6 +63,38 @@ pub(super) fn check_filter(name: &str, args: &[Dynamic], size: usize) -> Result<
             Some(text),
         ) => check_length(text.len()),
         _ => Ok(()),
+    }
+}
+
+/// Refuses what is no number where one of these filters takes one.
+fn check_number(name: &str, args: &[Dynamic]) -> Result<(), Error> {
+    if name == "round" {
+        let is_number = |value: &Dynamic| value.kind() == ValueKind::Number;
+        return match args.first().is_none_or(is_number) {
+            true => Ok(()),
+            false => Err(refused("`round` takes a number; write `| float` before it")),
+        };
+    }
+    let Some(given) = args.get(1) else {
+        return Ok(());
+    };
+    let text = || given.as_str().and_then(|text| text.trim().parse().ok());
+    let number: Option<i64> = given.as_i64().or_else(text);
+    let (is_allowed, allowed) = match name {
+        "indent" => (
+            number.is_some_and(|by| !is_wide(by)),
+            format!("from 0 to {WIDEST}"),
+        ),
+        _ => (
+            number.is_some_and(|count| count > 0),
+            "1 or more".to_owned(),
+        ),
+    };
+    match is_allowed {
+        true => Ok(()),
+        false => Err(refused(&format!(
+            "`{name}` takes a whole number, {allowed}"
+        ))),
     }
 }
 

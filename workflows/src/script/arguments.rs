@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use tree_sitter::Node;
 
+use super::expansion::number;
 use super::node::{descendants, literal, spreads};
 use super::source::Source;
 
@@ -76,20 +77,4 @@ impl Arguments {
             .and_then(|place| self.by_place.get(place))
             .unwrap_or(&self.all)
     }
-}
-
-/// True for `$1`, `${1}`, `$@` and `$*`.
-pub(super) fn is_parameter(expansion: &str) -> bool {
-    let name = number(expansion);
-    matches!(name, "@" | "*")
-        || !name.is_empty() && name != "0" && name.chars().all(|c| c.is_ascii_digit())
-}
-
-/// The name of a parameter, without `$` and braces.
-fn number(expansion: &str) -> &str {
-    let name = expansion.trim_start_matches('$');
-    let inner = name
-        .strip_prefix('{')
-        .and_then(|name| name.strip_suffix('}'));
-    inner.unwrap_or(name)
 }

@@ -10,52 +10,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use tree_sitter::Node;
 
 use super::constants::Constants;
-use super::node::{
-    descendants, expandable, hidden_dash, is_descriptor, is_fed_within, is_word, revealed,
-};
-
-/// The most readings of one command.
-const READINGS: usize = 32;
+use super::node::{descendants, expandable, hidden_dash, is_descriptor, is_fed_within, is_word};
+use super::parameter::{is_parameter, place};
+use super::preset::Preset;
+use super::reading::{Numbered, Part, READINGS, Reading, any, resolved};
 
 /// The most calls within each other that are followed.
 const CALLS: usize = 4;
 
-/// The most words of a call that a `shift` in a loop may remove.
-const SHIFTED: usize = 4;
-
-/// One way to read a command.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Reading {
-    /// The words without their quotes.
-    pub(super) words: Vec<String>,
-    /// For each word, the number of the part of the command that it comes from; `None` if it stands
-    /// in a function.
-    pub(super) parts: Vec<Option<usize>>,
-    /// Whether its standard input is not that of the command, but one within a function.
-    is_fed: bool,
-}
-
-impl Reading {
-    fn push(&mut self, word: &str, part: Option<usize>) {
-        self.words.push(revealed(word));
-        self.parts.push(part);
-    }
-}
-
-/// A part of a command as it is written.
-#[derive(Clone, Debug)]
-struct Part {
-    word: String,
-    /// Whether blanks in its value divide it.
-    divides: bool,
-}
+/// The most readings of one call.
+const CALLED: usize = 4 * READINGS;
 
 /// A command in the body of a function.
 #[derive(Clone, Debug)]
 struct Inner {
     parts: Vec<Part>,
-    /// The numbers of words of a call that `shift` may have removed before.
-    shifted: Vec<usize>,
+    /// The number of words of a call that `shift` has removed before; `None` if it is not known.
+    shifted: Option<usize>,
     /// Whether its standard input is not that of the function.
     is_fed: bool,
 }
@@ -74,8 +45,8 @@ pub(super) struct Commands {
 }
 
 impl Commands {
-    /// Reads a script once.
-    pub(super) fn of(root: Node<'_>, text: &str) -> Self {
+    /// Reads a script once. When it starts, its variables are as in `preset`.
+    pub(super) fn of(root: Node<'_>, text: &str, preset: &Preset) -> Self {
         let all = descendants(root, |_| true);
         let mut functions: BTreeMap<String, Vec<Inner>> = BTreeMap::new();
         let mut followed = BTreeSet::new();
@@ -115,12 +86,12 @@ impl Commands {
                 }
                 functions.entry(name.clone()).or_default().push(Inner {
                     parts,
-                    shifted: shifted.map_or_else(|| (0..=SHIFTED).collect(), |all| vec![all]),
+                    shifted,
                     is_fed: is_fed_within(command, body),
                 });
             }
         }
-        let constants = Constants::of(&all, text);
+        let constants = Constants::of(&all, text, preset);
         let mut found = Self {
             within: constants.within_functions(is_set),
             constants,
@@ -150,22 +121,29 @@ impl Commands {
             .map_or(&[], Vec::as_slice)
     }
 
-    fn all(&self, constants: &Constants, parts: &[(Part, Option<usize>)]) -> Vec<Reading> {
+    fn all(&self, constants: &Constants, parts: &[Numbered]) -> Vec<Reading> {
         let mut found = resolved(constants, parts);
         let mut from = 0;
-        for _ in 0..CALLS {
+        for level in 0..=CALLS {
             let to = found.len();
             for at in from..to {
                 let called = self.called(&found[at]);
-                let fresh: Vec<Reading> = called.into_iter().take(4 * READINGS).collect();
-                for one in fresh {
-                    if !found.contains(&one) {
-                        found.push(one);
+                let is_new = |one: &Reading, found: &[Reading]| !found.contains(one);
+                // Calls that are not followed may run any command.
+                if called.len() > CALLED || found.len() > 2 * CALLED {
+                    found.extend(any(&found[at]));
+                    return found;
+                }
+                for one in called {
+                    match level {
+                        CALLS if is_new(&one, &found) => found.extend(any(&one)),
+                        CALLS => {}
+                        _ if is_new(&one, &found) => found.push(one),
+                        _ => {}
                     }
                 }
             }
-            found.truncate(8 * READINGS);
-            from = to.min(found.len());
+            from = to;
         }
         found
     }
@@ -177,24 +155,24 @@ impl Commands {
         };
         let mut found = Vec::new();
         for command in body {
-            let parts: Vec<_> = command
-                .parts
-                .iter()
-                .enumerate()
-                .map(|(at, one)| (one.clone(), Some(at)))
-                .collect();
+            let numbered = command.parts.iter().enumerate();
+            let parts: Vec<_> = numbered.map(|(at, one)| (one.clone(), Some(at))).collect();
             for reading in resolved(&self.within, &parts) {
                 if !reading.words.iter().any(|word| is_parameter(word)) {
                     continue;
                 }
-                let shifted = command
-                    .shifted
-                    .iter()
-                    .filter(|all| **all < call.words.len());
+                let shifted = match command.shifted {
+                    Some(all) => all..all + 1,
+                    None => 0..call.words.len(),
+                };
+                let shifted = shifted.filter(|all| *all < call.words.len());
                 found.extend(shifted.map(|all| Reading {
                     is_fed: call.is_fed || command.is_fed,
-                    ..substituted(&reading, command, call, *all)
+                    ..substituted(&reading, command, call, all)
                 }));
+            }
+            if found.len() > CALLED {
+                break;
             }
         }
         found
@@ -247,31 +225,6 @@ impl Commands {
                 readings.any(|reading| self.holds_in(&reading.words, holds, seen))
             })
     }
-}
-
-/// The readings with variables replaced.
-fn resolved(constants: &Constants, parts: &[(Part, Option<usize>)]) -> Vec<Reading> {
-    let mut found = vec![Reading::default()];
-    for (part, at) in parts {
-        let values = constants.values(&part.word, part.divides);
-        // A word that has too many values stays as it is written.
-        let few = values.len() * found.len() <= READINGS;
-        let before = std::mem::take(&mut found);
-        for reading in before {
-            if !few || values.is_empty() {
-                let mut with = reading;
-                with.push(&part.word, *at);
-                found.push(with);
-                continue;
-            }
-            for words in &values {
-                let mut with = reading.clone();
-                words.iter().for_each(|word| with.push(word, *at));
-                found.push(with);
-            }
-        }
-    }
-    found
 }
 
 /// Where a command stands.
@@ -339,28 +292,4 @@ fn substituted(reading: &Reading, command: &Inner, call: &Reading, shifted: usiz
         }
     }
     found
-}
-
-/// True for a word that is one parameter of a function: `$1`, `$@`, `${@:2}`.
-pub(super) fn is_parameter(word: &str) -> bool {
-    place(word).is_some()
-}
-
-/// The words of a call that a parameter stands for, counted from 0: `$2` is 1 to 2, and `$@` is 0 to
-/// the end.
-fn place(word: &str) -> Option<(usize, Option<usize>)> {
-    let name = word.strip_prefix('$')?;
-    let name = name
-        .strip_prefix('{')
-        .and_then(|name| name.strip_suffix('}'))
-        .unwrap_or(name);
-    if let Some(rest) = name.strip_prefix(['@', '*']) {
-        let from = rest.strip_prefix(':');
-        let from = from.and_then(|from| from.trim().split(':').next()?.parse::<usize>().ok());
-        return Some((from.unwrap_or(1).saturating_sub(1), None));
-    }
-    let digits = name.find(|c: char| !c.is_ascii_digit());
-    let number: usize = name[..digits.unwrap_or(name.len())].parse().ok()?;
-    let at = number.checked_sub(1)?;
-    Some((at, Some(at + 1)))
 }

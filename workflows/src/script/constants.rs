@@ -2,38 +2,47 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tree_sitter::Node;
+use tree_sitter::{Node, Parser};
 
-use super::arguments::is_parameter;
-use super::node::expandable;
-use super::written::closing;
+use super::expansion::{bare_name, defaulted, expansion_length, named};
+use super::node::{descendants, expandable};
+use super::preset::Preset;
 
 /// The most values of one variable that are followed.
-const VALUES: usize = 12;
+pub(super) const VALUES: usize = 32;
 
-/// The most variables within each other that are followed.
-const DEPTH: usize = 6;
+/// The most values of one variable that are kept, to tell what kind of words they are.
+const KEPT: usize = 256;
 
 /// The words of a list, or the one text of a variable.
-type Words = Vec<String>;
+pub(super) type Words = Vec<String>;
 
 /// The values of variables. A value may itself hold variables.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Constants {
-    values: BTreeMap<String, Vec<Words>>,
+    pub(super) values: BTreeMap<String, Vec<Words>>,
     /// The variables that are also set in a way that is not followed.
-    unknown: BTreeSet<String>,
+    pub(super) unknown: BTreeSet<String>,
+    /// The variables that may hold something else when the script starts.
+    pub(super) outside: BTreeSet<String>,
     /// The node around the last assignment to each and where it ends, to tell what surely runs after
     /// it.
     blocks: BTreeMap<String, (usize, usize)>,
     /// Whether `$@` may also be the words of a call.
-    is_given: bool,
+    pub(super) is_given: bool,
 }
 
 impl Constants {
-    /// Finds all assignments among these nodes.
-    pub(super) fn of(nodes: &[Node<'_>], text: &str) -> Self {
-        let mut found = Self::default();
+    /// Finds all assignments among these nodes. Before them, the variables are as in `preset`.
+    pub(super) fn of(nodes: &[Node<'_>], text: &str, preset: &Preset) -> Self {
+        let mut found = preset.setup().and_then(Self::of_setup).unwrap_or_default();
+        // These are of another text, and the words of another shell.
+        found.blocks.clear();
+        found.values.remove("@");
+        for (name, value) in preset.values() {
+            found.add(name, vec![value]);
+        }
+        found.outside.extend(preset.unknown().cloned());
         let mut nodes = nodes.to_vec();
         nodes.sort_by_key(|node| (node.start_byte(), node.end_byte()));
         for node in nodes {
@@ -46,6 +55,16 @@ impl Constants {
             }
         }
         found
+    }
+
+    /// What the lines of `setup` assign, if they are read.
+    fn of_setup(setup: &str) -> Option<Self> {
+        let mut parser = Parser::new();
+        let language = tree_sitter_bash::LANGUAGE.into();
+        parser.set_language(&language).ok()?;
+        let tree = parser.parse(setup, None)?;
+        let nodes = descendants(tree.root_node(), |_| true);
+        Some(Self::of(&nodes, setup, &Preset::default()))
     }
 
     /// The same within functions, where `$1` and `$@` are the words of a call, and if a function
@@ -70,7 +89,7 @@ impl Constants {
             Some(value) if value.kind() == "array" => {
                 let mut cursor = value.walk();
                 let words = value.named_children(&mut cursor);
-                words.map(|word| expandable(word, text)).collect()
+                words.map(|word| element(expandable(word, text))).collect()
             }
             Some(value) => vec![expandable(value, text)],
         };
@@ -96,9 +115,51 @@ impl Constants {
                     self.blocks
                         .insert(name.to_owned(), (block.id(), node.end_byte()));
                 }
-                self.add(name, words);
+                for words in self.with_itself(name, words) {
+                    self.add(name, words);
+                }
             }
         }
+    }
+
+    /// The values that a variable has after `NAME="$NAME more"`, where it stands for what it held
+    /// before.
+    fn with_itself(&self, name: &str, words: Words) -> Vec<Words> {
+        let [text] = words.as_slice() else {
+            return vec![words];
+        };
+        let mut rest = text.as_str();
+        let mut parts = vec![String::new()];
+        let mut otherwise = None;
+        while let Some(at) = rest.find(['$', '`']) {
+            let (before, from) = rest.split_at(at);
+            let (expansion, after) = from.split_at(expansion_length(from));
+            let default = defaulted(expansion).filter(|(_, sign, _)| !sign.ends_with('+'));
+            let is_own =
+                bare_name(expansion) == name || default.is_some_and(|(own, _, _)| own == name);
+            if let Some(last) = parts.last_mut() {
+                last.push_str(before);
+                match is_own {
+                    true => parts.push(String::new()),
+                    false => last.push_str(expansion),
+                }
+            }
+            otherwise = otherwise.or(default.filter(|_| is_own).map(|(_, _, text)| text));
+            rest = after;
+        }
+        if let Some(last) = parts.last_mut() {
+            last.push_str(rest);
+        }
+        let held = self.values.get(name).into_iter().flatten();
+        let mut held: Vec<&str> = match held.clone().all(|one| one.len() == 1) {
+            true => held.flatten().map(String::as_str).collect(),
+            false => Vec::new(),
+        };
+        held.extend(otherwise);
+        if parts.len() == 1 || held.is_empty() {
+            return vec![words];
+        }
+        held.iter().map(|one| vec![parts.join(one)]).collect()
     }
 
     /// The values after `for NAME in`.
@@ -154,14 +215,21 @@ impl Constants {
             "read" | "mapfile" | "readarray" | "getopts" | "printf" => {
                 self.unknown.extend(words);
             }
+            // What these words assign is not followed.
+            "eval" => self
+                .unknown
+                .extend(words.iter().flat_map(|word| named(word))),
             _ => {}
         }
     }
 
     fn add(&mut self, name: &str, words: Words) {
         let known = self.values.entry(name.to_owned()).or_default();
-        if !known.contains(&words) {
+        if known.len() < KEPT && !known.contains(&words) {
             known.push(words);
+        } else if known.len() == KEPT {
+            // These may be anything.
+            self.unknown.insert(name.to_owned());
         }
     }
 
@@ -191,233 +259,13 @@ impl Constants {
             }
         }
     }
-
-    /// What a word may stand for: the words of each value. A variable of which nothing is known stays
-    /// as it is written. If `divides`, blanks divide what the variable holds.
-    pub(super) fn values(&self, word: &str, divides: bool) -> Vec<Words> {
-        if !word.contains(['$', '`']) {
-            return vec![vec![word.to_owned()]];
-        }
-        self.resolved(word, divides, 0)
-    }
-
-    fn resolved(&self, word: &str, divides: bool, depth: usize) -> Vec<Words> {
-        let as_written = || vec![vec![word.to_owned()]];
-        if depth > DEPTH {
-            return as_written();
-        }
-        if let Some(list) = whole_list(word) {
-            return match self.known(list) {
-                Some(values) => {
-                    let mut found = self.each_resolved(&values, divides, depth);
-                    if list == "@" && self.is_given {
-                        found.extend(as_written());
-                    }
-                    found
-                }
-                None => as_written(),
-            };
-        }
-        let mut texts = vec![String::new()];
-        let mut rest = word;
-        while !rest.is_empty() {
-            let end = rest.find(['$', '`']).unwrap_or(rest.len());
-            texts
-                .iter_mut()
-                .for_each(|text| text.push_str(&rest[..end]));
-            rest = &rest[end..];
-            if rest.is_empty() {
-                break;
-            }
-            let length = expansion_length(rest);
-            let values = self.of_expansion(&rest[..length], depth);
-            rest = &rest[length..];
-            texts = texts
-                .iter()
-                .flat_map(|text| values.iter().map(move |value| format!("{text}{value}")))
-                .collect();
-            if texts.len() > VALUES {
-                return as_written();
-            }
-        }
-        let words = texts.into_iter().map(|text| match divides {
-            true if !text.contains("$(") && !text.contains("${") && !text.contains('`') => {
-                text.split_whitespace().map(str::to_owned).collect()
-            }
-            _ => vec![text],
-        });
-        words.collect()
-    }
-
-    /// Each of some values with the variables in it replaced.
-    fn each_resolved(&self, values: &[Words], divides: bool, depth: usize) -> Vec<Words> {
-        let mut found = Vec::new();
-        for words in values {
-            let mut open = vec![Vec::new()];
-            for word in words {
-                let ways = self.resolved(word, divides, depth + 1);
-                open = open
-                    .iter()
-                    .flat_map(|before: &Words| {
-                        ways.iter()
-                            .map(move |way| before.iter().chain(way).cloned().collect())
-                    })
-                    .take(VALUES)
-                    .collect();
-            }
-            found.extend(open);
-        }
-        found
-    }
-
-    /// The texts that `$x`, `${x:-y}` or `$(which y)` may stand for.
-    fn of_expansion(&self, source: &str, depth: usize) -> Vec<String> {
-        let as_written = || vec![source.to_owned()];
-        if let Some(programs) = looked_up(source) {
-            return programs;
-        }
-        if is_parameter(source) {
-            let known = self.known("@").filter(|_| depth <= DEPTH);
-            let place = source.trim_matches(['$', '{', '}']).parse::<usize>().ok();
-            let place = place.and_then(|place| place.checked_sub(1));
-            return match (known, place) {
-                (Some(values), Some(place)) => {
-                    let words = values.iter().filter_map(|words| words.get(place));
-                    words.cloned().chain([source.to_owned()]).collect()
-                }
-                _ => as_written(),
-            };
-        }
-        let (name, default) = match defaulted(source) {
-            Some((name, _, default)) => (name, Some(default)),
-            None => (bare_name(source), None),
-        };
-        if name.is_empty() {
-            return as_written();
-        }
-        let (name, index) = name.split_once('[').unwrap_or((name, ""));
-        let mut found = Vec::new();
-        for words in self.known(name).into_iter().flatten() {
-            let index = index.trim_end_matches(']').parse::<usize>();
-            let words = match index {
-                Ok(at) => words.get(at).cloned(),
-                Err(_) => words.first().cloned(),
-            };
-            let Some(word) = words else { continue };
-            let ways = self.resolved(&word, false, depth + 1);
-            found.extend(ways.into_iter().map(|way| way.join(" ")));
-        }
-        match default {
-            Some(default) => {
-                let ways = self.resolved(default.trim_matches(['"', '\'']), false, depth + 1);
-                found.extend(ways.into_iter().map(|way| way.join(" ")));
-                if self.known(name).is_none() {
-                    found.push(source.to_owned());
-                }
-            }
-            None if found.is_empty() => return as_written(),
-            None => {}
-        }
-        found.dedup();
-        found
-    }
-
-    /// The values of a variable; `None` if the script does not set it. One that is also set in
-    /// another way may be anything.
-    fn known(&self, name: &str) -> Option<Vec<Words>> {
-        let shells = ["BASH", "SHELL"].contains(&name);
-        let mut values = match self.values.get(name) {
-            Some(values) => values.clone(),
-            None if shells => vec![vec!["bash".to_owned()]],
-            None => return None,
-        };
-        if self.unknown.contains(name) {
-            values.push(vec![format!("${{{name}?}}")]);
-        }
-        (values.len() <= VALUES).then_some(values)
-    }
 }
 
-/// The list in `${LIST[@]}` or `${LIST[*]}`, if that is the whole word. `$@` is a list outside
-/// functions.
-fn whole_list(word: &str) -> Option<&str> {
-    if matches!(word, "$@" | "$*" | "${@}" | "${*}") {
-        return Some("@");
-    }
-    let inner = word.strip_prefix("${")?.strip_suffix('}')?;
-    let list = inner
-        .strip_suffix("[@]")
-        .or_else(|| inner.strip_suffix("[*]"))?;
-    list.bytes()
-        .all(|b| b.is_ascii_alphanumeric() || b == b'_')
-        .then_some(list)
-}
-
-/// The name in `$NAME`, `${NAME}` or `${NAME[1]}`; empty for all others.
-fn bare_name(source: &str) -> &str {
-    let name = source.trim_start_matches('$');
-    let name = name
-        .strip_prefix('{')
-        .and_then(|name| name.strip_suffix('}'))
-        .unwrap_or(name);
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '[' | ']');
-    match name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && name.chars().all(plain)
-    {
-        true => name,
-        false => "",
-    }
-}
-
-/// The parts of `${NAME:-DEFAULT}` and its like.
-fn defaulted(source: &str) -> Option<(&str, &str, &str)> {
-    let inner = source.strip_prefix("${")?.strip_suffix('}')?;
-    let end = inner.find(|c: char| !c.is_ascii_alphanumeric() && c != '_')?;
-    let (name, rest) = inner.split_at(end);
-    let signs = [":-", ":=", ":+", "-", "=", "+"];
-    let sign = signs.into_iter().find(|sign| rest.starts_with(sign))?;
-    (!name.is_empty()).then(|| (name, sign, &rest[sign.len()..]))
-}
-
-/// The programs that `$(which PROGRAM)`, `$(command -v PROGRAM || command -v OTHER)` and
-/// `$(echo PROGRAM)` print.
-fn looked_up(source: &str) -> Option<Vec<String>> {
-    let command = source
-        .strip_prefix("$(")
-        .and_then(|rest| rest.strip_suffix(')'))
-        .or_else(|| source.strip_prefix('`')?.strip_suffix('`'))?;
-    command.split("||").map(printed).collect()
-}
-
-fn printed(command: &str) -> Option<String> {
-    let command = command
-        .replace("2>/dev/null", "")
-        .replace("2> /dev/null", "");
-    let mut words = command.split_whitespace();
-    let program = match (words.next()?, words.next()?) {
-        ("which" | "echo", program) => program,
-        ("command" | "type", option) if option.starts_with('-') => words.next()?,
-        _ => return None,
-    };
-    let plain = |c: char| c.is_ascii_alphanumeric() || "._+-/".contains(c);
-    let program = program.trim_matches(['"', '\'']);
-    (words.next().is_none() && program.chars().all(plain)).then(|| program.to_owned())
-}
-
-/// The bytes of the expansion at the beginning of a text.
-fn expansion_length(text: &str) -> usize {
-    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    if let Some(inner) = text.strip_prefix('`') {
-        return inner.find('`').map_or(text.len(), |at| at + 2);
-    }
-    let inner = &text[1..];
-    let close = match inner.chars().next() {
-        Some('{') => '}',
-        Some('(') => ')',
-        Some(c) if is_part(c) && !c.is_ascii_digit() => {
-            return 1 + inner.find(|c| !is_part(c)).unwrap_or(inner.len());
-        }
-        Some(c) => return 1 + c.len_utf8(),
-        None => return 1,
-    };
-    closing(inner, close).map_or(text.len(), |at| at + 2)
+/// The value in an element of a list such as `[name]=value`.
+fn element(word: String) -> String {
+    let value = word.strip_prefix('[').and_then(|rest| {
+        let (_, value) = rest.split_once("]=")?;
+        Some(value.to_owned())
+    });
+    value.unwrap_or(word)
 }

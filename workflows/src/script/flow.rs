@@ -20,9 +20,10 @@ use super::guard::{self, Guard};
 use super::interpreter;
 use super::node::{
     CUT, DASHED, DIVIDED, ENVIRONMENT, FIRST, INPUT, LOOSE, POSITIONAL, PRINTED, READERS,
-    descendants, is_document, is_length, literal, outside_numbers, own_text, read_name,
+    descendants, is_document, is_length, literal, own_text, read_name,
 };
 use super::output;
+use super::output::outside_numbers;
 use super::refusal::Refusal;
 use super::run_file::RunFile;
 use super::source::Source;

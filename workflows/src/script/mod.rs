@@ -18,6 +18,7 @@ mod commands;
 mod constants;
 mod document;
 mod evaluation;
+mod expansion;
 mod flow;
 mod graph;
 mod guard;
@@ -27,9 +28,12 @@ mod nested;
 mod node;
 mod operands;
 mod output;
+mod parameter;
 mod place;
+mod preset;
 mod program;
 mod quote;
+mod reading;
 mod reads;
 mod refusal;
 mod run_file;
@@ -39,12 +43,14 @@ mod sources;
 mod streams;
 mod targets;
 mod tree;
+mod values;
 mod world;
 mod written;
 
 pub use argv::CompiledArgv;
 pub(crate) use interpreter::is_evaluated;
 pub(crate) use place::Place;
+pub use preset::{ParamValues, Preset};
 pub(crate) use program::{first_program, program_of_argv};
 pub use quote::word as shell_word;
 pub(crate) use refusal::Refusal;
@@ -106,13 +112,23 @@ impl CompiledScript {
     ///
     /// As [`CompiledTemplate::new`].
     pub fn new(shell: &[String], source: &str) -> Result<Self, RenderError> {
+        Self::with(shell, source, &Preset::default())
+    }
+
+    /// As [`new`](Self::new), for a script whose variables are as in `preset` when it starts.
+    ///
+    /// # Errors
+    ///
+    /// As [`CompiledTemplate::new`].
+    pub fn with(shell: &[String], source: &str, preset: &Preset) -> Result<Self, RenderError> {
         let template = CompiledTemplate::new(source)?;
         let dialect = Dialect::of(shell);
-        let (places, notes) = tree::places(&template, dialect);
+        let (places, notes) = tree::places(&template, dialect, preset);
         let evaluated = if dialect == Dialect::Unknown {
             BTreeSet::new()
         } else {
-            nested::evaluated(&marked::without_clobbering(&marked::mark(&template).text))
+            let text = marked::without_clobbering(&marked::mark(&template).text);
+            nested::evaluated_with(&text, preset)
         };
         Ok(Self {
             template,

@@ -7,6 +7,7 @@ use tree_sitter::Parser;
 use super::agreement::is_plain;
 use super::flow::Flows;
 use super::node::{CUT, DASHED, FIRST, INPUT, POSITIONAL, is_too_deep};
+use super::preset::Preset;
 use super::reads::words;
 use super::shell::Dialect;
 use super::source::Source;
@@ -15,7 +16,12 @@ use super::sources::WORLD;
 /// Everything whose text this program evaluates: variables, positional parameters and standard
 /// input. A program that does not parse evaluates everything that it mentions.
 pub(super) fn evaluated(program: &str) -> BTreeSet<String> {
-    parsed(program).unwrap_or_else(|| {
+    evaluated_with(program, &Preset::default())
+}
+
+/// The same for a program whose variables are as in `preset` when it starts.
+pub(super) fn evaluated_with(program: &str, preset: &Preset) -> BTreeSet<String> {
+    parsed(program, preset).unwrap_or_else(|| {
         let mut all = BTreeSet::from([POSITIONAL, FIRST, INPUT, WORLD].map(str::to_owned));
         words(program, &mut all);
         all
@@ -45,7 +51,7 @@ pub(super) fn evaluates_input(program: &str) -> bool {
     evaluated(program).contains(INPUT)
 }
 
-fn parsed(program: &str) -> Option<BTreeSet<String>> {
+fn parsed(program: &str, preset: &Preset) -> Option<BTreeSet<String>> {
     let mut parser = Parser::new();
     parser
         .set_language(&tree_sitter_bash::LANGUAGE.into())
@@ -55,5 +61,5 @@ fn parsed(program: &str) -> Option<BTreeSet<String>> {
     if root.has_error() || is_too_deep(root) || !is_plain(root, program, Dialect::Bash) {
         return None;
     }
-    Some(Flows::of(root, &Source::of(program, root)).into_evaluated())
+    Some(Flows::of(root, &Source::of(program, root, preset)).into_evaluated())
 }

@@ -4,9 +4,6 @@ use std::ops::Range;
 
 use tree_sitter::Node;
 
-use super::output;
-use super::source::Source;
-
 /// The name used here for all positional parameters: `$1`, `$2`, `$@`.
 pub(super) const POSITIONAL: &str = "@";
 
@@ -77,11 +74,6 @@ pub(super) fn outside_substitutions(node: Node<'_>) -> Vec<Node<'_>> {
     descendants(node, |node| {
         !matches!(node.kind(), "command_substitution" | "process_substitution")
     })
-}
-
-/// A node and all nodes in its subtree, without the content of substitutions that print a number.
-pub(super) fn outside_numbers<'t>(node: Node<'t>, text: &Source<'_>) -> Vec<Node<'t>> {
-    descendants(node, |node| !output::is_number(node, text))
 }
 
 /// The last word of a command if it is a `-` before a here-document, as in `make -f - <<EOF`. The
@@ -252,7 +244,6 @@ const BACKTICK: char = '\u{6}';
 
 /// A word as [`literal`], where only what the shell expands has a `$` or a backtick.
 pub(super) fn expandable(node: Node<'_>, text: &str) -> String {
-    let hide = |source: &str| source.replace('$', "\u{5}").replace('`', "\u{6}");
     let mut source = String::new();
     let mut from = node.start_byte();
     let raw = outside_substitutions(node);
@@ -264,11 +255,21 @@ pub(super) fn expandable(node: Node<'_>, text: &str) -> String {
     raw.sort_by_key(|range| range.start);
     for range in raw {
         source.push_str(&escaped(&text[from..range.start]));
-        source.push_str(&hide(&text[range.clone()]));
+        source.push_str(&hidden(&text[range.clone()]));
         from = range.end;
     }
     source.push_str(&escaped(&text[from..node.end_byte()]));
     dequoted(node.kind(), source)
+}
+
+/// A text of which the shell expands nothing, as in [`expandable`].
+pub(super) fn hidden(text: &str) -> String {
+    let hide = |c: char| match c {
+        '$' => DOLLAR,
+        '`' => BACKTICK,
+        other => other,
+    };
+    text.chars().map(hide).collect()
 }
 
 /// A source in which a `$` or a backtick after a backslash is hidden.

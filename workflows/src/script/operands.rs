@@ -4,14 +4,15 @@ use std::collections::BTreeSet;
 
 use tree_sitter::Node;
 
-use super::commands::{Reading, is_parameter};
 use super::interpreter::{self, MARK, Verdict};
 use super::marked;
 use super::nested;
 use super::node::{
-    CUT, DASHED, ENVIRONMENT, FIRST, LOOSE, is_descriptor, is_word, literal, outside_numbers,
-    spreads,
+    CUT, DASHED, ENVIRONMENT, FIRST, LOOSE, is_descriptor, is_word, literal, spreads,
 };
+use super::output::outside_numbers;
+use super::parameter::is_parameter;
+use super::reading::Reading;
 use super::reads::{
     dashed, divided, expansions, identifiers, is_variable, loosely, read, subscript_words,
     with_marks,
@@ -112,6 +113,10 @@ fn of_reading(
             false => written::program(file),
         };
         found.insert(format!("{LOOSE}{file}"));
+    }
+    // What is written to the descriptors of a coprocess is its standard input.
+    if words.first().is_some_and(|name| name == "coproc") && interpreter::interprets_pipe(words) {
+        found.insert(WORLD.to_owned());
     }
     if interpreter::runs_environment(words) {
         found.insert(WORLD.to_owned());

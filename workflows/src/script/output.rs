@@ -6,12 +6,17 @@
 
 use tree_sitter::Node;
 
-use super::node::{is_word, literal, spreads};
+use super::node::{descendants, is_word, literal, spreads};
 use super::source::Source;
 
 /// True if the last command of a substitution prints only a number.
 pub(super) fn is_number(substitution: Node<'_>, text: &Source<'_>) -> bool {
     last_command(substitution).is_some_and(|command| prints_number(command, text))
+}
+
+/// A node and all nodes in its subtree, without the content of substitutions that print a number.
+pub(super) fn outside_numbers<'t>(node: Node<'t>, text: &Source<'_>) -> Vec<Node<'t>> {
+    descendants(node, |node| !is_number(node, text))
 }
 
 /// True for a command that prints only the content of its files.

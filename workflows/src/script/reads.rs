@@ -7,9 +7,10 @@ use tree_sitter::Node;
 use super::guard;
 use super::interpreter::MARK;
 use super::node::{
-    CUT, DASHED, DIVIDED, LOOSE, dequoted, is_expansion, is_length, outside_numbers,
-    outside_substitutions, own_text, read_name,
+    CUT, DASHED, DIVIDED, LOOSE, dequoted, is_expansion, is_length, outside_substitutions,
+    own_text, read_name,
 };
+use super::output::outside_numbers;
 use super::source::Source;
 use super::sources;
 use super::written;

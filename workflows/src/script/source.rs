@@ -6,7 +6,9 @@ use std::ops::Deref;
 
 use tree_sitter::Node;
 
-use super::commands::{Commands, Reading};
+use super::commands::Commands;
+use super::preset::Preset;
+use super::reading::Reading;
 
 /// The text of a script. It can be used as `str`.
 #[derive(Debug)]
@@ -18,21 +20,23 @@ pub(super) struct Source<'t> {
     filled: BTreeSet<&'t str>,
     words: [bool; WORDS.len()],
     commands: Commands,
+    preset: &'t Preset,
 }
 
 /// Words that a script may contain anywhere.
 const WORDS: [&str; 5] = ["shift", "unset", "exec", "PATH=", "export -f"];
 
 impl<'t> Source<'t> {
-    /// Reads a text and its tree once.
-    pub(super) fn of(text: &'t str, root: Node<'_>) -> Self {
+    /// Reads a text and its tree once. When the script starts, its variables are as in `preset`.
+    pub(super) fn of(text: &'t str, root: Node<'_>, preset: &'t Preset) -> Self {
         count(text);
         Self {
             text,
             defined: defined(text),
             filled: filled(text),
             words: WORDS.map(|word| text.contains(word)),
-            commands: Commands::of(root, text),
+            commands: Commands::of(root, text, preset),
+            preset,
         }
     }
 
@@ -59,6 +63,11 @@ impl<'t> Source<'t> {
     /// True if this holds for the words of a command, or of one in a function that it calls.
     pub(super) fn runs(&self, command: Node<'_>, holds: &dyn Fn(&[String]) -> bool) -> bool {
         self.commands.holds(command, holds)
+    }
+
+    /// The variables that the script finds when it starts.
+    pub(super) const fn preset(&self) -> &'t Preset {
+        self.preset
     }
 
     /// True if the text contains one of the words that are asked for.

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use tree_sitter::Node;
 
 use super::node::{
-    POSITIONAL, PRINTED, descendants, is_document, is_expansion, is_word, literal, outside_numbers,
-    read_name,
+    POSITIONAL, PRINTED, descendants, is_document, is_expansion, is_word, literal, read_name,
 };
+use super::output::outside_numbers;
 use super::source::Source;
 use super::written;
 

@@ -22,6 +22,7 @@ use super::node::{
 };
 use super::output;
 use super::place::Place;
+use super::preset::Preset;
 use super::refusal::Refusal;
 use super::shell::Dialect;
 use super::source::Source;
@@ -30,7 +31,11 @@ use super::{Notes, is_input, is_port};
 use crate::expr::CompiledTemplate;
 
 /// The place of every expression, in order, and what else is known of refusals.
-pub(super) fn places(template: &CompiledTemplate, dialect: Dialect) -> (Vec<Place>, Notes) {
+pub(super) fn places(
+    template: &CompiledTemplate,
+    dialect: Dialect,
+    preset: &Preset,
+) -> (Vec<Place>, Notes) {
     let marked = mark(template);
     if marked.ranges.is_empty() {
         return (Vec::new(), Notes::default());
@@ -77,7 +82,7 @@ pub(super) fn places(template: &CompiledTemplate, dialect: Dialect) -> (Vec<Plac
         let unread = unread_line(root, text);
         return (places, Notes { unread, ..notes });
     }
-    let source = Source::of(text, root);
+    let source = Source::of(text, root, preset);
     let flows = Flows::of(root, &source);
     let finder = Finder {
         root,
@@ -559,6 +564,7 @@ mod tests {
     use super::places;
     use crate::expr::CompiledTemplate;
     use crate::script::node::LOOKS;
+    use crate::script::preset::Preset;
     use crate::script::shell::Dialect;
 
     /// How many nodes are looked at for a script of so many of these lines.
@@ -566,7 +572,7 @@ mod tests {
         let script = format!("f() {{ wc -l; }}\n{}", format!("{line}\n").repeat(lines));
         let template = CompiledTemplate::new(&script).unwrap();
         LOOKS.set(0);
-        let (found, _) = places(&template, Dialect::Bash);
+        let (found, _) = places(&template, Dialect::Bash, &Preset::default());
         assert!(!found.is_empty());
         LOOKS.get()
     }

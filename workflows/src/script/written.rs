@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tree_sitter::Node;
 
-use super::arguments::{Arguments, is_parameter};
+use super::arguments::Arguments;
+use super::expansion::{closing, is_positional, named};
 use super::marked::VALUE;
 use super::node::{descendants, literal};
 use super::source::Source;
@@ -164,7 +165,7 @@ impl Names {
             named: named(text),
             arguments: Arguments::of(root, text, functions),
             makes_fresh: !["mktemp", "date"].iter().any(|name| text.redefines(name)),
-            ..Self::default()
+            values: text.preset().known(),
         };
         for node in descendants(root, |_| true) {
             let mut cursor = node.walk();
@@ -286,7 +287,7 @@ impl Names {
                     rest = after;
                     match source {
                         _ if self.is_fresh(source) => add(names, &FRESH.to_string()),
-                        _ if is_parameter(source) => {
+                        _ if is_positional(source) => {
                             let words = self.arguments.as_ref();
                             let words = words.map(|words| words.get(source));
                             self.append_all(words, names, depth);
@@ -355,17 +356,6 @@ impl Names {
     }
 }
 
-/// The names before a `=` anywhere in a text.
-fn named(text: &str) -> BTreeSet<String> {
-    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let names = text.match_indices('=').map(|(at, _)| {
-        let before = text[..at].trim_end_matches(['+', ':']);
-        let start = before.rfind(|c| !is_part(c)).map_or(0, |at| at + 1);
-        before.get(start..).unwrap_or_default().to_owned()
-    });
-    names.filter(|name| !name.is_empty()).collect()
-}
-
 /// Appends a text to each name.
 fn add(names: &mut BTreeSet<String>, text: &str) {
     *names = names.iter().map(|name| format!("{name}{text}")).collect();
@@ -393,21 +383,6 @@ fn expansion(text: &str) -> (Option<&str>, &str) {
     let name = &inner[1..at];
     let plain = close == '}' && !name.is_empty() && name.chars().all(is_part);
     (plain.then_some(name), &inner[at + 1..])
-}
-
-/// Where the bracket closes with which a text begins.
-pub(super) fn closing(text: &str, close: char) -> Option<usize> {
-    let open = if close == '}' { '{' } else { '(' };
-    let mut depth = 0_usize;
-    text.char_indices().find_map(|(at, c)| {
-        if c == open {
-            depth += 1;
-        } else if c == close {
-            depth = depth.saturating_sub(1);
-            return (depth == 0).then_some(at);
-        }
-        None
-    })
 }
 
 /// True for a word that is exactly one value.

@@ -173,6 +173,18 @@ pub(super) const TARGETS: &[Target] = &[
         ..PLAIN
     },
     Target {
+        name: "scripts",
+        file: "workflow.yaml",
+        workflow: None,
+        commands: &[&["check", "workflow.yaml"]],
+        seeds: &[],
+        texts: &[
+            "name: w\nstages:\n  a:\n    scatter: [x, y]\n    setup: export PY=python3\n    env: { T: awk }\n    run: |\n      cmd=(nice -n 5); cmd+=(\"$T\"); run() { shift; \"$@\"; }\n      case \"$1\" in a|b) x=${y:-z} ;; *) x=$(date +%j) ;; esac\n      for i in 1 2 3; do run a \"${cmd[@]}\" '$1 > 3' \"f_$i.txt\"; done | sort -k2 > o.txt\n      tool --in=${{ item }} \"$x\" <<EOF\n      ${{ item }} $(wc -l < o.txt)\n      EOF\n",
+            "name: w\nstages:\n  a:\n    scatter: [x, y]\n    run: |\n      f=$(mktemp); echo ${{ item }} | tee \"$f\" > /dev/null\n      while read -r a b; do [ \"$a\" -gt 3 ] && n=$((n + 1)) || true; done < \"$f\"\n      [[ $n == a* ]] && (( n > 3 )) ; exec 3> x.log; echo \"${b%%.*}\" >&3\n      find . -name '*.txt' -exec bash -c 'echo \"$1\"' _ {} \\; | xargs -I{} cp {} d/\n      bash -c 'x=$1; eval \"$x\"' _ a; python3 - ${{ item }} <<'EOF'\n      print(1)\n      EOF\n",
+        ],
+        ..PLAIN
+    },
+    Target {
         name: "fleet",
         file: "fleet.yaml",
         workflow: Some("name: w\nstages: { a: { run: [/bin/true] } }\n"),

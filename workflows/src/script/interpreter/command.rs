@@ -9,7 +9,7 @@ use super::filter::of_filter;
 use super::input::programs;
 use super::language::{Program, of_language, options, program};
 use super::parallel::is_argument;
-use super::table::{Kind, PLAIN_OPTIONS, PROGRAM_OPTIONS, interpreters};
+use super::table::{Kind, PLAIN_OPTIONS, PROGRAM_OPTIONS, interpreters, is_program};
 use super::unknown::of_unknown;
 use super::variable::is_evaluated;
 use super::verdict::Verdict;
@@ -72,6 +72,9 @@ fn of_word(words: &[String], at: usize, mark: char) -> Verdict {
         _ => {}
     }
     let name = words.first().map_or("", |word| base_name(word));
+    if matches!(name, "docker" | "podman" | "nerdctl") && is_entrypoint(&words[..at]) {
+        return Verdict::Refused(Refusal::Program);
+    }
     if name == "deno"
         && words[1..at]
             .iter()
@@ -170,6 +173,15 @@ fn of_kind(kind: Kind, words: &[String], at: usize, mark: char) -> Verdict {
         Kind::Line(_) => Verdict::Refused(Refusal::Evaluated),
         Kind::Unknown => of_unknown(words, at, mark),
     }
+}
+
+/// True if one of these words makes an interpreter the program of a container.
+fn is_entrypoint(words: &[String]) -> bool {
+    let after = words
+        .windows(2)
+        .any(|pair| pair[0] == "--entrypoint" && is_program(&pair[1]));
+    let program = |word: &String| word.strip_prefix("--entrypoint=").is_some_and(is_program);
+    after || words.iter().any(program)
 }
 
 /// True if `[ "$1" -gt 3 ]` evaluates the text, which it does in these shells.

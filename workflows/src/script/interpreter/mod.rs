@@ -33,7 +33,7 @@ pub(super) use lines::{dashes_input, list_files};
 pub(super) use parallel::is_parallel;
 pub(super) use runner::{started, takes_options};
 pub(super) use scan::{runs_argument, runs_environment};
-pub(super) use table::is_unknown;
+pub(super) use table::{is_program, is_unknown};
 pub(crate) use variable::is_evaluated;
 pub(super) use variable::{EVALUATED, NUMBERS};
 pub(super) use verdict::{MARK, Verdict};

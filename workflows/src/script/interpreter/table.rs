@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::super::commands::is_parameter;
+use super::super::parameter::is_parameter;
 use super::super::shell::base_name;
 use super::super::written::last_part;
 use super::runner::started;
@@ -197,7 +197,20 @@ pub(super) const PROGRAM_OPTIONS: &[&str] = &[
 
 /// True for a command whose name the script computes, so that it is not known here.
 pub(in crate::script) fn is_unknown(word: &str) -> bool {
-    last_part(word).starts_with(['$', '`']) && !is_parameter(word)
+    let name = last_part(word);
+    let computed = name.find(['$', '`']);
+    computed.is_some_and(|at| may_begin(&name[..at])) && !is_parameter(word)
+}
+
+/// True if the name of an interpreter may begin with this.
+fn may_begin(name: &str) -> bool {
+    const NAMES: &[&str] = &[
+        "awk", "bash", "dash", "eval", "gawk", "julia", "ksh", "lua", "make", "mawk", "node",
+        "octave", "perl", "php", "python", "ruby", "Rscript", "sed", "sh", "tclsh", "zsh",
+    ];
+    NAMES
+        .iter()
+        .any(|one| one.starts_with(name) || name.starts_with("python"))
 }
 
 fn kind(word: &str) -> Option<Kind> {
@@ -242,6 +255,11 @@ fn kind(word: &str) -> Option<Kind> {
         "export" | "make" | "gmake" | "env" => Kind::Named,
         _ => return None,
     })
+}
+
+/// True for a command that evaluates its words, or that starts another one.
+pub(in crate::script) fn is_program(word: &str) -> bool {
+    evaluates_words(word) || starts_another(word)
 }
 
 /// True for a command that evaluates its words, or may.

@@ -19,10 +19,29 @@ pub(super) fn of_unknown(words: &[String], at: usize, mark: char) -> Verdict {
     if evaluates {
         return refused;
     }
+    let literal: String = words[at].split(mark).collect();
+    if is_of_filter(&literal) && !follows_operand(words, at) {
+        return refused;
+    }
     match words[1..at].iter().all(|word| word.starts_with('-')) {
         true => Verdict::Operand,
         false => Verdict::Any,
     }
+}
+
+/// True if text stands in a program of awk, sed or jq that begins so: `$1 > TEXT`, `s/a/TEXT/`.
+fn is_of_filter(word: &str) -> bool {
+    let is_plain = |c: char| c.is_alphanumeric() || "_.,:=@%/+-~".contains(c);
+    let replaces = word
+        .strip_prefix('s')
+        .is_some_and(|rest| rest.starts_with(['/', ',', ':', '@', '%']));
+    !word.starts_with('-') && (replaces || !word.chars().all(is_plain))
+}
+
+/// True if a word before this one is surely an operand, and not the value of an option.
+fn follows_operand(words: &[String], at: usize) -> bool {
+    let is_option = |word: &String| word.starts_with('-');
+    (1..at).any(|i| !is_option(&words[i]) && (i == 1 || !is_option(&words[i - 1])))
 }
 
 /// True for an option after which shells and interpreters have a program: `-c`, `-e`, `-lc`, `-ne`.
