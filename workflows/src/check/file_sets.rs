@@ -8,7 +8,10 @@ use super::file_columns::columns;
 use super::location::item_columns;
 use crate::codes;
 use crate::diagnostic::Diagnostic;
-use crate::model::{FILE_COLUMNS, Form, OutputFormat, ParamType, Reference, Scatter, Slicing};
+use crate::model::{
+    FILE_COLUMNS, Form, OutputFormat, ParamType, Reference, Scatter, Slicing, is_in_bucket,
+    names_objects,
+};
 use crate::name_pattern::NamePattern;
 use crate::names::one_of;
 use crate::source::Span;
@@ -42,7 +45,8 @@ pub(super) fn gives_files(reference: &Reference, draft: &Draft<'_>) -> bool {
             let output = producer.stage.outputs.get(port);
             output.is_some_and(|output| output.is_several(producer.stage.is_scattered()))
         }),
-        Reference::Path(_) | Reference::Url(_) => false,
+        Reference::Url(url) => names_objects(url),
+        Reference::Path(_) => false,
     }
 }
 
@@ -51,6 +55,7 @@ pub(super) fn are_folders(stage: &DraftStage<'_>, port: &str) -> bool {
     let mut sources = stage.sources.iter().filter(|s| s.port == port);
     sources.any(|source| match &source.reference {
         Reference::Pattern(pattern) => pattern.ends_with('/'),
+        Reference::Url(url) => !is_in_bucket(url),
         _ => true,
     })
 }
