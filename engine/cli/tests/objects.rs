@@ -279,6 +279,13 @@ outputs: { s: sum.s, n: names.n }
     );
 }
 
+/// A source, differences of the environment, and what is told.
+type Wrong = (
+    &'static str,
+    &'static [(&'static str, &'static str)],
+    &'static str,
+);
+
 fn what_is_wrong_is_told(server: &Server) {
     let over = |source: &str| {
         format!(
@@ -286,7 +293,7 @@ fn what_is_wrong_is_told(server: &Server) {
         )
     };
     server.put("deep/er/x.txt", Some("x"));
-    let wrong: [(&str, &[(&str, &str)], &str); 8] = [
+    let wrong: [Wrong; 8] = [
         ("s3://nosuchbucket/x/", &[], "there is no such bucket"),
         (
             "s3://test/none/",

@@ -25,10 +25,7 @@ use crate::patience::Tell;
 use crate::remote::client::LOCAL;
 use crate::remote::{MOVE_FOR, PARALLEL, ranges};
 use crate::store::Store;
-use bucket::{Bucket, Found};
-
-/// The most objects that one address may name.
-const MOST_OBJECTS: usize = 1_000_000;
+use bucket::{Bucket, Found, MOST_OBJECTS};
 
 /// The longest name that a file may have, in bytes.
 const LONGEST_NAME: usize = 255;

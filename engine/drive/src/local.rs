@@ -135,6 +135,9 @@ impl InputResolver for LocalResolver {
     }
 }
 
+/// Which of many files cannot be read, by its place, and why.
+pub(crate) type Unread = Box<(usize, DataError)>;
+
 /// A dataset with the name by which a user knows it; empty if there is none.
 pub(crate) type Named = (String, Dataset);
 
@@ -366,7 +369,7 @@ impl LocalResolver {
             }
             let whole: Vec<String> = named.iter().map(|path| absolute(folder, path)).collect();
             let read = self.all_versions((run, spec), &whole, reading, (input, options), memory);
-            files.extend(read.map_err(|(_, error)| error)?);
+            files.extend(read.map_err(|unread| unread.1)?);
             paths.extend_from_slice(named);
         }
         let unnamed = |dataset| (String::new(), dataset);
@@ -395,7 +398,7 @@ impl LocalResolver {
         reading: Digest,
         (input, options): (&Input, &SourceOptions),
         memory: &Recall<'_>,
-    ) -> Result<Vec<Dataset>, (usize, DataError)> {
+    ) -> Result<Vec<Dataset>, Unread> {
         let recorded_as = options.reading(input.form);
         let mut versions = Vec::with_capacity(paths.len());
         for paths in paths.chunks(LOOKED_UP) {
@@ -421,7 +424,7 @@ impl LocalResolver {
                 let version = self
                     .versions
                     .once(run, spec, one.asked(reading), &self.store, read);
-                versions.push(version.map_err(|error| (versions.len(), error))?);
+                versions.push(version.map_err(|why| Box::new((versions.len(), why)))?);
             }
         }
         Ok(versions)

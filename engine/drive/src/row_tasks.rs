@@ -94,7 +94,8 @@ impl LocalResolver {
         let whole: Vec<String> = named.iter().map(|path| absolute(folder, path)).collect();
         let run = (request.run, &*request.spec);
         let files = self.all_versions(run, &whole, reading, (input, &options), memory);
-        let files = files.map_err(|(at, error)| {
+        let files = files.map_err(|unread| {
+            let (at, error) = *unread;
             let row = places
                 .iter()
                 .position(|place| *place == u32::try_from(at).ok());

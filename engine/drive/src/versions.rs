@@ -23,7 +23,7 @@ type Matches = BTreeMap<(PathBuf, String), Vec<String>>;
 pub(crate) struct Versions {
     /// By run and path, as the run names it. Each file has its own lock, so that a second reader waits
     /// for the first one's result.
-    read: Mutex<BTreeMap<RunId, BTreeMap<PathKey, Arc<Mutex<Readings>>>>>,
+    read: Mutex<BTreeMap<RunId, Files>>,
     /// What patterns matched, by run, folder and pattern.
     listed: Mutex<BTreeMap<RunId, Matches>>,
     /// Objects of buckets, by run.
@@ -61,6 +61,9 @@ pub(crate) struct ReadObjects {
     pub(crate) objects: Vec<BucketObject>,
     pub(crate) datasets: Vec<Dataset>,
 }
+
+/// The files of a run, by path.
+type Files = BTreeMap<PathKey, Arc<Mutex<Readings>>>;
 
 /// The datasets of one file with the digests of how it was read. There is seldom more than one, so it
 /// is a list: a run may read a million files.
@@ -157,7 +160,7 @@ impl Versions {
         let mut readings = lock(&readings);
         let known = readings.iter().position(|(how, _)| *how == asked.reading);
         if let Some((_, known)) = known.and_then(|at| readings.get(at))
-            && store.is_available(known)?
+            && store.needs_no_reading(known)?
         {
             return Ok(known.clone());
         }

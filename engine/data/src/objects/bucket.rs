@@ -1,5 +1,6 @@
 //! One bucket of which users' files are read.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt as _;
@@ -7,15 +8,17 @@ use object_store::path::Path;
 use object_store::{
     Error as StoreError, GetOptions, GetResult, ObjectMeta, ObjectStore, ObjectStoreExt as _,
 };
-use std::sync::Arc;
 use tokio::runtime::Runtime;
 
-use super::MOST_OBJECTS;
 use crate::error::DataError;
 use crate::patience::{Patience, Tell};
 use crate::remote::ASK_FOR;
 use crate::remote::client::{self, is_passing, remote_error};
 
+/// The most objects that one address may name.
+pub(super) const MOST_OBJECTS: usize = 1_000_000;
+
+/// What is attempted, for messages.
 const LIST: &str = "list";
 
 /// A bucket. Nothing is written to it.

@@ -35,7 +35,7 @@ pub(crate) fn threads(url: &str) -> Result<Runtime, DataError> {
 }
 
 /// Installs what encrypts connections. Clients cannot be made without it.
-fn install_provider() {
+pub(crate) fn install_provider() {
     PROVIDER.call_once(|| {
         // This fails if another provider is already installed, which works as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
