@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
 use arrow_schema::{Schema, SchemaRef};
-use sunward_core::{Dataset, DatasetKind, Digest, Hasher, PartRef, Written};
+use sunward_core::{Dataset, Digest, Hasher, PartRef, Written};
 use sunward_files::open_regular;
 use sunward_workflows::model::{CsvOptions, Form, GridRows, Input};
 use sunward_workflows::{ColumnSpec, download};
@@ -280,19 +280,6 @@ impl Store {
             memory.put(&before, &dataset);
         }
         Ok(dataset)
-    }
-
-    /// Whether what is known of a user's file is enough: its parts are available, or in a preview, where
-    /// its bytes are not copied here, its digest is known.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the remote does not answer.
-    pub fn needs_no_reading(&self, known: &Dataset) -> Result<bool, DataError> {
-        if self.only_digests() && known.kind == DatasetKind::File {
-            return Ok(true);
-        }
-        self.is_available(known)
     }
 
     pub(crate) fn store_rows(&self, opened: Opened) -> Result<Dataset, DataError> {

@@ -456,6 +456,19 @@ impl Store {
         Ok(true)
     }
 
+    /// Whether what is known of a user's file is enough: its parts are available, or in a preview, where
+    /// its bytes are not copied here, its digest is known.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the remote does not answer.
+    pub fn needs_no_reading(&self, known: &Dataset) -> Result<bool, DataError> {
+        if self.only_digests() && known.kind == DatasetKind::File {
+            return Ok(true);
+        }
+        self.is_available(known)
+    }
+
     fn can_have(&self, part: &PartRef) -> Result<bool, DataError> {
         match self.remote() {
             _ if self.has_part(part) => Ok(true),
