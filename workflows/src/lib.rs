@@ -75,7 +75,7 @@ pub use model::{
     Form, Gpus, GridRows, Image, Input, Notify, NotifyBy, NotifyOn, OuterCondition, Output,
     OutputFormat, Param, ParamType, Place, Python, Reference, RejectLimit, Resources, Retry,
     RetryOn, Scatter, Slicing, Stage, Template, Used, WebAddress, Workflow, enclosing, full_name,
-    is_inside, own_name, params_of, path_from, path_in,
+    is_in_bucket, is_inside, names_objects, own_name, params_of, path_from, path_in,
 };
 pub use name_pattern::{NamePattern, NoSplit};
 pub use order::{Cycles, topological_order};

@@ -10,7 +10,7 @@ use sunward_data::{SourceOptions, not_fetched, probe, probe_input, probe_path};
 use sunward_files::pattern::{escaped, expand};
 use sunward_workflows::{
     BindError, FileFact, Given, Input, Param, ParamType, Value, Workflow, bind, bind_used,
-    enclosing, is_pattern, own_name, read_params,
+    enclosing, is_in_bucket, is_pattern, own_name, read_params,
 };
 
 use crate::context::Context;
@@ -251,6 +251,8 @@ fn make_files_absolute(value: &mut Value, folder: &Path) {
     let Value::List(list) = value else { return };
     for one in list {
         match one {
+            // Nobody looks into a bucket before a plan or a run.
+            Value::String(text) if is_in_bucket(text) => {}
             Value::String(text) if is_pattern(text) => {
                 if !text.starts_with('/') {
                     let folder = escaped(&folder.to_string_lossy());
@@ -265,7 +267,8 @@ fn make_files_absolute(value: &mut Value, folder: &Path) {
 /// Checks that every path of a parameter of type files exists, and that its patterns match files.
 fn look_for_files(name: &str, value: &Value, optional: bool, missing: &mut Vec<String>) {
     let Value::List(list) = value else { return };
-    for text in list.iter().map(Value::to_text) {
+    let texts = list.iter().map(Value::to_text);
+    for text in texts.filter(|text| !is_in_bucket(text)) {
         let problem = match is_pattern(&text) {
             false if Path::new(&text).exists() => None,
             false => Some("does not exist; give a file that exists".to_owned()),
@@ -306,6 +309,9 @@ fn look(name: &str, value: &Value, inputs: &[&Input], as_table: bool, missing: &
         }
         _ => return,
     };
+    if is_in_bucket(path) && !inputs.is_empty() {
+        return;
+    }
     if let Some(why) = not_fetched(path) {
         missing.push(format!("parameter `{name}`: {why}"));
         return;

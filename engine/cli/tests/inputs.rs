@@ -103,7 +103,7 @@ fn addresses_that_nothing_fetches_are_refused_before_anything_runs() {
     for url in [
         "https://example.org/t.csv",
         "http://x.org/a",
-        "s3://b/k.arrow",
+        "gs://b/k.arrow",
     ] {
         let scene = Scene::with(&hand_over(url));
         let told = scene.sunward(&["check", "workflow.yaml"]).expect(2);

@@ -1,12 +1,13 @@
 //! Datasets of files: a row for each file, with its name and what else is known of it.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use sunward_workflows::{FILE_COLUMNS, NamePattern, Value};
 
 use crate::dataset::{Dataset, DatasetKind, PartRef};
-use crate::digest::Hasher;
+use crate::digest::{Digest, Hasher};
 
 /// What is known of the files (or folders) of a dataset, in the order of its parts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -28,28 +29,40 @@ impl FileRows {
     /// size.
     #[must_use]
     pub fn row(&self, at: usize, part: &PartRef, kind: DatasetKind) -> Value {
-        let text = |text: &str| Value::String(text.to_owned());
-        let name = self.names.get(at).map_or("", String::as_str);
-        let (stem, suffix) = split(name);
-        let bytes = match kind {
-            DatasetKind::File => i64::try_from(part.bytes).map_or(Value::Null, Value::Int),
-            _ => Value::Null,
-        };
-        let folder = self.folders.get(at).map_or("", String::as_str);
-        let known = [
-            text(name),
-            text(stem),
-            text(suffix),
-            text(folder),
-            bytes,
-            text(&part.digest.to_hex()),
-        ];
-        let known = FILE_COLUMNS.map(str::to_owned).into_iter().zip(known);
-        let further = self.columns.iter().map(|(column, values)| {
-            let value = values.get(at).cloned().unwrap_or(Value::Null);
-            (column.clone(), value)
+        let further = self.columns.iter().map(|(column, _)| column.as_str());
+        let columns = FILE_COLUMNS.into_iter().chain(further);
+        let cells = columns.map(|column| {
+            let value = self.cell(column, at, part, kind).unwrap_or(Value::Null);
+            (column.to_owned(), value)
         });
-        Value::Map(known.chain(further).collect())
+        Value::Map(cells.collect())
+    }
+
+    /// One column of [`Self::row`]. `None` if there is no such column.
+    pub(crate) fn cell(
+        &self,
+        column: &str,
+        at: usize,
+        part: &PartRef,
+        kind: DatasetKind,
+    ) -> Option<Value> {
+        let text = |text: &str| Some(Value::String(text.to_owned()));
+        let name = self.names.get(at).map_or("", String::as_str);
+        match column {
+            "name" => text(name),
+            "stem" => text(split(name).0),
+            "suffix" => text(split(name).1),
+            "folder" => text(self.folders.get(at).map_or("", String::as_str)),
+            "bytes" => Some(match kind {
+                DatasetKind::File => i64::try_from(part.bytes).map_or(Value::Null, Value::Int),
+                _ => Value::Null,
+            }),
+            "digest" => text(&part.digest.to_hex()),
+            _ => {
+                let (_, values) = self.columns.iter().find(|(known, _)| known == column)?;
+                Some(values.get(at).cloned().unwrap_or(Value::Null))
+            }
+        }
     }
 
     /// The rows of several datasets, one after another. A column that one of them lacks is null
@@ -115,13 +128,17 @@ impl FileRows {
     /// in several folders, their paths below the innermost folder that holds them all.
     #[must_use]
     pub fn placed(&self) -> Vec<String> {
+        self.places().into_owned()
+    }
+
+    /// The same, without copies of names that stay as they are.
+    fn places(&self) -> Cow<'_, [String]> {
         if self.numbered {
             let names = self.names.iter().enumerate();
             return names.map(|(at, name)| numbered(at, name)).collect();
         }
-        let distinct: BTreeSet<&String> = self.names.iter().collect();
-        if distinct.len() == self.names.len() {
-            return self.names.clone();
+        if are_distinct(&self.names) {
+            return Cow::Borrowed(&self.names);
         }
         let folders: Vec<Vec<&str>> = self.folders.iter().map(|one| steps(one)).collect();
         let shared = shared_steps(&folders);
@@ -152,10 +169,12 @@ impl FileRows {
     /// Two files that would have the same path in a folder, if there are any.
     #[must_use]
     pub fn collision(&self) -> Option<String> {
+        let places = self.places();
+        if are_distinct(&places) {
+            return None;
+        }
         let mut seen = BTreeSet::new();
-        self.placed()
-            .into_iter()
-            .find(|path| !seen.insert(path.clone()))
+        places.iter().find(|path| !seen.insert(*path)).cloned()
     }
 }
 
@@ -165,7 +184,7 @@ impl Dataset {
     #[must_use]
     pub fn of_files(one: DatasetKind, parts: Vec<PartRef>, files: FileRows) -> Self {
         let mut hasher = Hasher::new("files");
-        for (part, path) in parts.iter().zip(files.placed()) {
+        for (part, path) in parts.iter().zip(files.places().iter()) {
             hasher.field("path", path.as_bytes());
             hasher.field("part", &part.digest.0);
         }
@@ -195,11 +214,7 @@ impl Dataset {
         let [only] = parts?[..] else {
             return None;
         };
-        let name = files.names.first()?;
-        let content = Hasher::new("file")
-            .field("name", name.as_bytes())
-            .field("part", &only.digest.0)
-            .finish();
+        let content = of_one(files.names.first()?, &only);
         Some(Self {
             kind: one,
             content,
@@ -208,6 +223,18 @@ impl Dataset {
             written: None,
             files: Some(files),
         })
+    }
+
+    /// The digest of what [`Self::files_at`] gives for one file by itself.
+    pub(crate) fn content_at(&self, row: usize) -> Option<Digest> {
+        let name = self.files.as_ref()?.names.get(row)?;
+        Some(of_one(name, self.parts.get(row)?))
+    }
+
+    /// One column of [`Self::file_row`]. `None` if there is no such column.
+    pub(crate) fn file_cell(&self, at: usize, column: &str) -> Option<Value> {
+        let (part, files) = (self.parts.get(at)?, self.files.as_ref()?);
+        files.cell(column, at, part, self.kind.of_part())
     }
 
     /// The paths of its files or folders in the folder that a task or a user sees: their own, or
@@ -251,6 +278,24 @@ pub fn split_names(source: &str, paths: &[String]) -> Result<Vec<(String, Vec<Va
         }
     }
     Ok(columns)
+}
+
+/// The digest of a file with its name.
+fn of_one(name: &str, part: &PartRef) -> Digest {
+    Hasher::new("file")
+        .field("name", name.as_bytes())
+        .field("part", &part.digest.0)
+        .finish()
+}
+
+/// Whether no two texts are equal. Texts in ascending order, the usual case, are compared once.
+fn are_distinct(texts: &[String]) -> bool {
+    if texts.is_sorted_by(|one, next| one < next) {
+        return true;
+    }
+    let mut sorted: Vec<&String> = texts.iter().collect();
+    sorted.sort_unstable();
+    sorted.windows(2).all(|pair| pair[0] != pair[1])
 }
 
 /// The name of a file that is told apart by its number: `000007.nc`.

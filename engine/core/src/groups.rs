@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use sunward_workflows::Value;
 
 use crate::dataset::Dataset;
+use crate::digest::Digest;
 use crate::ids::place;
 
 /// The tasks of a scatter over files. Each task gets some files of every divided input.
@@ -63,6 +64,15 @@ impl Grouping {
     const fn is_alone(&self) -> bool {
         matches!(self, Self::Each | Self::Paired(_))
     }
+
+    /// The only file of one task, if it gets one by itself.
+    fn only(&self, index: u32) -> Option<usize> {
+        match self {
+            Self::Each => Some(place(index)),
+            Self::Paired(rows) => rows.get(place(index)).copied().map(place),
+            Self::Batches(_) | Self::Listed(_) => None,
+        }
+    }
 }
 
 impl FileGroups {
@@ -78,6 +88,30 @@ impl FileGroups {
         let (_, grouping) = self.ports.iter().find(|(divided, _)| divided == port)?;
         let rows = grouping.rows(index, dataset.parts.len());
         dataset.files_at(&rows, grouping.is_alone())
+    }
+
+    /// The digest of what one task gets of a divided input.
+    pub(crate) fn content(&self, index: u32, port: &str, dataset: &Dataset) -> Option<Digest> {
+        let (_, grouping) = self.ports.iter().find(|(divided, _)| divided == port)?;
+        match grouping.only(index) {
+            Some(row) => dataset.content_at(row),
+            None => Some(self.of_task(index, port, dataset)?.content),
+        }
+    }
+
+    /// One column of `item`, if `item` is the row of one file and has the column.
+    pub(crate) fn cell<'d>(
+        &self,
+        index: u32,
+        column: &str,
+        of_port: impl Fn(&str) -> Option<&'d Dataset>,
+    ) -> Option<Value> {
+        match self.ports.as_slice() {
+            [(port, grouping)] if !self.zipped && self.by.is_none() => {
+                of_port(port)?.file_cell(grouping.only(index)?, column)
+            }
+            _ => None,
+        }
     }
 
     /// The value of `item` in one task: what is known of its file; under `zip:`, that by port; under

@@ -200,10 +200,36 @@ impl<'a> TaskKeys<'a> {
     }
 
     fn item(&self, index: u32) -> Option<Value> {
+        let reads = &self.stage.reads.item;
+        if !reads.is_read() {
+            return None;
+        }
         let of_port = |port: &str| of_port(self.stage, self.inputs, port);
-        let item = self.tasks.item(index, of_port)?;
-        let item = read_of(&self.stage.reads.item, item)?;
+        let item = match self.cells(index, reads, of_port) {
+            Some(cells) => cells,
+            None => read_of(reads, self.tasks.item(index, of_port)?)?,
+        };
         Some(self.keyed(item))
+    }
+
+    /// What a stage reads of a file's row, without the whole row. `None` if the item is no such row, or
+    /// lacks a column.
+    fn cells<'d>(
+        &self,
+        index: u32,
+        reads: &ItemUse,
+        of_port: impl Fn(&str) -> Option<&'d Dataset> + Copy,
+    ) -> Option<Value> {
+        let (ItemUse::Fields(fields), Tasks::Files(groups)) = (reads, self.tasks.each()) else {
+            return None;
+        };
+        let index = self.tasks.each_index(index);
+        let read = fields.iter().map(|(field, how)| {
+            let (column, inner) = field.split_first()?;
+            let cell = groups.cell(index, column, of_port)?;
+            Some((field.join("."), as_read(deepest(&cell, inner), *how)))
+        });
+        Some(Value::Map(read.collect::<Option<_>>()?))
     }
 
     fn cell(&self, index: u32) -> Value {
@@ -221,7 +247,7 @@ impl<'a> TaskKeys<'a> {
     /// The digest of the files that one task gets of an input.
     fn files(&self, groups: &FileGroups, index: u32, port: &str) -> Option<Digest> {
         let dataset = of_port(self.stage, self.inputs, port)?;
-        Some(groups.of_task(index, port, dataset)?.content)
+        groups.content(index, port, dataset)
     }
 
     /// The digest of what one task gets of the divided input.
@@ -291,19 +317,19 @@ fn read_of(reads: &ItemUse, item: Value) -> Option<Value> {
         ItemUse::Nothing => None,
         ItemUse::Whole => Some(item),
         ItemUse::Fields(fields) => {
-            let read = fields.iter().map(|(field, how)| {
-                let value = deepest(&item, field).clone();
-                // A column's type may change with a row that this task does not read.
-                let value = match (how, &value) {
-                    (FieldUse::Value, _) | (FieldUse::Text, Value::List(_) | Value::Map(_)) => {
-                        value
-                    }
-                    (FieldUse::Text, _) => Value::String(value.to_text()),
-                };
-                (field.join("."), value)
-            });
+            let read = fields
+                .iter()
+                .map(|(field, how)| (field.join("."), as_read(deepest(&item, field), *how)));
             Some(Value::Map(read.collect()))
         }
+    }
+}
+
+/// A field as it counts in a key: a column's type may change with a row that this task does not read.
+fn as_read(value: &Value, how: FieldUse) -> Value {
+    match (how, value) {
+        (FieldUse::Value, _) | (FieldUse::Text, Value::List(_) | Value::Map(_)) => value.clone(),
+        (FieldUse::Text, _) => Value::String(value.to_text()),
     }
 }
 

@@ -25,6 +25,7 @@ pub mod curtailment;
 pub mod dataset;
 pub mod decide;
 pub mod digest;
+mod earlier;
 pub mod energy;
 mod estimate;
 pub mod explain;
@@ -66,6 +67,7 @@ pub use curtailment::{Curtailment, Curtailments, Level, Measure};
 pub use dataset::{Dataset, DatasetKind, PartRef, TaskResult, Written};
 pub use decide::decide;
 pub use digest::{Digest, Hasher};
+pub use earlier::{EarlierStages, Outline};
 pub use energy::Energy;
 pub use estimate::{pools_that_may, unknown_homes};
 pub use explain::{

@@ -11,14 +11,14 @@ use sunward_workflows::{Input, Reference, Scope, Value, params_of};
 
 use crate::dataset::{Dataset, DatasetKind, TaskResult};
 use crate::digest::Digest;
-use crate::explain::{WhyRan, latest, why_ran};
+use crate::earlier::EarlierStages;
+use crate::explain::{WhyRan, why_ran};
 use crate::from_tasks::{FromTasks, carried_item};
 use crate::ids::index_of;
 use crate::ingredient::{Ingredient, diff_ingredients};
 use crate::key::TaskKeys;
 use crate::key::ingredients;
 use crate::plan::{PlannedStage, RunSpec, Tasks};
-use crate::state::State;
 use crate::state::run::needed;
 use crate::state::stage::looks_up;
 use crate::statuses::{condition_asks, is_left_out, statuses_for};
@@ -113,11 +113,11 @@ impl fmt::Display for Outlook {
     }
 }
 
-/// Previews a run of this spec. `history` holds earlier runs, to find what has changed.
+/// Previews a run of this spec. `earlier` has the stages of earlier runs, to find what has changed.
 pub fn preview(
     spec: &RunSpec,
     known: &mut dyn Known,
-    history: Option<&State>,
+    earlier: &EarlierStages,
 ) -> Vec<StagePreview> {
     let mut gathered = Gathered::default();
     let mut previews: Vec<StagePreview> = Vec::with_capacity(spec.plan.stages.len());
@@ -151,17 +151,9 @@ pub fn preview(
             }
             None => look(planned, known, &mut gathered, &mut one),
         }
-        let before = history.and_then(|state| latest(state, &spec.path, &one.stage, None));
-        if let Some((_, before)) = before {
-            let known = one.ingredients.len();
-            let old = ingredients(before.planned, before.inputs(), None, None);
-            let fixed = planned.ingredients.len();
-            let comparable = if known > fixed {
-                old
-            } else {
-                before.planned.ingredients.clone()
-            };
-            one.changes = diff_ingredients(&comparable, &one.ingredients);
+        let has_inputs = one.ingredients.len() > planned.ingredients.len();
+        if let Some(before) = earlier.ingredients(&one.stage, has_inputs) {
+            one.changes = diff_ingredients(&before, &one.ingredients);
         }
         previews.push(one);
     }
@@ -258,8 +250,10 @@ fn is_false<'p>(
 /// The bytes of an input that is files from outside of the run.
 fn file_bytes(input: &Input, dataset: &Dataset) -> Option<u64> {
     let is_outside = input.from.iter().all(|source| match source {
-        Reference::Pattern(_) | Reference::Path(_) | Reference::Param(_) => true,
-        Reference::Port { .. } | Reference::Url(_) | Reference::Item(_) => false,
+        Reference::Pattern(_) | Reference::Path(_) | Reference::Param(_) | Reference::Url(_) => {
+            true
+        }
+        Reference::Port { .. } | Reference::Item(_) => false,
     });
     let are_files = matches!(dataset.kind, DatasetKind::File | DatasetKind::Files);
     (is_outside && are_files).then(|| dataset.bytes())

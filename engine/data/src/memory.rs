@@ -73,6 +73,10 @@ impl FileStamp {
 pub trait FileMemory {
     /// The dataset recorded for this file.
     fn get(&self, stamp: &FileStamp) -> Option<Dataset>;
+    /// The datasets recorded for many files, in the same order.
+    fn get_all(&self, stamps: &[FileStamp]) -> Vec<Option<Dataset>> {
+        stamps.iter().map(|stamp| self.get(stamp)).collect()
+    }
     /// Records the dataset of a file.
     fn put(&self, stamp: &FileStamp, dataset: &Dataset);
 }

@@ -2,6 +2,7 @@
 //! fetched by parallel range requests.
 
 mod answer;
+pub(crate) mod client;
 mod environment;
 
 use std::collections::BTreeSet;
@@ -10,16 +11,14 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path as FilePath;
-use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _};
-use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::path::Path;
 use object_store::{
-    ClientConfigKey, Error as StoreError, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions,
-    PutPayload, RetryConfig,
+    Error as StoreError, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload,
 };
 use sunward_core::{Digest, PartRef};
 use sunward_workflows::quoted;
@@ -30,24 +29,21 @@ use crate::file_bytes::digest_of;
 use crate::halt::Halt;
 use crate::part::map_bytes;
 use crate::patience::{Patience, Tell};
+use client::{LOCAL, is_passing, remote_error};
 
 /// The bytes of one range request.
-const RANGE_BYTES: u64 = 8 << 20;
+pub(crate) const RANGE_BYTES: u64 = 8 << 20;
 /// The most parallel requests of one operation.
-const PARALLEL: usize = 8;
+pub(crate) const PARALLEL: usize = 8;
 /// The most bytes of one PUT, which is S3's limit. Parts of tables are far smaller, but blobs may
 /// come close.
 const PUT_BYTES: usize = 5 << 30;
-/// The timeout of one request. A part of 256 MiB must transfer at 4 MiB a second or faster.
-const ANSWER_WITHIN: &str = "60 seconds";
 /// The time during which the transfer of a part is retried. After that its task fails, and is
 /// itself retried for some minutes in total.
-const MOVE_FOR: Duration = Duration::from_secs(30);
+pub(crate) const MOVE_FOR: Duration = Duration::from_secs(30);
 /// The time during which a lookup is retried. It is shorter, because the whole run waits for a
 /// lookup.
-const ASK_FOR: Duration = Duration::from_secs(3);
-
-static PROVIDER: Once = Once::new();
+pub(crate) const ASK_FOR: Duration = Duration::from_secs(3);
 
 /// A bucket and a prefix in it.
 #[derive(Debug)]
@@ -78,17 +74,8 @@ impl Remote {
             ))
         })?;
         let (bucket, prefix) = address.split_once('/').unwrap_or((address, ""));
-        environment::check_bucket(url, bucket)?;
-        install_provider();
-        let settings = environment::settings(std::env::vars_os())?;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .thread_name("sunward-store")
-            .enable_all()
-            .build()
-            .map_err(DataError::io("start threads for", FilePath::new(url)))?;
-        let store = client(settings.with_bucket_name(bucket))
-            .map_err(|error| remote_error("use the store", url, &error))?;
+        let store = client::of_bucket(url, bucket)?;
+        let runtime = client::threads(url)?;
         let prefix = Path::from(format!("{}/{project}", prefix.trim_matches('/')));
         Ok(Self::over(store, prefix, url.to_owned(), runtime, patience))
     }
@@ -331,109 +318,10 @@ impl Remote {
     }
 }
 
-/// Installs what encrypts connections. Clients cannot be made without it.
-fn install_provider() {
-    PROVIDER.call_once(|| {
-        // This fails if another provider is already installed, which works as well.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-    });
-}
-
-fn ranges(bytes: u64) -> impl Iterator<Item = Range<u64>> {
+/// The ranges of the requests that together fetch an object.
+pub(crate) fn ranges(bytes: u64) -> impl Iterator<Item = Range<u64>> {
     (0..bytes.div_ceil(RANGE_BYTES))
         .map(move |i| i * RANGE_BYTES..((i + 1) * RANGE_BYTES).min(bytes))
-}
-
-/// The store name that marks errors of the local disk, which also pass through the client.
-const LOCAL: &str = "local";
-
-/// Creates a client that does not retry. [`Patience`] retries instead and reports why.
-fn client(builder: AmazonS3Builder) -> Result<Arc<dyn ObjectStore>, StoreError> {
-    let key = AmazonS3ConfigKey::Client(ClientConfigKey::Timeout);
-    let timeout = std::env::var("AWS_TIMEOUT").unwrap_or_else(|_| ANSWER_WITHIN.to_owned());
-    let store = builder
-        .with_config(key, timeout)
-        .with_retry(RetryConfig {
-            max_retries: 0,
-            ..RetryConfig::default()
-        })
-        .build()?;
-    Ok(Arc::new(store))
-}
-
-/// The reason why a request failed, if the error may be temporary.
-fn is_passing(error: &StoreError) -> Option<String> {
-    let passes = match error {
-        StoreError::Generic { store, .. } => *store != LOCAL,
-        _ => false,
-    };
-    // `remote_error` is the one place that decides which errors are permanent.
-    match remote_error("ask", "", error) {
-        DataError::Remote {
-            refused: false,
-            why,
-            ..
-        } if passes => Some(why),
-        _ => None,
-    }
-}
-
-fn remote_error(what: &'static str, place: &str, error: &StoreError) -> DataError {
-    const DENIED: &str = "access was refused: check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and what they may do in this bucket";
-    let why = chain(error);
-    let denied = why.contains("status code: 401")
-        || why.contains("status code: 403")
-        || [
-            "SignatureDoesNotMatch",
-            "InvalidAccessKeyId",
-            "AccessDenied",
-        ]
-        .iter()
-        .any(|code| answers(&why, code));
-    let (hint, refused) = match error {
-        _ if answers(&why, "NoSuchBucket") => (
-            "there is no such bucket: create it, or check the name and AWS_ENDPOINT_URL",
-            true,
-        ),
-        StoreError::PermissionDenied { .. } | StoreError::Unauthenticated { .. } => (DENIED, true),
-        _ if denied => (DENIED, true),
-        StoreError::NotFound { .. } => (
-            "there is no such bucket or object: check the name and AWS_ENDPOINT_URL",
-            true,
-        ),
-        _ => (
-            "check the network and AWS_ENDPOINT_URL (and AWS_ALLOW_HTTP=true for a plain http endpoint)",
-            false,
-        ),
-    };
-    DataError::Remote {
-        what,
-        place: place.to_owned(),
-        why: answer::in_short(&why),
-        hint,
-        refused,
-    }
-}
-
-/// Whether the text of an error holds an answer of S3 with this code. The code is looked for inside
-/// its element only: the address of the request is in the text too, and may hold anything.
-fn answers(why: &str, code: &str) -> bool {
-    why.contains(&format!("<Code>{code}</Code>"))
-}
-
-/// An error and its causes on one line, without repetitions.
-fn chain(error: &StoreError) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(next) = cause {
-        let line = next.to_string();
-        if !text.contains(&line) {
-            text.push_str(": ");
-            text.push_str(&line);
-        }
-        cause = next.source();
-    }
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

@@ -92,6 +92,15 @@ impl SourceOptions {
         }
     }
 
+    /// What the record of a file that is read in this form says of how it was read.
+    #[must_use]
+    pub fn reading(&self, form: Form) -> Digest {
+        match form {
+            Form::File | Form::Files => of_bytes(),
+            Form::Arrow | Form::Parquet | Form::Csv | Form::Netcdf => self.digest(),
+        }
+    }
+
     pub(crate) fn digest(&self) -> Digest {
         let mut hasher = Hasher::new("reading");
         hasher
@@ -107,6 +116,11 @@ impl SourceOptions {
         }
         hasher.finish()
     }
+}
+
+/// The digest by which the record of a file says that it was read as bytes.
+fn of_bytes() -> Digest {
+    Hasher::new("blob").finish()
 }
 
 pub(crate) type Rows = Box<dyn Iterator<Item = Result<RecordBatch, DataError>>>;
@@ -226,8 +240,7 @@ impl Store {
             // read.
             return self.folder_blob(&path);
         }
-        let reading = Hasher::new("blob").finish();
-        self.remembered((&path, seen), reading, memory, || {
+        self.remembered((&path, seen), of_bytes(), memory, || {
             match self.only_digests() {
                 true => self.digested_blob(&path),
                 false => self.blob(&path),
@@ -247,7 +260,7 @@ impl Store {
             None => FileStamp::of(path, reading)?,
         };
         if let Some(known) = memory.get(&before)
-            && self.is_available(&known)?
+            && self.needs_no_reading(&known)?
         {
             return Ok(known);
         }

@@ -18,6 +18,7 @@ use crate::halt::Halt;
 use crate::incoming::{self, Incoming};
 use crate::linked::Linked;
 use crate::materialise::remove_joined;
+use crate::objects::Buckets;
 use crate::part::PART_BYTES;
 use crate::patience::{Patience, Tell};
 use crate::remote::Remote;
@@ -76,6 +77,8 @@ struct Inner {
     linked: Linked,
     can_clone: OnceLock<bool>,
     only_looks: bool,
+    /// The buckets of which users' files are read.
+    buckets: Buckets,
 }
 
 impl Store {
@@ -109,12 +112,12 @@ impl Store {
         reserve::take(home);
         let bucket = remote;
         let remote = remote
-            .map(|url| Remote::open(url, PROJECT, tell))
+            .map(|url| Remote::open(url, PROJECT, tell.clone()))
             .transpose()?;
         if let Some(url) = bucket {
             note_remote(&root, url);
         }
-        Ok(Self::at(root, remote, false))
+        Ok(Self::at(root, remote, false, tell))
     }
 
     /// Opens a store with a bucket of which nothing is known. Each request is made once, whatever the
@@ -126,7 +129,8 @@ impl Store {
     pub fn open_hasty(home: &Path, remote: &str) -> Result<Self, DataError> {
         let here = Self::open(home, None)?;
         let remote = Remote::connect(remote, PROJECT, Patience::hasty())?;
-        Ok(Self::at(here.root().to_owned(), Some(remote), false))
+        let root = here.root().to_owned();
+        Ok(Self::at(root, Some(remote), false, Tell::default()))
     }
 
     /// Opens the store below `home` for reading. This needs no write access: nothing is created,
@@ -134,10 +138,11 @@ impl Store {
     /// Otherwise the paths of their parts are returned instead.
     #[must_use]
     pub fn look(home: &Path) -> Self {
-        Self::at(home.join("store").join(PROJECT), None, true)
+        let root = home.join("store").join(PROJECT);
+        Self::at(root, None, true, Tell::default())
     }
 
-    fn at(root: PathBuf, remote: Option<Remote>, only_looks: bool) -> Self {
+    fn at(root: PathBuf, remote: Option<Remote>, only_looks: bool, tell: Tell) -> Self {
         Self {
             inner: Arc::new(Inner {
                 trust: Trust::open(&root),
@@ -147,6 +152,7 @@ impl Store {
                 linked: Linked::default(),
                 can_clone: OnceLock::new(),
                 only_looks,
+                buckets: Buckets::telling(tell),
             }),
             part_bytes: PART_BYTES,
             stays_here: false,
@@ -236,6 +242,11 @@ impl Store {
     pub(crate) fn remote(&self) -> Option<&Remote> {
         let remote = self.inner.remote.as_ref();
         remote.filter(|_| !self.stays_here)
+    }
+
+    /// The buckets of which users' files are read.
+    pub(crate) fn buckets(&self) -> &Buckets {
+        &self.inner.buckets
     }
 
     /// The same store, without its remote.
@@ -443,6 +454,19 @@ impl Store {
             }
         }
         Ok(true)
+    }
+
+    /// Whether what is known of a user's file is enough: its parts are available, or in a preview, where
+    /// its bytes are not copied here, its digest is known.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the remote does not answer.
+    pub fn needs_no_reading(&self, known: &Dataset) -> Result<bool, DataError> {
+        if self.only_digests() && known.kind == DatasetKind::File {
+            return Ok(true);
+        }
+        self.is_available(known)
     }
 
     fn can_have(&self, part: &PartRef) -> Result<bool, DataError> {

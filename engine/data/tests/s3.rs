@@ -13,6 +13,7 @@
     reason = "tests say what they expect by panicking"
 )]
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -20,14 +21,19 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use sunward_core::{Dataset, Digest, TaskResult};
-use sunward_data::{NoMemory, ResultIndex, Store, Wanted};
+use sunward_data::{FileMemory, FileStamp, NoMemory, ResultIndex, Store, Wanted};
 
 const STORY: &str = "SUNWARD_TEST_STORY";
 
 /// A story, and the differences of its environment from the server's own.
 type Story = (&'static str, fn(), &'static [(&'static str, &'static str)]);
 
-const STORIES: [Story; 6] = [
+const STORIES: [Story; 7] = [
+    (
+        "objects",
+        objects_are_read_in_the_version_that_was_listed,
+        &[],
+    ),
     ("parts", parts_written_here_are_read_there, &[]),
     (
         "results",
@@ -198,6 +204,126 @@ fn parts_written_here_are_read_there() {
     assert!(error.contains("is not in the store"), "{error}");
 }
 
+/// Writes an object, as anyone may beside Sunward.
+fn put(key: &str, text: &str) {
+    let of = |name: &str| std::env::var(name).unwrap();
+    let user = format!(
+        "{}:{}",
+        of("AWS_ACCESS_KEY_ID"),
+        of("AWS_SECRET_ACCESS_KEY")
+    );
+    let url = format!("{}/test/{key}", of("AWS_ENDPOINT_URL"));
+    let ended = Command::new("curl")
+        .args(["-sf", "--aws-sigv4", "aws:amz:us-east-1:s3", "-u", &user])
+        .args(["-H", "x-amz-content-sha256: UNSIGNED-PAYLOAD"])
+        .args(["-X", "PUT", "--data-binary", text, &url])
+        .output()
+        .unwrap();
+    assert!(ended.status.success(), "{key}: {ended:?}");
+}
+
+/// What was read of objects, by their stamps.
+#[derive(Default)]
+struct Noted(RefCell<BTreeMap<FileStamp, Dataset>>);
+
+impl FileMemory for Noted {
+    fn get(&self, stamp: &FileStamp) -> Option<Dataset> {
+        self.0.borrow().get(stamp).cloned()
+    }
+
+    fn put(&self, stamp: &FileStamp, dataset: &Dataset) {
+        self.0.borrow_mut().insert(*stamp, dataset.clone());
+    }
+}
+
+fn objects_are_read_in_the_version_that_was_listed() {
+    let home = tempfile::tempdir().unwrap();
+    let store = Store::open(home.path(), None).unwrap();
+    for key in [
+        "in/b.txt",
+        "in/a.txt",
+        "in/.hidden",
+        "in/sub/c.txt",
+        "in/sub/d.nc",
+    ] {
+        put(key, key);
+    }
+    put("deep/sub/x", "");
+    let of = |address: &str| {
+        let objects = store.objects(address).unwrap();
+        let short = objects
+            .iter()
+            .map(|one| one.address.replace("s3://test/", ""));
+        short.collect::<Vec<_>>()
+    };
+    assert_eq!(of("s3://test/in/"), ["in/a.txt", "in/b.txt"]);
+    assert_eq!(of("s3://test/in/*.txt"), ["in/a.txt", "in/b.txt"]);
+    assert_eq!(
+        of("s3://test/in/**/*.{nc,txt}"),
+        ["in/a.txt", "in/b.txt", "in/sub/c.txt", "in/sub/d.nc"]
+    );
+    assert_eq!(of("s3://test/i*/s?b/**"), ["in/sub/c.txt", "in/sub/d.nc"]);
+    assert_eq!(of("s3://test/in/a.txt"), ["in/a.txt"]);
+    assert_eq!(of("s3://test/in/a"), Vec::<String>::new());
+    assert_eq!(of("s3://test/none/"), Vec::<String>::new());
+    let error = store.objects("s3://test/deep/").unwrap_err().to_string();
+    assert!(error.contains("write s3://test/deep/**"), "{error}");
+    for address in [
+        "s3://nosuchbucket/x/",
+        "s3://nosuchbucket/x",
+        "s3://nosuchbucket/*",
+    ] {
+        let error = store.objects(address).unwrap_err().to_string();
+        assert!(error.contains("no such bucket"), "{error}");
+    }
+
+    let memory = Noted::default();
+    let preview = store.clone().for_preview();
+    let listed = store.objects("s3://test/in/").unwrap();
+    let unread = preview.read_objects(&listed, false, &memory).unwrap();
+    assert!(memory.0.borrow().is_empty(), "a preview fetches nothing");
+    let read = store.read_objects(&listed, true, &memory).unwrap();
+    let digests = |all: &[Dataset]| {
+        all.iter()
+            .map(|one| one.parts[0].digest)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        digests(&read),
+        [b"in/a.txt", b"in/b.txt"].map(|text| Digest::of(text))
+    );
+    assert_ne!(digests(&unread), digests(&read));
+    let again = store.objects("s3://test/in/").unwrap();
+    assert_eq!(again, listed);
+    assert_eq!(preview.read_objects(&again, false, &memory).unwrap(), read);
+    // What has changed since it was listed is not read as what was listed.
+    put("in/b.txt", "in/B.txt");
+    let other = Noted::default();
+    let error = store
+        .read_objects(&listed, true, &other)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("s3://test/in/b.txt has changed since"),
+        "{error}"
+    );
+    let again = store.objects("s3://test/in/").unwrap();
+    let read = store.read_objects(&again, true, &memory).unwrap();
+    assert_eq!(
+        digests(&read),
+        [b"in/a.txt", b"in/B.txt"].map(|text| Digest::of(text))
+    );
+    assert_eq!(memory.0.borrow().len(), 3);
+    // Several requests for one object.
+    let large = "0123456789abcdef".repeat(1 << 20);
+    let file = home.path().join("large");
+    std::fs::write(&file, &large).unwrap();
+    put("large/x", &format!("@{}", file.display()));
+    let listed = store.objects("s3://test/large/").unwrap();
+    let read = store.read_objects(&listed, true, &memory).unwrap();
+    assert_eq!(digests(&read), [Digest::of(large.as_bytes())]);
+}
+
 fn results_are_shared_once_their_parts_are_there() {
     let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (a, b) = (open(here.path(), "results"), open(there.path(), "results"));
@@ -227,6 +353,11 @@ fn a_missing_bucket_is_named() {
 
 fn a_wrong_secret_is_said_to_be_refused() {
     let home = tempfile::tempdir().unwrap();
+    let here = Store::open(home.path(), None).unwrap();
+    for address in ["s3://test/in/", "s3://test/in/x"] {
+        let error = here.objects(address).unwrap_err().to_string();
+        assert!(error.contains("AWS_SECRET_ACCESS_KEY"), "{error}");
+    }
     let error = refusal(home.path(), "s3://test/x");
     assert!(error.contains("AWS_SECRET_ACCESS_KEY"), "{error}");
 }

@@ -1,6 +1,6 @@
 //! Datasets of files: what patterns match, and which task gets which file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use sunward_core::{
@@ -8,8 +8,10 @@ use sunward_core::{
 };
 use sunward_data::DataError;
 use sunward_files::pattern::escaped;
+use sunward_files::spelling::{REMEDY, composed};
 use sunward_workflows::{
-    Input, ParamType, Reference, Scatter, Slicing, Stage, Value, Workflow, is_pattern,
+    Input, ParamType, Reference, Scatter, Slicing, Stage, Value, Workflow, is_in_bucket,
+    is_pattern, names_objects,
 };
 
 /// The most files without a partner that a message names.
@@ -57,8 +59,12 @@ pub(crate) fn named_files(
     };
     let mut paths = Vec::new();
     for text in &texts {
-        let patterns = is_set(known, source) && is_pattern(text);
-        if patterns {
+        if is_in_bucket(text) {
+            paths.push(NamedPath {
+                path: text.clone(),
+                is_matched: false,
+            });
+        } else if is_set(known, source) && is_pattern(text) {
             paths.extend(expand(text)?.into_iter().map(NamedPath::matched));
         } else {
             // Only a pattern says with a slash that it means folders.
@@ -134,7 +140,8 @@ pub(crate) fn is_set(known: Known<'_>, source: &Reference) -> bool {
             let param = known.workflow.param(name);
             param.is_some_and(|param| param.kind == ParamType::Files)
         }
-        Reference::Port { .. } | Reference::Path(_) | Reference::Url(_) => false,
+        Reference::Url(url) => names_objects(url),
+        Reference::Port { .. } | Reference::Path(_) => false,
     }
 }
 
@@ -352,9 +359,10 @@ fn by_value(inputs: &[(&str, &Dataset)], column: &str) -> Result<FileGroups, Str
                 told.push(format!("{further} more"));
             }
             if !told.is_empty() {
+                let look_alike = look_alike(of_port, of_other);
                 return Err(format!(
                     "of `{port}`, these have no partner in `{other}`, which is a file there with the same \
-                     {column}: {}",
+                     {column}: {}{look_alike}",
                     told.join(", ")
                 ));
             }
@@ -378,6 +386,17 @@ fn by_value(inputs: &[(&str, &Dataset)], column: &str) -> Result<FileGroups, Str
         )),
         zipped: true,
     })
+}
+
+/// A remark on a value of one input that looks like one of another input and has other bytes, if there
+/// is one.
+fn look_alike<T>(of_port: &BTreeMap<String, T>, of_other: &BTreeMap<String, T>) -> String {
+    let others: BTreeSet<String> = of_other.keys().map(|text| composed(text)).collect();
+    let mut single = of_port.keys().filter(|text| !of_other.contains_key(*text));
+    match single.find(|text| others.contains(&composed(text))) {
+        Some(text) => format!("; there is a {text} in another spelling: {REMEDY}"),
+        None => String::new(),
+    }
 }
 
 /// Whether every task can have its files under their names: no two of them have the same path.

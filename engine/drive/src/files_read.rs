@@ -4,7 +4,6 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -17,7 +16,7 @@ use crate::path_key::{PathKey, key};
 #[derive(Clone, Debug)]
 pub(crate) struct FoundFile {
     /// Its path without links.
-    path: PathBuf,
+    key: PathKey,
     stamp: FileStamp,
 }
 
@@ -32,7 +31,7 @@ pub(crate) struct FilesRead {
 #[derive(Clone, Debug)]
 struct Version {
     /// The path that the run named first: the file, a link to it, or a folder with it.
-    named: Arc<Path>,
+    named: PathKey,
     /// The file before it was read. Of a file that the plan has read, it is not known.
     stamp: Option<FileStamp>,
 }
@@ -40,32 +39,32 @@ struct Version {
 impl FilesRead {
     /// Adds the files behind a path that the plan has read.
     pub(crate) fn add_planned(&mut self, named: &Path) {
-        let named: Arc<Path> = named.into();
-        for file in files_behind(&named) {
+        let path = key(named);
+        for file in files_behind(named) {
             let version = Version {
-                named: Arc::clone(&named),
+                named: Arc::clone(&path),
                 stamp: None,
             };
             self.by_inode.insert(file.inode(), version.clone());
-            self.by_path.insert(key(&file.path), version);
+            self.by_path.insert(file.key, version);
         }
     }
 
     /// Adds files that are read as `named`. Returns the paths by which the run has read them
     /// before, if they may have been other versions then.
-    pub(crate) fn add(&mut self, named: &Path, files: &[FoundFile]) -> BTreeSet<PathBuf> {
-        let named: Arc<Path> = named.into();
+    pub(crate) fn add(&mut self, named: &PathKey, files: &[FoundFile]) -> BTreeSet<PathKey> {
         let mut doubtful = BTreeSet::new();
         for file in files {
             let version = || Version {
-                named: Arc::clone(&named),
+                named: Arc::clone(named),
                 stamp: Some(file.stamp),
             };
-            let of_path = self.by_path.entry(key(&file.path)).or_insert_with(version);
+            let of_path = self.by_path.entry(Arc::clone(&file.key));
+            let of_path = of_path.or_insert_with(version);
             let of_inode = self.by_inode.entry(file.inode()).or_insert_with(version);
             for known in [&*of_path, &*of_inode] {
                 if known.stamp != Some(file.stamp) {
-                    doubtful.insert(known.named.to_path_buf());
+                    doubtful.insert(Arc::clone(&known.named));
                 }
             }
         }
@@ -75,7 +74,7 @@ impl FilesRead {
     /// Notes that these files have the version that the run has read before.
     pub(crate) fn confirm(&mut self, files: &[FoundFile]) {
         for file in files {
-            let of_path = self.by_path.get_mut(&key(&file.path));
+            let of_path = self.by_path.get_mut(&file.key);
             let of_inode = self.by_inode.get_mut(&file.inode());
             for known in of_path.into_iter().chain(of_inode) {
                 known.stamp = Some(file.stamp);
@@ -90,38 +89,42 @@ impl FilesRead {
 pub(crate) struct Folders(RefCell<BTreeMap<PathBuf, PathBuf>>);
 
 impl Folders {
-    /// The regular file behind a path. `None` if it is something else, or cannot be examined.
-    pub(crate) fn file(&self, path: &Path) -> Option<FoundFile> {
+    /// The regular file behind a path, whose key is `path_key`. `None` if it is something else, or
+    /// cannot be examined.
+    pub(crate) fn file(&self, path: &Path, path_key: &PathKey) -> Option<FoundFile> {
         let found = fs::symlink_metadata(path).ok()?;
         if found.is_symlink() {
             let path = path.canonicalize().ok()?;
             let found = fs::metadata(&path).ok()?;
-            return found.is_file().then(|| FoundFile::of(path, &found));
+            return found.is_file().then(|| FoundFile::of(key(&path), &found));
         }
         if !found.is_file() {
             return None;
         }
         let (parent, name) = (path.parent()?, path.file_name()?);
         let mut known = self.0.borrow_mut();
-        if let Some(folder) = known.get(parent) {
-            return Some(FoundFile::of(folder.join(name), &found));
+        if !known.contains_key(parent) {
+            known.insert(parent.to_owned(), parent.canonicalize().ok()?);
         }
-        let folder = parent.canonicalize().ok()?;
-        let file = FoundFile::of(folder.join(name), &found);
-        known.insert(parent.to_owned(), folder);
-        Some(file)
+        let folder = known.get(parent)?;
+        let is_plain = folder.as_os_str() == parent.as_os_str();
+        Some(match is_plain {
+            true => FoundFile::of(Arc::clone(path_key), &found),
+            false => FoundFile::of(key(&folder.join(name)), &found),
+        })
     }
 }
 
 impl FoundFile {
-    fn at(path: PathBuf) -> Option<Self> {
-        let stamp = FileStamp::of(&path, Digest::default()).ok()?;
-        Some(Self { path, stamp })
+    fn at(path: &Path) -> Option<Self> {
+        let stamp = FileStamp::of(path, Digest::default()).ok()?;
+        let key = key(path);
+        Some(Self { key, stamp })
     }
 
-    fn of(path: PathBuf, found: &fs::Metadata) -> Self {
+    fn of(key: PathKey, found: &fs::Metadata) -> Self {
         let stamp = FileStamp::of_found(found, Digest::default());
-        Self { path, stamp }
+        Self { key, stamp }
     }
 
     /// The file as it was.
@@ -138,13 +141,13 @@ impl FoundFile {
 /// their bytes. `None` if a file has changed so recently that its stamp may not show it.
 pub(crate) fn glance(path: &Path) -> Option<Digest> {
     let mut files = files_behind(path);
-    files.sort_by(|a, b| a.path.cmp(&b.path));
+    files.sort_by(|a, b| a.key.cmp(&b.key));
     let mut hasher = Hasher::new("glance");
-    for FoundFile { path, stamp } in &files {
+    for FoundFile { key, stamp } in &files {
         if !stamp.is_settled() {
             return None;
         }
-        hasher.field("path", path.as_os_str().as_bytes());
+        hasher.field("path", key);
         for number in [stamp.device, stamp.inode, stamp.size] {
             hasher.field("number", &number.to_le_bytes());
         }
@@ -166,7 +169,7 @@ pub(crate) fn files_behind(path: &Path) -> Vec<FoundFile> {
             continue;
         };
         if meta.is_file() {
-            found.extend(FoundFile::at(path));
+            found.extend(FoundFile::at(&path));
             continue;
         }
         // A link may lead back to a folder.

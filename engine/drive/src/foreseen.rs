@@ -8,7 +8,8 @@ use sunward_core::{Dataset, DatasetKind, Digest, PartRef, Tasks, names};
 use sunward_data::DataError;
 use sunward_files::pattern::expand;
 use sunward_workflows::{
-    Form, Input, ItemUse, Reference, Scatter, Slicing, Stage, Uses, Value, Workflow, params_of,
+    Form, Input, ItemUse, Reference, Scatter, Slicing, Stage, Uses, Value, Workflow, is_in_bucket,
+    params_of,
 };
 
 use crate::file_sets::{Known, as_set, groups, is_set, named_files, no_collisions, with_contents};
@@ -122,6 +123,9 @@ fn names_of(
             return Ok(None);
         }
         paths.extend(named_files(known, source, input, &listed)?);
+    }
+    if paths.iter().any(|one| is_in_bucket(&one.path)) {
+        return Ok(None);
     }
     let paths = match input.form {
         Form::Files => with_contents(folder, paths, &listed)?,

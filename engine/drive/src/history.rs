@@ -1,7 +1,7 @@
 //! Earlier runs of the same file: what they did, and how long their commands took.
 
-use sunward_core::{RunId, RunSpec, RunStatus, State, Times};
-use sunward_state::{Reader, RunRow, StateError};
+use sunward_core::{EarlierStages, Outline, RunId, RunSpec, RunStatus, Times};
+use sunward_state::{Reader, RunRow, Scope, StateError};
 
 /// The number of earlier runs that count: the newest. What a command takes changes with its data and
 /// its machines, so older runs say less.
@@ -17,44 +17,41 @@ pub fn earlier_times(
     run: Option<RunId>,
     spec: &RunSpec,
 ) -> Result<Times, StateError> {
-    Ok(earlier_runs(reader, run, spec, 0)?.1)
+    let mut times = Times::default();
+    if !has_deadline(spec) {
+        return Ok(times);
+    }
+    let rows = reader.runs()?;
+    let same = rows.iter().rev();
+    let ended = same.filter(|row| row.path == spec.path && Some(row.run) != run && has_ended(row));
+    for row in ended.take(EARLIER_RUNS) {
+        times.merge(&reader.load_run(row.run)?.times(&spec.plan));
+    }
+    Ok(times)
 }
 
-/// The newest runs of a run's file, at most `most`, in one state; and the times of [`earlier_times`].
-/// Each run is loaded once, and the ones that only give times are not kept.
+/// The stages of the newest runs of a file, at most `most` of them. Older runs are read only if newer
+/// ones lack a stage of this spec.
 ///
 /// # Errors
 /// Fails if the journal cannot be read.
-pub fn earlier_runs(
+pub fn earlier_stages(
     reader: &dyn Reader,
-    run: Option<RunId>,
     spec: &RunSpec,
     most: usize,
-) -> Result<(State, Times), StateError> {
-    let (mut state, mut times) = (State::default(), Times::default());
-    let timed = if has_deadline(spec) { EARLIER_RUNS } else { 0 };
-    let mut ended = 0;
+) -> Result<EarlierStages, StateError> {
+    let mut stages = EarlierStages::default();
     let rows = reader.runs()?;
-    let same = rows.iter().rev();
-    let same = same.filter(|row| row.path == spec.path && Some(row.run) != run);
-    for (nth, row) in same.enumerate() {
-        if nth >= most && ended >= timed {
+    let same = rows.iter().rev().filter(|row| row.path == spec.path);
+    for row in same.take(most) {
+        let mut run = Outline::default();
+        reader.replay(Scope::Run(row.run), &mut |fact| run.note(fact))?;
+        stages.add_older(run);
+        if stages.has_all_of(spec) {
             break;
         }
-        let gives_times = has_ended(row) && ended < timed;
-        ended += usize::from(has_ended(row));
-        if nth >= most && !gives_times {
-            continue;
-        }
-        let loaded = reader.load_run(row.run)?;
-        if gives_times {
-            times.merge(&loaded.times(&spec.plan));
-        }
-        if let Some(run) = loaded.run(row.run).filter(|_| nth < most) {
-            state.restore(run.clone());
-        }
     }
-    Ok((state, times))
+    Ok(stages)
 }
 
 /// Whether some stage of a run has a deadline.

@@ -20,6 +20,7 @@
     )
 )]
 
+mod bucket_files;
 mod cancel;
 pub mod clock;
 pub mod demand;
@@ -60,7 +61,7 @@ pub use error::DriveError;
 pub use event::Event;
 pub use feed::ForecastFeed;
 pub use foreseen::{Listed, foreseen};
-pub use history::{earlier_runs, earlier_times};
+pub use history::{earlier_stages, earlier_times};
 pub use ignored::IgnoredRecords;
 pub use inbox::{Control, Inbox, Line, inbox};
 pub use local::LocalResolver;

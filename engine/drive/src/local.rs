@@ -1,24 +1,27 @@
 //! The input resolver of one machine: files beside the workflow, and the store.
 
-use std::cell::RefCell;
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use sunward_core::{
     Dataset, DatasetKind, Digest, Failure, FailureKind, FromTasks, PlannedStage, RunId, RunSpec,
     TaskResult, Tasks,
 };
-use sunward_data::{DataError, FileStamp, ResultIndex, SourceOptions, Store, task_names};
+use sunward_data::{
+    DataError, FileMemory, FileStamp, ResultIndex, SourceOptions, Store, task_names,
+};
+use sunward_files::spelling::{REMEDY, other_spelling};
 use sunward_state::{Reader, StateError};
-use sunward_workflows::{Form, Input, Reference, Scatter, Slicing, Stage, Value};
+use sunward_workflows::{Form, Input, Reference, Scatter, Slicing, Stage, Value, is_in_bucket};
 
 use crate::file_sets;
-use crate::files_read::Folders;
 use crate::foreseen::Listed;
-use crate::recall::FileRecall;
+use crate::recall::{Recall, Recalled};
 use crate::resolver::{InputResolver, Resolution, ResolveRequest, Source};
 use crate::versions::Versions;
 use crate::view::folder;
+
+/// How many files are looked up in the records at once.
+const LOOKED_UP: usize = 4096;
 
 /// Reads local files into the store, gathers tasks' outputs, and counts rows and parts.
 #[derive(Debug)]
@@ -98,11 +101,7 @@ impl InputResolver for LocalResolver {
         request: &ResolveRequest,
         memory: &dyn Reader,
     ) -> Result<Resolution, StateError> {
-        let recall = Recall {
-            files: FileRecall::new(memory),
-            paths: RefCell::default(),
-            folders: Folders::default(),
-        };
+        let recall = Recall::new(memory);
         let answer = self.find(request, &recall);
         let files = recall.files.finish()?;
         Ok(Resolution { answer, files })
@@ -136,8 +135,11 @@ impl InputResolver for LocalResolver {
     }
 }
 
+/// Which of many files cannot be read, by its place, and why.
+pub(crate) type Unread = Box<(usize, DataError)>;
+
 /// A dataset with the name by which a user knows it; empty if there is none.
-type Named = (String, Dataset);
+pub(crate) type Named = (String, Dataset);
 
 /// The name of a file of a stage that gives its files none.
 fn unnamed(stage: &Stage, port: &str) -> String {
@@ -255,9 +257,8 @@ impl LocalResolver {
         }
         let tasks = self.tasks(request, planned, &mut inputs, memory)?;
         file_sets::no_collisions(&planned.stage, &inputs, &tasks).map_err(refusal)?;
-        let paths = memory.paths.borrow();
         self.versions
-            .stand(request.run, &request.spec, &paths)
+            .stand(request.run, &request.spec, &memory.paths())
             .map_err(|error| refusal(error.to_string()))?;
         Ok((inputs, tasks))
     }
@@ -362,42 +363,79 @@ impl LocalResolver {
             Form::Files => file_sets::with_contents(folder, named, &listed)?,
             _ => named.into_iter().map(|named| named.path).collect(),
         };
-        let mut files = Vec::new();
-        for path in &named {
-            let path = absolute(folder, path);
-            files.push(self.version((run, spec), &path, &reading, (input, options), memory)?);
+        let (mut paths, mut files) = (Vec::new(), Vec::new());
+        for named in named.chunk_by(|one, next| is_in_bucket(one) == is_in_bucket(next)) {
+            if named.first().is_some_and(|first| is_in_bucket(first)) {
+                for address in named {
+                    let read = self.of_bucket(run, address, input, memory)?;
+                    paths.extend(read.objects.into_iter().map(|object| object.address));
+                    files.extend(read.datasets);
+                }
+                continue;
+            }
+            let whole: Vec<String> = named.iter().map(|path| absolute(folder, path)).collect();
+            let read = self.all_versions((run, spec), &whole, reading, (input, options), memory);
+            files.extend(read.map_err(|unread| unread.1)?);
+            paths.extend_from_slice(named);
         }
         let unnamed = |dataset| (String::new(), dataset);
         match input.form {
             Form::Files => Ok(vec![unnamed(file_sets::as_set(
-                stage, &named, &files, input,
+                stage, &paths, &files, input,
             )?)]),
             Form::File if file_sets::is_set(spec.into(), source) => Ok(vec![unnamed(
-                file_sets::as_set(stage, &named, &files, input)?,
+                file_sets::as_set(stage, &paths, &files, input)?,
             )]),
             Form::File if is_list(spec, source) => {
                 Ok(of_list(files).into_iter().map(unnamed).collect())
             }
-            _ => Ok(named.into_iter().zip(files).collect()),
+            form if form.is_table() => self.as_tables(paths, files, options),
+            _ => Ok(paths.into_iter().zip(files).collect()),
         }
     }
 
-    /// A file in the version that the run reads.
-    pub(crate) fn version(
+    /// Files in the versions that the run reads, in the same order. Their records are looked up
+    /// together.
+    ///
+    /// # Errors
+    /// Returns which file cannot be read, by its place, and why.
+    pub(crate) fn all_versions(
         &self,
         (run, spec): (RunId, &RunSpec),
-        path: &str,
-        reading: &str,
+        paths: &[String],
+        reading: Digest,
         (input, options): (&Input, &SourceOptions),
         memory: &Recall<'_>,
-    ) -> Result<Dataset, DataError> {
-        let read = |seen: Option<FileStamp>| {
-            memory.looked_at(Path::new(path));
-            self.file((path, seen), input.form, options, memory)
-        };
-        let path = (path, &memory.folders);
-        self.versions
-            .once(run, spec, path, reading, &self.store, read)
+    ) -> Result<Vec<Dataset>, Unread> {
+        let recorded_as = options.reading(input.form);
+        let mut versions = Vec::with_capacity(paths.len());
+        for paths in paths.chunks(LOOKED_UP) {
+            let looked: Vec<_> = paths.iter().map(|path| memory.look(path)).collect();
+            let stamps = looked.iter().filter_map(|one| one.stamp(recorded_as));
+            let stamps: Vec<FileStamp> = stamps.collect();
+            let mut known = memory.files.get_all(&stamps).into_iter();
+            for mut one in looked {
+                let stamp = one.stamp(recorded_as);
+                let found = stamp.map(|stamp| (stamp, known.next().flatten()));
+                if let Some((_, None)) = found {
+                    // Files before it may have taken long to read.
+                    memory.look_again(&mut one);
+                }
+                let records = Recalled {
+                    files: &memory.files,
+                    found,
+                };
+                let read = |seen: Option<FileStamp>| {
+                    memory.looked_at(&one.key);
+                    self.file((one.path, seen), input.form, options, &records)
+                };
+                let version = self
+                    .versions
+                    .once(run, spec, one.asked(reading), &self.store, read);
+                versions.push(version.map_err(|why| Box::new((versions.len(), why)))?);
+            }
+        }
+        Ok(versions)
     }
 
     fn file(
@@ -405,17 +443,22 @@ impl LocalResolver {
         (path, seen): (&str, Option<FileStamp>),
         form: Form,
         options: &SourceOptions,
-        memory: &Recall<'_>,
+        records: &dyn FileMemory,
     ) -> Result<Dataset, DataError> {
         if seen.is_none() && !path.contains("://") && !Path::new(path).exists() {
+            if let Some(other) = other_spelling(Path::new(path)) {
+                return Err(DataError::NoSuch(format!(
+                    "there is no file {} as it is written, but there is one in another spelling: {REMEDY}",
+                    sunward_files::shown(&other)
+                )));
+            }
             return Err(DataError::NoSuch(format!(
                 "there is no file {}; put it there, or name another one in the workflow or with \
                  `-p NAME=PATH`",
                 sunward_files::shown(Path::new(path))
             )));
         }
-        self.store
-            .read_input(path, form, options, &memory.files, seen)
+        self.store.read_input(path, form, options, records, seen)
     }
 }
 
@@ -434,10 +477,10 @@ fn reading(planned: &PlannedStage, port: &str, input: &Input) -> SourceOptions {
     options
 }
 
-/// What distinguishes readings of one file, by which a run knows them.
-pub(crate) fn reading_key(input: &Input, options: &SourceOptions) -> String {
+/// The digest of what distinguishes readings of one file, by which a run knows them.
+pub(crate) fn reading_key(input: &Input, options: &SourceOptions) -> Digest {
     let SourceOptions { columns, keep, .. } = options;
-    format!("{} {columns:?} {keep:?}", input.reading())
+    Digest::of(format!("{} {columns:?} {keep:?}", input.reading()).as_bytes())
 }
 
 /// A path as an absolute one. An address stays as it is.
@@ -463,20 +506,5 @@ pub(crate) const fn refusal(message: String) -> Failure {
         message,
         log_tail: String::new(),
         ran_on: None,
-    }
-}
-
-/// What one resolution looks up, and which files it reads.
-pub(crate) struct Recall<'a> {
-    pub(crate) files: FileRecall<'a>,
-    /// Paths that this resolution has read.
-    paths: RefCell<BTreeSet<PathBuf>>,
-    /// The folders that it has looked at.
-    folders: Folders,
-}
-
-impl Recall<'_> {
-    pub(crate) fn looked_at(&self, path: &Path) {
-        self.paths.borrow_mut().insert(path.into());
     }
 }

@@ -1,12 +1,15 @@
 //! Paths as keys of maps. A path compares step by step, which takes most of the time of looking at
 //! many files; its bytes compare at once.
 
-use std::ops::Range;
+use std::ffi::OsStr;
+use std::ops::Bound;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
+use std::sync::Arc;
 
-/// The bytes of a path. Two spellings of one path, such as `/w/./d` and `/w/d`, have one key.
-pub(crate) type PathKey = Vec<u8>;
+/// The bytes of a path. Two spellings of one path, such as `/w/./d` and `/w/d`, have one key. All maps
+/// share it.
+pub(crate) type PathKey = Arc<[u8]>;
 
 /// The key of a path.
 pub(crate) fn key(path: &Path) -> PathKey {
@@ -15,9 +18,14 @@ pub(crate) fn key(path: &Path) -> PathKey {
     let mut pairs = bytes.windows(2);
     if ends_with_slash || pairs.any(|two| two == b"//" || two == b"/.") {
         let plain: std::path::PathBuf = path.components().collect();
-        return plain.as_os_str().as_bytes().to_vec();
+        return plain.as_os_str().as_bytes().into();
     }
-    bytes.to_vec()
+    bytes.into()
+}
+
+/// The path of a key.
+pub(crate) fn path_of(key: &[u8]) -> &Path {
+    Path::new(OsStr::from_bytes(key))
 }
 
 /// The key of the folder around a path.
@@ -30,21 +38,26 @@ pub(crate) fn parent(key: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// The keys of everything below a path.
-pub(crate) fn below(key: &[u8]) -> Range<PathKey> {
-    let prefix = match key {
-        b"/" => b"",
-        other => other,
-    };
-    let with = |byte: u8| [prefix, &[byte]].concat();
-    with(b'/')..with(b'/' + 1)
+/// Writes what the keys of everything below a path begin with into `start`. In a map of keys they
+/// follow each other, from [`from`] on.
+pub(crate) fn start_below(key: &[u8], start: &mut Vec<u8>) {
+    start.clear();
+    if key != b"/" {
+        start.extend_from_slice(key);
+    }
+    start.push(b'/');
+}
+
+/// The keys of a map from this one on.
+pub(crate) const fn from(start: &[u8]) -> (Bound<&[u8]>, Bound<&[u8]>) {
+    (Bound::Included(start), Bound::Unbounded)
 }
 
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
-    use super::{below, key, parent};
+    use super::{key, parent, start_below};
 
     #[test]
     fn keys_know_what_is_around_and_below_a_path() {
@@ -72,7 +85,9 @@ mod tests {
             ("/w/d", "/w/d0", false),
             ("/", "/w", true),
         ] {
-            assert_eq!(below(&of(folder)).contains(&of(path)), is_below, "{path}");
+            let mut start = Vec::new();
+            start_below(&of(folder), &mut start);
+            assert_eq!(of(path).starts_with(&start), is_below, "{path}");
         }
     }
 }

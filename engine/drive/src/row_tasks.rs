@@ -8,7 +8,9 @@ use sunward_data::{Grouped, NamedFile, SourceOptions};
 use sunward_workflows::{Action, Scatter, Slicing, Stage, Value, is_path};
 
 use crate::file_sets;
-use crate::local::{LocalResolver, Recall, absolute, counted, failure, reading_key, refusal};
+use crate::local::{LocalResolver, absolute, counted, failure, reading_key, refusal};
+use crate::path_key::key;
+use crate::recall::Recall;
 use crate::resolver::{ResolveRequest, Source};
 use crate::row_files::{self, RowPaths, Rows};
 use crate::view::{folder, folder_of};
@@ -47,7 +49,7 @@ impl LocalResolver {
                 let found = self
                     .versions
                     .named(request.run, &request.spec, &path, || {
-                        memory.looked_at(&path);
+                        memory.looked_at(&key(&path));
                         NamedFile::at(&path, &kept, &memory.files)
                     })
                     .map_err(|error| {
@@ -80,24 +82,31 @@ impl LocalResolver {
         let folder = Path::new(&folder);
         let options = SourceOptions::of(input);
         let reading = reading_key(input, &options);
-        let (mut named, mut files, mut places) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut named, mut places) = (Vec::new(), Vec::new());
         for (row, item) in rows.iter().enumerate() {
             let Some(path) = paths.path(row, item).map_err(&refused)? else {
                 places.push(None);
                 continue;
             };
-            let whole = absolute(folder, &path);
-            let run = (request.run, &*request.spec);
-            let file = self.version(run, &whole, &reading, (input, &options), memory);
-            files.push(file.map_err(|error| {
-                match !path.contains("://") && !Path::new(&whole).exists() {
-                    true => refused(paths.missing(folder, row, &path)),
-                    false => failure(&format!("input `{port}`: {}", paths.place(row)), &error),
-                }
-            })?);
             places.push(u32::try_from(named.len()).ok());
             named.push(path);
         }
+        let whole: Vec<String> = named.iter().map(|path| absolute(folder, path)).collect();
+        let run = (request.run, &*request.spec);
+        let files = self.all_versions(run, &whole, reading, (input, &options), memory);
+        let files = files.map_err(|unread| {
+            let (at, error) = *unread;
+            let row = places
+                .iter()
+                .position(|place| *place == u32::try_from(at).ok());
+            let row = row.unwrap_or_default();
+            match named.get(at).zip(whole.get(at)) {
+                Some((path, whole)) if !path.contains("://") && !Path::new(whole).exists() => {
+                    refused(paths.missing(folder, row, path))
+                }
+                _ => failure(&format!("input `{port}`: {}", paths.place(row)), &error),
+            }
+        })?;
         let set = file_sets::as_set(stage, &named, &files, input);
         let set = set.map_err(|error| failure(&format!("input `{port}`"), &error))?;
         Ok((set, places))

@@ -1,24 +1,19 @@
 //! Makes sure that a run reads one version of each file. All stages get what the first one read.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
 use std::io;
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sunward_core::{Dataset, DatasetKind, Digest, RunId, RunSpec};
 use sunward_data::{
-    DataError, FileStamp, NamedFile, Store, local_path, path_digest, staged_digest,
+    BucketObject, DataError, FileStamp, NamedFile, Store, path_digest, staged_digest,
 };
 use sunward_files::pattern::expand;
 
-use crate::files_read::{FilesRead, Folders, FoundFile, files_behind, glance};
-use crate::path_key::{PathKey, below, key, parent};
+use crate::files_read::{FilesRead, FoundFile, files_behind, glance};
+use crate::path_key::{PathKey, from, key, parent, path_of, start_below};
 use crate::view::folder_of;
-
-/// A run, and a path as the run names it.
-type Place = (RunId, PathKey);
 
 /// What each pattern matched in a folder.
 type Matches = BTreeMap<(PathBuf, String), Vec<String>>;
@@ -26,11 +21,13 @@ type Matches = BTreeMap<(PathBuf, String), Vec<String>>;
 /// What this engine's runs have read from users' files.
 #[derive(Debug, Default)]
 pub(crate) struct Versions {
-    /// By run and path. Each file has its own lock, so that a second reader waits for the first
-    /// one's result.
-    read: Mutex<BTreeMap<Place, Arc<Mutex<Readings>>>>,
+    /// By run and path, as the run names it. Each file has its own lock, so that a second reader waits
+    /// for the first one's result.
+    read: Mutex<BTreeMap<RunId, Files>>,
     /// What patterns matched, by run, folder and pattern.
     listed: Mutex<BTreeMap<RunId, Matches>>,
+    /// Objects of buckets, by run.
+    objects: Mutex<BTreeMap<RunId, Objects>>,
     /// Files that cells of tables name.
     named: Mutex<BTreeMap<RunId, BTreeMap<PathKey, NamedFile>>>,
     /// The state of each path when it was read or planned, whichever way it was named. A path has
@@ -48,8 +45,40 @@ struct OfRun {
     compared: BTreeMap<PathBuf, Digest>,
 }
 
-/// The datasets of one file, by how it was read.
-type Readings = BTreeMap<String, Dataset>;
+/// The objects of buckets that a run reads.
+#[derive(Debug, Default)]
+struct Objects {
+    /// By the address that names them, and whether their bytes were needed. Each has its own lock, so
+    /// that a second reader waits for the first one's result.
+    read: BTreeMap<(String, bool), Arc<Mutex<Option<ReadObjects>>>>,
+    /// As they were first listed, by their own addresses.
+    listed: BTreeMap<String, BucketObject>,
+}
+
+/// Objects of a bucket, and what was in each.
+#[derive(Clone, Debug)]
+pub(crate) struct ReadObjects {
+    pub(crate) objects: Vec<BucketObject>,
+    pub(crate) datasets: Vec<Dataset>,
+}
+
+/// The files of a run, by path.
+type Files = BTreeMap<PathKey, Arc<Mutex<Readings>>>;
+
+/// The datasets of one file with the digests of how it was read. There is seldom more than one, so it
+/// is a list: a run may read a million files.
+type Readings = Vec<(Digest, Dataset)>;
+
+/// How a path is read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked<'a> {
+    pub(crate) path: &'a Path,
+    pub(crate) key: &'a PathKey,
+    /// The regular file behind it.
+    pub(crate) file: Option<&'a FoundFile>,
+    /// The digest of how it is read.
+    pub(crate) reading: Digest,
+}
 
 /// The state of a path at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,12 +111,13 @@ impl OfRun {
         let mut related = BTreeMap::new();
         let mut add = |key: &PathKey, seen: &Vec<Seen>| {
             if seen.len() != 1 || !keys.contains(key) {
-                related.insert(key.clone(), seen.clone());
+                related.insert(Arc::clone(key), seen.clone());
             }
         };
         let mut folder: Option<&[u8]> = None;
+        let mut start = Vec::new();
         for key in keys {
-            let around = std::iter::once(key.as_slice()).chain(parents(key));
+            let around = std::iter::once(&**key).chain(parents(key));
             // Files of one folder follow each other, and have the same folders around them.
             let is_known = folder.is_some() && folder == parent(key);
             folder = parent(key);
@@ -96,7 +126,9 @@ impl OfRun {
                     add(key, seen);
                 }
             }
-            for (key, seen) in self.seen.range(below(key)) {
+            start_below(key, &mut start);
+            let below = self.seen.range::<[u8], _>(from(&start));
+            for (key, seen) in below.take_while(|(key, _)| key.starts_with(&start)) {
                 add(key, seen);
             }
         }
@@ -116,23 +148,27 @@ impl Versions {
         &self,
         run: RunId,
         spec: &RunSpec,
-        (path, folders): (&str, &Folders),
-        reading: &str,
+        asked: Asked<'_>,
         store: &Store,
         read: impl FnOnce(Option<FileStamp>) -> Result<Dataset, DataError>,
     ) -> Result<Dataset, DataError> {
-        let local = local_path(path).unwrap_or_else(|_| path.into());
-        let local = local.as_path();
-        let readings = Arc::clone(lock(&self.read).entry((run, key(local))).or_default());
+        let readings = {
+            let mut all = lock(&self.read);
+            let of_run = all.entry(run).or_default();
+            Arc::clone(of_run.entry(Arc::clone(asked.key)).or_default())
+        };
         let mut readings = lock(&readings);
-        if let Some(known) = readings.get(reading)
-            && store.is_available(known)?
+        let known = readings.iter().position(|(how, _)| *how == asked.reading);
+        if let Some((_, known)) = known.and_then(|at| readings.get(at))
+            && store.needs_no_reading(known)?
         {
             return Ok(known.clone());
         }
-        let file = folders.file(local);
-        let stamp = file.as_ref().map(FoundFile::stamp);
-        let files = file.map_or_else(|| files_behind(local), |file| vec![file]);
+        let stamp = asked.file.map(FoundFile::stamp);
+        let files = match asked.file {
+            Some(file) => vec![file.clone()],
+            None => files_behind(asked.path),
+        };
         let dataset = read(stamp)?;
         let seen = match (stamp, dataset.kind) {
             (Some(stamp), _) => Some(Seen::Stamp(stamp)),
@@ -140,11 +176,18 @@ impl Versions {
             // A change of a remote file cannot be detected.
             (None, _) => None,
         };
-        self.same_files(run, spec, local, &files)?;
+        self.same_files(run, spec, asked.key, &files)?;
         if let Some(seen) = seen {
-            self.note(run, spec, local, seen);
+            self.note(run, spec, asked.key, seen);
         }
-        readings.insert(reading.to_owned(), dataset.clone());
+        let reading = (asked.reading, dataset.clone());
+        match known.and_then(|at| readings.get_mut(at)) {
+            Some(known) => *known = reading,
+            None => {
+                readings.reserve_exact(1);
+                readings.push(reading);
+            }
+        }
         Ok(dataset)
     }
 
@@ -165,6 +208,42 @@ impl Versions {
         let found = expand(folder, pattern)
             .map_err(|error| DataError::NoSuch(format!("{pattern}: {error}")))?;
         of_run.insert(place, found.clone());
+        Ok(found)
+    }
+
+    /// The objects that an address names: those that the run found first, or else those that `list`
+    /// finds and `read` reads now.
+    pub(crate) fn objects(
+        &self,
+        run: RunId,
+        (address, needs_bytes): (&str, bool),
+        list: impl FnOnce() -> Result<Vec<BucketObject>, DataError>,
+        read: impl FnOnce(&[BucketObject]) -> Result<Vec<Dataset>, DataError>,
+    ) -> Result<ReadObjects, DataError> {
+        let place = {
+            let mut all = lock(&self.objects);
+            let of_run = all.entry(run).or_default();
+            let place = of_run.read.entry((address.to_owned(), needs_bytes));
+            Arc::clone(place.or_default())
+        };
+        let mut place = lock(&place);
+        if let Some(known) = &*place {
+            return Ok(known.clone());
+        }
+        let objects = list()?;
+        {
+            let mut all = lock(&self.objects);
+            let listed = &mut all.entry(run).or_default().listed;
+            for object in &objects {
+                let known = listed.entry(object.address.clone());
+                if *known.or_insert_with(|| object.clone()) != *object {
+                    return Err(object.changed());
+                }
+            }
+        }
+        let datasets = read(&objects)?;
+        let found = ReadObjects { objects, datasets };
+        *place = Some(found.clone());
         Ok(found)
     }
 
@@ -203,13 +282,13 @@ impl Versions {
             None => {
                 let files = files_behind(path);
                 let found = look()?;
-                self.same_files(run, spec, path, &files)
+                self.same_files(run, spec, &at, &files)
                     .map_err(io::Error::other)?;
                 found
             }
         };
         if let NamedFile::Digest(digest) = found {
-            self.note(run, spec, path, Seen::Staged(digest));
+            self.note(run, spec, &at, Seen::Staged(digest));
         }
         let mut named = lock(&self.named);
         let of_run = named.entry(run).or_default();
@@ -226,12 +305,11 @@ impl Versions {
         &self,
         run: RunId,
         spec: &RunSpec,
-        paths: &BTreeSet<PathBuf>,
+        paths: &BTreeSet<PathKey>,
     ) -> Result<(), DataError> {
-        let keys: BTreeSet<PathKey> = paths.iter().map(|path| key(path)).collect();
-        let related = self.with_seen(run, spec, |of_run| of_run.related(&keys));
+        let related = self.with_seen(run, spec, |of_run| of_run.related(paths));
         for (key, seen) in related {
-            let path = Path::new(OsStr::from_bytes(&key));
+            let path = path_of(&key);
             if !self.stands(run, spec, path, &seen) {
                 return Err(changed(path));
             }
@@ -245,13 +323,13 @@ impl Versions {
         &self,
         run: RunId,
         spec: &RunSpec,
-        path: &Path,
+        path: &PathKey,
         files: &[FoundFile],
     ) -> Result<(), DataError> {
         let doubtful = self.with_seen(run, spec, |of_run| {
             let doubtful = of_run.files.add(path, files);
-            let states = |path: PathBuf| {
-                let seen = of_run.seen.get(&key(&path)).cloned().unwrap_or_default();
+            let states = |path: PathKey| {
+                let seen = of_run.seen.get(&path).cloned().unwrap_or_default();
                 (path, seen)
             };
             doubtful.into_iter().map(states).collect::<Vec<_>>()
@@ -260,14 +338,16 @@ impl Versions {
             return Ok(());
         }
         for (named, seen) in doubtful {
-            let now = files_behind(&named);
-            if seen.is_empty() || !self.stands(run, spec, &named, &seen) {
-                return Err(changed(&named));
+            let named = path_of(&named);
+            let now = files_behind(named);
+            if seen.is_empty() || !self.stands(run, spec, named, &seen) {
+                return Err(changed(named));
             }
             self.with_seen(run, spec, |of_run| of_run.files.confirm(&now));
         }
         let still = self.with_seen(run, spec, |of_run| of_run.files.add(path, files));
-        still.first().map_or(Ok(()), |named| Err(changed(named)))
+        let still = still.first();
+        still.map_or(Ok(()), |named| Err(changed(path_of(named))))
     }
 
     /// Whether a path is as it was in all of these states.
@@ -287,10 +367,11 @@ impl Versions {
         stands
     }
 
-    fn note(&self, run: RunId, spec: &RunSpec, path: &Path, found: Seen) {
+    fn note(&self, run: RunId, spec: &RunSpec, path: &PathKey, found: Seen) {
         self.with_seen(run, spec, |of_run| {
-            let all = of_run.seen.entry(key(path)).or_default();
+            let all = of_run.seen.entry(Arc::clone(path)).or_default();
             if !all.contains(&found) {
+                all.reserve_exact(1);
                 all.push(found);
             }
         });

@@ -26,6 +26,7 @@ use rustix::fs::{Mode, OFlags};
 
 pub mod pattern;
 pub mod private;
+pub mod spelling;
 
 /// The most bytes of a text file that is read whole: settings, parameters, fleets, lock files. The
 /// largest known one is a lock file of a few hundred kilobytes.

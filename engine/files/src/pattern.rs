@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use glob::{MatchOptions, Pattern};
 
-use crate::shown;
+use crate::{shown, spelling};
 
 /// The most files that one pattern may match.
 const MOST_FILES: usize = 1_000_000;
@@ -33,6 +33,8 @@ pub enum PatternError {
     NoFile(PathBuf, &'static str),
     /// It matches too many files.
     TooMany,
+    /// It matches nothing, and this file if it is spelled in another way.
+    Spelled(String),
 }
 
 impl std::fmt::Display for PatternError {
@@ -49,6 +51,12 @@ impl std::fmt::Display for PatternError {
                 shown(path)
             ),
             Self::TooMany => write!(f, "it matches more than {MOST_FILES} files"),
+            Self::Spelled(path) => write!(
+                f,
+                "no file matches it as it is written, but {} does in another spelling: {}",
+                shown(Path::new(path)),
+                spelling::REMEDY
+            ),
         }
     }
 }
@@ -59,9 +67,22 @@ impl std::error::Error for PatternError {}
 /// `folder`.
 ///
 /// # Errors
-/// Fails if it is not a pattern, a folder cannot be read, a matching name is not UTF-8, or there are
-/// too many matches.
+/// Fails if it is not a pattern, a folder cannot be read, a matching name is not UTF-8, there are too
+/// many matches, or only another spelling of the pattern has any.
 pub fn expand(folder: &Path, pattern: &str) -> Result<Vec<String>, PatternError> {
+    let found = matches(folder, pattern)?;
+    if !found.is_empty() || pattern.is_ascii() {
+        return Ok(found);
+    }
+    for other in spelling::others(pattern) {
+        if let Some(path) = matches(folder, &other)?.into_iter().next() {
+            return Err(PatternError::Spelled(path));
+        }
+    }
+    Ok(found)
+}
+
+fn matches(folder: &Path, pattern: &str) -> Result<Vec<String>, PatternError> {
     let mut found = Vec::new();
     for one in alternatives(pattern)? {
         let (start, rest) = match one.strip_prefix('/') {
@@ -94,6 +115,52 @@ pub fn understood(pattern: &str) -> Result<(), PatternError> {
         }
     }
     Ok(())
+}
+
+/// A pattern of names that are not files of this machine, such as the keys of a bucket's objects. It
+/// matches them as [`expand`] matches paths.
+pub struct Matcher(Vec<Vec<Step>>);
+
+impl Matcher {
+    /// A matcher for a pattern.
+    ///
+    /// # Errors
+    /// Fails if it is not a pattern.
+    pub fn new(pattern: &str) -> Result<Self, PatternError> {
+        let parsed = alternatives(pattern)?;
+        let parsed = parsed.iter().map(|one| {
+            let steps = one.split('/').map(Step::parse);
+            steps.collect::<Result<Vec<Step>, _>>()
+        });
+        Ok(Self(parsed.collect::<Result<_, _>>()?))
+    }
+
+    /// Whether it matches a name with slashes, as a whole.
+    #[must_use]
+    pub fn matches(&self, name: &str) -> bool {
+        let names: Vec<&str> = name.split('/').collect();
+        self.0.iter().any(|steps| fit(steps, &names))
+    }
+}
+
+/// Whether the steps of a pattern match these names, one after another.
+fn fit(steps: &[Step], names: &[&str]) -> bool {
+    match (steps, names) {
+        ([], names) => names.is_empty(),
+        ([Step::Folders], names) => {
+            !names.is_empty() && names.iter().all(|name| !name.starts_with('.'))
+        }
+        ([Step::Folders, rest @ ..], [first, inner @ ..]) => {
+            fit(rest, names) || !first.starts_with('.') && fit(steps, inner)
+        }
+        (_, []) => false,
+        ([Step::Name(wanted), rest @ ..], [first, inner @ ..]) => {
+            wanted == first && fit(rest, inner)
+        }
+        ([Step::Names(wanted), rest @ ..], [first, inner @ ..]) => {
+            wanted.matches_with(first, OPTIONS) && fit(rest, inner)
+        }
+    }
 }
 
 /// A path as a pattern that matches only this path.
@@ -360,7 +427,62 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::symlink;
 
-    use super::{PatternError, escaped, expand};
+    use super::{Matcher, PatternError, escaped, expand};
+
+    #[test]
+    fn a_pattern_that_is_only_spelled_in_another_way_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("cafe\u{301}_1.nc"), "").unwrap();
+        let error = expand(folder.path(), "./caf\u{e9}_*.nc").unwrap_err();
+        assert!(matches!(error, PatternError::Spelled(_)), "{error}");
+        assert!(error.to_string().contains("NFC and NFD"), "{error}");
+        assert!(expand(folder.path(), "./th\u{e9}_*.nc").unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_matcher_matches_what_the_pattern_expands_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = [
+            "a.nc",
+            "b.nc4",
+            ".hidden.nc",
+            "x[1].nc",
+            "sub/a.nc",
+            "sub/deep/e.nc",
+            "sub/.git/f.nc",
+            "é.nc",
+        ];
+        for file in files {
+            let path = folder.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, file).unwrap();
+        }
+        for pattern in [
+            "*.nc",
+            "**",
+            "**/*.nc",
+            "sub/**",
+            "sub/**/e.nc",
+            "*/a.nc",
+            "{a.nc,sub/*}",
+            "x[[]1].nc",
+            ".*",
+            "?.nc",
+            "[!ab].nc",
+            "sub/deep/**/e.nc",
+        ] {
+            let matcher = Matcher::new(pattern).unwrap();
+            let mut matched: Vec<&str> = files.into_iter().collect();
+            matched.retain(|file| matcher.matches(file));
+            matched.sort_unstable();
+            assert_eq!(
+                matched,
+                expand(folder.path(), pattern).unwrap(),
+                "{pattern}"
+            );
+        }
+        assert!(Matcher::new("a**/b").is_err());
+    }
 
     #[test]
     fn patterns_match_files_by_name_and_never_hidden_ones() {

@@ -139,6 +139,17 @@ pub trait Reader: Send {
         each: &mut dyn FnMut(Digest, TaskResult, Timestamp),
     ) -> Result<(), StateError>;
 
+    /// The contents of these files, read in these ways, in the same order: of each that is recorded and
+    /// unchanged.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the records cannot be read.
+    fn recall_files(
+        &self,
+        asked: &[(FileStamp, Digest)],
+    ) -> Result<Vec<Option<Dataset>>, StateError>;
+
     /// The content of this file, if it is recorded and the file is unchanged.
     ///
     /// # Errors
@@ -148,7 +159,9 @@ pub trait Reader: Send {
         &self,
         stamp: &FileStamp,
         reading: Digest,
-    ) -> Result<Option<Dataset>, StateError>;
+    ) -> Result<Option<Dataset>, StateError> {
+        Ok(self.recall_files(&[(*stamp, reading)])?.pop().flatten())
+    }
 
     /// How many records of results and files were damaged and therefore not used, in this reader and
     /// all that were opened with it.

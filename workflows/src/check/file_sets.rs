@@ -10,6 +10,7 @@ use crate::codes;
 use crate::diagnostic::Diagnostic;
 use crate::model::{
     FILE_COLUMNS, Form, OutputFormat, ParamType, Reference, Scatter, Slicing, enclosing,
+    is_in_bucket, names_objects,
 };
 use crate::name_pattern::NamePattern;
 use crate::names::one_of;
@@ -44,7 +45,8 @@ pub(super) fn gives_files(reference: &Reference, draft: &Draft<'_>) -> bool {
             let output = producer.stage.outputs.get(port);
             output.is_some_and(|output| output.is_several(producer.stage.is_scattered()))
         }),
-        Reference::Path(_) | Reference::Url(_) => false,
+        Reference::Url(url) => names_objects(url),
+        Reference::Path(_) => false,
     }
 }
 
@@ -53,6 +55,7 @@ pub(super) fn are_folders(stage: &DraftStage<'_>, port: &str) -> bool {
     let mut sources = stage.sources.iter().filter(|s| s.port == port);
     sources.any(|source| match &source.reference {
         Reference::Pattern(pattern) => pattern.ends_with('/'),
+        Reference::Url(url) => !is_in_bucket(url),
         _ => true,
     })
 }

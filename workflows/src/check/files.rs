@@ -10,7 +10,8 @@ use crate::codes;
 use crate::diagnostic::Diagnostic;
 use crate::facts::FileFact;
 use crate::model::{
-    Action, Command, Form, Input, Output, OutputFormat, Param, ParamType, Reference,
+    Action, Command, Form, Input, Output, OutputFormat, Param, ParamType, Reference, is_in_bucket,
+    names_objects,
 };
 use crate::source::Span;
 use crate::value::Value;
@@ -145,14 +146,17 @@ fn blobs_stay_blobs(
                 }) => !context.given.contains(name) && file(path),
                 _ => false,
             },
-            Reference::Pattern(_) | Reference::Url(_) | Reference::Item(_) => false,
+            // Nobody looks into a bucket before a plan or a run.
+            Reference::Url(url) => is_in_bucket(url) && !has_table_suffix(url),
+            Reference::Pattern(_) | Reference::Item(_) => false,
         };
         let set = |reference: &Reference| match reference {
             Reference::Pattern(_) | Reference::Item(_) => true,
             Reference::Param(name) => params
                 .get(name)
                 .is_some_and(|param| param.kind == ParamType::Files),
-            Reference::Port { .. } | Reference::Path(_) | Reference::Url(_) => false,
+            Reference::Url(url) => names_objects(url),
+            Reference::Port { .. } | Reference::Path(_) => false,
         };
         if input.from.iter().any(set) {
             input.form = Form::Files;
@@ -186,6 +190,11 @@ pub(super) fn may_be_table(output: &Output) -> bool {
             return true;
         }
     };
+    has_table_suffix(name)
+}
+
+/// Whether a name, or what matches a pattern of names, may have the suffix of a table.
+fn has_table_suffix(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let suffix = |name: &str| name.rsplit('.').next().map(str::to_owned);
     let last = match name.strip_suffix(".gz") {
@@ -217,18 +226,18 @@ fn look(path: &str, span: Span, reader: &Reader<'_>, context: &mut Context<'_>) 
     context.report(diagnostic);
 }
 
-/// Refuses addresses other than `file://`, because nothing fetches them.
+/// Refuses addresses other than `file://` and those in buckets, because nothing fetches them.
 fn not_fetched(url: &str, span: Span, context: &mut Context<'_>) {
     let Some((scheme, _)) = url.split_once("://") else {
         return;
     };
-    if scheme.eq_ignore_ascii_case("file") {
+    if scheme.eq_ignore_ascii_case("file") || is_in_bucket(url) {
         return;
     }
     let message = format!("{scheme} addresses are not fetched");
     context.report(
         Diagnostic::error(codes::BAD_SOURCE, span, message)
-            .expecting("a file on this machine, such as ./data.csv")
+            .expecting("a file on this machine, such as ./data.csv, or a bucket, such as s3://bucket/data/")
             .suggesting(download(url)),
     );
 }
@@ -241,7 +250,6 @@ pub fn download(url: &str) -> String {
         .map(|(scheme, _)| scheme.to_ascii_lowercase());
     let with = match scheme.as_deref() {
         Some("http" | "https" | "ftp") => format!(", for example with `curl -LO {url}`"),
-        Some("s3") => format!(", for example with `aws s3 cp {url} .`"),
         Some("gs") => format!(", for example with `gcloud storage cp {url} .`"),
         _ => String::new(),
     };

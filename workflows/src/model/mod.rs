@@ -28,7 +28,7 @@ pub use param::{Param, ParamType};
 pub use place::{Budget, Expect, Place};
 pub use policy::{Cache, RejectLimit, Retry, RetryOn};
 pub use python::Python;
-pub use reference::Reference;
+pub use reference::{Reference, is_in_bucket, names_objects};
 pub use resources::{Gpus, Resources};
 pub use scatter::{Scatter, Slicing};
 pub use stage::Stage;

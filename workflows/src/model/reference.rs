@@ -49,3 +49,44 @@ impl Reference {
         }
     }
 }
+
+/// Whether an address is in a bucket that Sunward reads: `s3://bucket/key`.
+#[must_use]
+pub fn is_in_bucket(address: &str) -> bool {
+    let scheme = address.split_once("://").map(|(scheme, _)| scheme);
+    scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("s3"))
+}
+
+/// Whether an address names several objects of a bucket: it ends with a slash, names the bucket alone, or
+/// is a pattern.
+#[must_use]
+pub fn names_objects(address: &str) -> bool {
+    let Some((_, rest)) = address.split_once("://") else {
+        return false;
+    };
+    let key = rest.split_once('/').map_or("", |(_, key)| key);
+    let is_several = key.is_empty() || key.ends_with('/') || key.contains(['*', '?', '[', '{']);
+    is_in_bucket(address) && is_several
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_in_bucket, names_objects};
+
+    #[test]
+    fn an_address_names_objects_by_its_look() {
+        for (address, in_bucket, several) in [
+            ("s3://b/p/", true, true),
+            ("s3://b", true, true),
+            ("S3://b/p/*.nc", true, true),
+            ("s3://b/{a,b}/c", true, true),
+            ("s3://b/p/a.nc", true, false),
+            ("https://x.org/p/", false, false),
+            ("gs://b/p/", false, false),
+            ("./d/", false, false),
+        ] {
+            assert_eq!(is_in_bucket(address), in_bucket, "{address}");
+            assert_eq!(names_objects(address), several, "{address}");
+        }
+    }
+}

@@ -57,7 +57,7 @@ pub(crate) static STAGE: Shape = Shape {
                     KeyRule::Name,
                     &Kind::OneOf(&[Kind::Text, Kind::List(&Kind::Text), Kind::Node(&INPUT)]),
                 ),
-                "What it reads, by port: stage.port, params.name, ./path, a pattern such as ./data/*.nc, a file:// URL, or a list of these.",
+                "What it reads, by port: stage.port, params.name, ./path, a pattern such as ./data/*.nc, objects of a bucket such as s3://bucket/data/, a file:// URL, or a list of these.",
             ).example("{ hits: merge.hits }"),
             Key::new(
                 "outputs",

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use sunward_core::{RunId, RunSpec, StagePreview, Times, preview};
-use sunward_drive::{Listed, earlier_runs};
+use sunward_drive::{Listed, earlier_stages};
 use sunward_state::{Reader, SqliteReader, digest_params};
 use sunward_workflows::enclosing;
 
@@ -221,18 +221,18 @@ struct Known {
 
 fn known(home: &Path, spec: &Arc<RunSpec>, listed: &Listed) -> anyhow::Result<Known> {
     let mut foresight = Foresight::open(home, Arc::clone(spec))?.knowing(listed);
-    let ((before, history), continues) = match foresight.reader() {
+    let (before, continues) = match foresight.reader() {
         Some(reader) => (
-            earlier_runs(reader, None, spec, EARLIER_RUNS)?,
+            earlier_stages(reader, spec, EARLIER_RUNS)?,
             continued(reader, spec)?,
         ),
         None => Default::default(),
     };
-    let previews = preview(spec, &mut foresight, Some(&before));
+    let previews = preview(spec, &mut foresight, &before);
     foresight.check()?;
     Ok(Known {
         previews,
-        history: Arc::new(history),
+        history: foresight.history()?,
         continues,
     })
 }

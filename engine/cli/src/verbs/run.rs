@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use sunward_core::{RunSpec, RunState, TaskStatus, preview};
+use sunward_core::{EarlierStages, RunSpec, RunState, TaskStatus, preview};
 use sunward_drive::Start;
 use sunward_state::{Reader, SqliteReader, StateError, digest_params};
 use sunward_worker::Host;
@@ -116,7 +116,7 @@ fn foresee(
         return Ok(());
     }
     let mut foresight = Foresight::open(home, Arc::clone(spec))?;
-    let previews = preview(spec, &mut foresight, None);
+    let previews = preview(spec, &mut foresight, &EarlierStages::default());
     foresight.check()?;
     let history = foresight.history()?;
     let foreknown = Foreknown {

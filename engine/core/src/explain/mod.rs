@@ -320,25 +320,12 @@ pub(crate) fn earlier<'a>(
     run: &RunState,
     name: &str,
 ) -> Option<(RunId, StageView<'a>)> {
-    latest(state, &run.spec.path, name, Some(run.id))
-}
-
-/// Finds the stage of this name in the newest run of a file in which its inputs were known. If
-/// `before` is given, only runs before it count.
-pub(crate) fn latest<'a>(
-    state: &'a State,
-    path: &str,
-    name: &str,
-    before: Option<RunId>,
-) -> Option<(RunId, StageView<'a>)> {
-    state
-        .runs()
-        .rev()
-        .filter(|(id, other)| before.is_none_or(|before| *id < before) && other.spec.path == path)
-        .find_map(|(id, other)| {
-            let stage = other.find(name)?;
-            (!stage.statuses().is_empty()).then_some((id, stage))
-        })
+    let before = state.runs().rev();
+    let mut before = before.filter(|(id, one)| *id < run.id && one.spec.path == run.spec.path);
+    before.find_map(|(id, other)| {
+        let stage = other.find(name)?;
+        (!stage.statuses().is_empty()).then_some((id, stage))
+    })
 }
 
 fn of_stage(state: &State, run: &RunState, stage: StageView<'_>) -> Reason {

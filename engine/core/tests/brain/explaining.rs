@@ -2,8 +2,8 @@
 use crate::world::flow::{Flow, Shape, command, flow, stage};
 use crate::world::{World, fails};
 use sunward_core::{
-    Dataset, Digest, FailureKind, Gathered, Known, Outlook, PlannedStage, Reason, RunId,
-    TaskResult, Tasks, WhyRan, explain, preview,
+    Dataset, Digest, EarlierStages, FailureKind, Gathered, Known, Outline, Outlook, PlannedStage,
+    Reason, RunId, TaskResult, Tasks, WhyRan, explain, preview,
 };
 use sunward_workflows::{RetryOn, Value};
 
@@ -150,8 +150,15 @@ fn a_preview_says_what_runs_what_is_cached_and_what_changed() {
     let run = world.submit(two(10).spec());
     world.settle();
     world.remember_all(run);
+    let mut outline = Outline::default();
+    for fact in world.journal.iter().cloned() {
+        outline.note(fact);
+    }
+    let mut earlier = EarlierStages::default();
+    earlier.add_older(outline);
+    assert!(earlier.has_all_of(&two(10).spec()));
     let outlooks = |flow: Flow| -> Vec<(Outlook, u32, Vec<String>)> {
-        preview(&flow.spec(), &mut Cache(&world), Some(&world.state))
+        preview(&flow.spec(), &mut Cache(&world), &earlier)
             .into_iter()
             .map(|one| (one.outlook, one.cached, one.changes))
             .collect()

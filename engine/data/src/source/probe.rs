@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use arrow_schema::Schema;
+use sunward_files::spelling::{REMEDY, other_spelling};
 use sunward_files::{irregular, open_regular};
 use sunward_workflows::{ColumnSpec, FileFact, Form, Input, from_arrow};
 
@@ -62,7 +63,13 @@ fn look(source: &str) -> Result<(PathBuf, Metadata), FileFact> {
             ))),
             None => Ok((path, found)),
         },
-        Err(error) if error.kind() == ErrorKind::NotFound => Err(FileFact::Missing),
+        Err(error) if error.kind() == ErrorKind::NotFound => Err(match other_spelling(&path) {
+            Some(other) => FileFact::Unreadable(format!(
+                "there is no such file as it is written, but {} in another spelling: {REMEDY}",
+                sunward_files::shown(&other)
+            )),
+            None => FileFact::Missing,
+        }),
         Err(error) => Err(unreadable(DataError::io("read", &path)(error))),
     }
 }

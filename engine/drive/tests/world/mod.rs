@@ -395,7 +395,7 @@ impl Reader for Breaking {
         fn next_run_id(&self) -> Result<RunId, StateError>;
         fn lookup_results(&self, keys: &[Digest]) -> Result<Vec<Option<TaskResult>>, StateError>;
         fn each_result(&self, each: &mut dyn FnMut(Digest, TaskResult, Timestamp)) -> Result<(), StateError>;
-        fn recall_file(&self, stamp: &FileStamp, reading: Digest) -> Result<Option<Dataset>, StateError>;
+        fn recall_files(&self, asked: &[(FileStamp, Digest)]) -> Result<Vec<Option<Dataset>>, StateError>;
         fn ignored_records(&self) -> u64;
         fn cancel_requests(&self) -> Result<Vec<CancelRequest>, StateError>;
     }

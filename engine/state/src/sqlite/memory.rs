@@ -1,6 +1,6 @@
 //! Results by key and records of files: rows that only save work.
 
-use rusqlite::{OptionalExtension, Params, params};
+use rusqlite::params;
 use sunward_core::{Dataset, Digest, TaskResult, Timestamp};
 
 use super::append::{FORGET_RESULT, SUM_BYTES, head_of, result_sum};
@@ -76,47 +76,57 @@ impl SqliteReader {
         Ok(read)
     }
 
-    pub(super) fn read_file(
+    /// Reads the records of all files with one statement in one transaction.
+    pub(super) fn read_files(
         &self,
-        stamp: &FileStamp,
-        reading: Digest,
-    ) -> Result<Option<Dataset>, StateError> {
-        let bytes = self.read_dataset(
-            "SELECT dataset FROM files WHERE device = ?1 AND inode = ?2 AND reading = ?3 \
-             AND size = ?4 AND mtime_ns = ?5 AND ctime_ns = ?6",
-            params![
-                stamp.device.cast_signed(),
-                stamp.inode.cast_signed(),
-                reading.0,
-                stamp.size.cast_signed(),
-                stamp.mtime_ns,
-                stamp.ctime_ns
-            ],
-        )?;
-        // A record only saves work: if it cannot be read, the file is read again.
-        let home = Home::File {
-            stamp,
-            reading: &reading,
-        };
-        Ok(bytes.and_then(|bytes| {
-            blob::decode(&bytes, home)
-                .inspect_err(|why| {
-                    tracing::warn!(%why, "the record of a file is damaged");
-                    self.ignored.add();
-                })
-                .ok()
-        }))
+        asked: &[(FileStamp, Digest)],
+    ) -> Result<Vec<Option<Dataset>>, StateError> {
+        let fault = self.fault("look up the records of files");
+        let transaction = self.connection.unchecked_transaction().map_err(&fault)?;
+        let mut statement = transaction
+            .prepare_cached(
+                "SELECT dataset FROM files WHERE device = ?1 AND inode = ?2 AND reading = ?3 \
+                 AND size = ?4 AND mtime_ns = ?5 AND ctime_ns = ?6",
+            )
+            .map_err(&fault)?;
+        let mut found = Vec::with_capacity(asked.len());
+        for (stamp, reading) in asked {
+            let mut rows = statement
+                .query(params![
+                    stamp.device.cast_signed(),
+                    stamp.inode.cast_signed(),
+                    reading.0,
+                    stamp.size.cast_signed(),
+                    stamp.mtime_ns,
+                    stamp.ctime_ns
+                ])
+                .map_err(&fault)?;
+            let home = Home::File { stamp, reading };
+            found.push(match rows.next().map_err(&fault)? {
+                Some(row) => self.dataset_of(row, home)?,
+                None => None,
+            });
+        }
+        Ok(found)
     }
 
-    fn read_dataset(&self, sql: &str, params: impl Params) -> Result<Option<Vec<u8>>, StateError> {
-        let read = |row: &rusqlite::Row<'_>| {
+    /// The dataset of a record. A record only saves work: if it cannot be read, the file is read again.
+    fn dataset_of(
+        &self,
+        row: &rusqlite::Row<'_>,
+        home: Home<'_>,
+    ) -> Result<Option<Dataset>, StateError> {
+        let bytes = row
+            .get_ref(0)
+            .map_err(self.fault("look up the records of files"))?
             // What is not a blob has the length of a damaged one.
-            Ok(row.get_ref(0)?.as_blob().unwrap_or_default().to_vec())
-        };
-        self.connection
-            .prepare_cached(sql)
-            .and_then(|mut statement| statement.query_row(params, read).optional())
-            .map_err(self.fault("look up the record of a file"))
+            .as_blob()
+            .unwrap_or_default();
+        let read = blob::decode(bytes, home).inspect_err(|why| {
+            tracing::warn!(%why, "the record of a file is damaged");
+            self.ignored.add();
+        });
+        Ok(read.ok())
     }
 }
 

@@ -267,12 +267,11 @@ impl Reader for SqliteReader {
         self.read_each_result(each)
     }
 
-    fn recall_file(
+    fn recall_files(
         &self,
-        stamp: &FileStamp,
-        reading: Digest,
-    ) -> Result<Option<Dataset>, StateError> {
-        self.read_file(stamp, reading)
+        asked: &[(FileStamp, Digest)],
+    ) -> Result<Vec<Option<Dataset>>, StateError> {
+        self.read_files(asked)
     }
 
     fn ignored_records(&self) -> u64 {
@@ -332,12 +331,11 @@ impl Reader for Sqlite {
         self.reader.each_result(each)
     }
 
-    fn recall_file(
+    fn recall_files(
         &self,
-        stamp: &FileStamp,
-        reading: Digest,
-    ) -> Result<Option<Dataset>, StateError> {
-        self.reader.recall_file(stamp, reading)
+        asked: &[(FileStamp, Digest)],
+    ) -> Result<Vec<Option<Dataset>>, StateError> {
+        self.reader.recall_files(asked)
     }
 
     fn ignored_records(&self) -> u64 {

@@ -9,6 +9,7 @@ mod dispatch;
 mod engine;
 mod example;
 mod figure;
+mod files;
 mod forecast;
 mod handoff;
 mod kernel;
@@ -32,6 +33,7 @@ const BENCHES: &[(&str, Bench)] = &[
     ("first-task", dispatch::first_task),
     ("scatter", scatter::noop),
     ("rerun", resume::rerun),
+    ("files", files::plans),
     ("handoff", handoff::table),
     ("folders", store::folders),
     ("unclean", store::unclean),

@@ -21,7 +21,7 @@ fn with(name: &str, value: impl Into<OsString>) -> Result<AmazonS3Builder, Strin
 
 #[test]
 fn what_the_client_cannot_use_is_refused_by_name_before_it_is_used() {
-    crate::remote::install_provider();
+    crate::remote::client::install_provider();
     let addresses = [
         "localhost:9000",
         "notaurl",
@@ -91,7 +91,7 @@ fn what_the_client_cannot_use_is_refused_by_name_before_it_is_used() {
 
 #[test]
 fn a_secret_is_never_told() {
-    crate::remote::install_provider();
+    crate::remote::client::install_provider();
     for name in [
         "AWS_ACCESS_KEY_ID",
         "AWS_SECRET_ACCESS_KEY",
@@ -120,7 +120,7 @@ fn a_secret_is_never_told() {
 
 #[test]
 fn what_services_ask_for_is_taken() {
-    crate::remote::install_provider();
+    crate::remote::client::install_provider();
     let good = [
         ("AWS_ENDPOINT_URL", "http://localhost:9000"),
         (
