@@ -17,6 +17,7 @@ mod resume;
 mod scatter;
 mod sim;
 mod store;
+mod surplus;
 
 use anyhow::{Result, bail};
 
