@@ -149,13 +149,14 @@ fn count(
         usize::try_from(at.since_ms(since) / HOUR_MS).expect("small")
     };
     let is_below = |step: usize| trace.price_of(step).is_some_and(|price| price < 0);
-    for hour in index(from, now)..index(until, now) {
-        let step = index(now, trace.first) + hour;
+    let known = index(now, trace.first);
+    let told = surplus.iter().enumerate();
+    for (hour, is_told) in told.take(index(until, now)).skip(index(from, now)) {
+        let step = known + hour;
         if step < trace.steps.len() && is_below(step) {
-            let known = index(now, trace.first);
-            let yesterday = step - ((step - known) / 24 + 1) * 24;
+            let yesterday = step - (hour / 24 + 1) * 24;
             count.all += 1.0;
-            count.told += f64::from(u8::from(surplus[hour]));
+            count.told += f64::from(u8::from(*is_told));
             count.as_yesterday += f64::from(u8::from(is_below(yesterday)));
         }
     }

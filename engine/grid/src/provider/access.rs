@@ -126,11 +126,13 @@ impl Access {
     ///
     /// Fails if a key file cannot be read.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, SignalError> {
-        let mut access = Self::default();
-        access.weather = (
-            key_in(&variable, &of_weather("KEY"))?.map(Secret::new),
-            given_in(&variable, &of_weather("URL")),
-        );
+        let mut access = Self {
+            weather: (
+                key_in(&variable, &of_weather("KEY"))?.map(Secret::new),
+                given_in(&variable, &of_weather("URL")),
+            ),
+            ..Self::default()
+        };
         for provider in Provider::ALL {
             if let Some(key) = key_in(&variable, &provider.variable("KEY"))? {
                 access.keys.insert(provider, Secret::new(key));

@@ -297,13 +297,7 @@ fn an_answer_of_another_shape_is_refused() {
             "its times are not hour by hour",
         ),
         (
-            |body| {
-                body.split("},{\"latitude\"")
-                    .next()
-                    .unwrap()
-                    .replace('[', "[")
-                    + "}]"
-            },
+            |body| body.split("},{\"latitude\"").next().unwrap().to_owned() + "}]",
             "1 places for 2 points",
         ),
     ];
