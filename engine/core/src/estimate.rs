@@ -103,10 +103,13 @@ pub(crate) fn devices(agenda: &Agenda, planned: &PlannedStage, pools: &[PoolId])
 }
 
 /// How many devices a task gets in some pools: as many as the first of its choices that a pool has. If
-/// none has enough, those of the first whose model a pool has, for which no pool will ever have room;
-/// but `None` if the stage may do without, or no pool has such a model.
+/// none has enough, those of the first whose model a pool has, for which no pool has room; but `None` if
+/// the stage may do without, or no pool has such a model.
 fn chosen(agenda: &Agenda, planned: &PlannedStage, pools: &[PoolId]) -> Option<u32> {
     let resources = &planned.stage.resources;
+    if gpus(&resources.gpus) == 0 {
+        return None;
+    }
     let fleet = agenda.fleet.as_deref();
     let is_right = |id: PoolId, choice: &Gpus| {
         let pool = fleet.and_then(|fleet| fleet.get(id));
@@ -117,14 +120,20 @@ fn chosen(agenda: &Agenda, planned: &PlannedStage, pools: &[PoolId]) -> Option<u
             .into_iter()
             .map(|one| (one, gpus(one)))
     };
-    let has = |(choice, count): &(&Gpus, u32)| {
+    let is_there = |choice: &Gpus, count: u32| {
         let mut pools = pools.iter();
-        pools.any(|id| is_right(*id, choice) && most_open(agenda, *id) >= *count)
+        pools.any(|id| is_right(*id, choice) && ever_has(agenda, *id, count))
     };
     let named = |(choice, _): &(&Gpus, u32)| pools.iter().any(|id| is_right(*id, choice));
-    let nearest = || choices().find(named).filter(|_| !resources.optional);
-    let (_, count) = choices().find(has).or_else(nearest)?;
-    (count > 0).then_some(count)
+    // Devices that are all away come back, and are waited for.
+    let nearest = || {
+        let nearest = choices().find(named)?;
+        (!resources.optional || !is_there(nearest.0, 1)).then_some(nearest)
+    };
+    let mut all = choices();
+    let has = all.find(|(choice, count)| is_there(choice, *count));
+    let (_, count) = has.or_else(nearest)?;
+    Some(count)
 }
 
 /// What is asked for, one after the other as the author prefers them.
@@ -135,11 +144,11 @@ fn choices(asked: &Gpus) -> Vec<&Gpus> {
     }
 }
 
-/// The most devices that a pool has in any slot; without an outlook, it may have any number.
-fn most_open(agenda: &Agenda, id: PoolId) -> u32 {
+/// Whether a pool has so many devices in some slot. Without an outlook, it may.
+fn ever_has(agenda: &Agenda, id: PoolId, count: u32) -> bool {
     let outlook = agenda.outlook.as_deref();
-    let most = outlook.and_then(|outlook| outlook.pool(id)?.gpus.iter().max());
-    most.copied().unwrap_or(u32::MAX)
+    let open = outlook.and_then(|outlook| outlook.pool(id));
+    open.is_none_or(|open| open.gpus.iter().any(|gpus| *gpus >= count))
 }
 
 /// Whether a pool has devices: its description names them, or some are open in some slot.
