@@ -155,7 +155,9 @@ impl Feeds {
         let Some(live) = &self.live else {
             return Ok(());
         };
-        let known = live.providers.known(&live.zones, at)?;
+        let known = live
+            .providers
+            .known(&live.zones, at, self.as_of.is_none())?;
         self.grid = Arc::new(known.grid);
         self.signals = known.signals;
         let almanac = Almanac::new(Arc::clone(&self.grid), Foresight::Past, SLOT_MS);

@@ -1,9 +1,11 @@
-//! The settings that say how providers are asked: `electricity_maps`, `places` and `openadr`.
+//! The settings that say how providers are asked: `electricity_maps`, `places`, `openadr` and
+//! `weather`.
 
 use std::collections::BTreeMap;
 
 use sunward_grid::provider::{
-    ApiVersion, ElectricityMapsOptions, Ghg, OpenAdrOptions, Options, Point, Points,
+    ApiVersion, ElectricityMapsOptions, Ghg, OPEN_METEO, OpenAdrOptions, Options, Point, Points,
+    WeatherOptions,
 };
 use sunward_workflows::Value;
 use sunward_workflows::fields::{Fields, unfit};
@@ -23,7 +25,58 @@ pub(crate) fn options(fields: &Fields) -> Result<Options, String> {
         electricity_maps: electricity_maps(fields)?,
         points: Points::new(places(fields)?),
         openadr: openadr(fields)?,
+        weather: weather(fields)?,
     })
+}
+
+/// The names of the settings of weather.
+const WEATHER_KEYS: &[&str] = &["provider", "points"];
+
+/// `weather`: the provider's name, or a map with the points of zones.
+fn weather(fields: &Fields) -> Result<Option<WeatherOptions>, String> {
+    let key = "weather";
+    let map = match fields.value(key) {
+        None => return Ok(None),
+        Some(Value::Map(map)) => map.clone(),
+        Some(value) if value.to_text() == OPEN_METEO => {
+            return Ok(Some(WeatherOptions::default()));
+        }
+        Some(other) => {
+            let expected = format!("`{OPEN_METEO}`, or a map with `points`");
+            return Err(unfit(key, other, &expected));
+        }
+    };
+    let own = Fields::new(map, WEATHER_KEYS, "setting of `weather`")?;
+    if let Some(value) = own.value("provider")
+        && value.to_text() != OPEN_METEO
+    {
+        let expected = format!("`{OPEN_METEO}`");
+        return Err(unfit("weather.provider", value, &expected));
+    }
+    let points = match own.value("points") {
+        None => BTreeMap::new(),
+        Some(Value::Map(zones)) => zones.iter().map(points).collect::<Result<_, _>>()?,
+        Some(other) => return Err(unfit("weather.points", other, "a map from zones to points")),
+    };
+    Ok(Some(WeatherOptions { points }))
+}
+
+/// The most points of a zone. More would weigh as much in the provider's limits, and add little.
+const MOST_POINTS: usize = 20;
+
+/// The points of a zone.
+fn points((zone, value): &(String, Value)) -> Result<(String, Vec<Point>), String> {
+    let all = match value {
+        Value::List(list) if (1..=MOST_POINTS).contains(&list.len()) => {
+            list.iter().map(place).collect::<Option<Vec<Point>>>()
+        }
+        _ => None,
+    };
+    let expected = format!(
+        "up to {MOST_POINTS} points, each a latitude and a longitude in degrees, such as `[[54.3, 9.0], [48.1, 11.6]]`"
+    );
+    let points = all.ok_or_else(|| unfit(&format!("weather.points.{zone}"), value, &expected))?;
+    Ok((zone.clone(), points))
 }
 
 fn openadr(fields: &Fields) -> Result<OpenAdrOptions, String> {
@@ -139,7 +192,7 @@ mod tests {
     fn read(text: &str) -> Result<Options, String> {
         let fields = Fields::new(
             read_params(text)?,
-            &["electricity_maps", "places", "openadr", "zone"],
+            &["electricity_maps", "places", "openadr", "weather", "zone"],
             "setting",
         )?;
         super::options(&fields)
@@ -171,6 +224,12 @@ mod tests {
         );
         let place = options.points.of("DE").unwrap();
         assert_eq!(place.to_string(), "48.100,11.600");
+        let named = read("weather: open-meteo").unwrap().weather.unwrap();
+        assert!(named.points.is_empty());
+        let text = "weather: { points: { DE: [[54.3, 9], [48.1, 11.6]] } }";
+        let points = &read(text).unwrap().weather.unwrap().points["DE"];
+        assert_eq!(points.len(), 2);
+        assert_eq!(points[0].to_string(), "54.300,9.000");
     }
 
     #[test]
@@ -223,6 +282,30 @@ mod tests {
             (
                 "openadr: { token: x }",
                 "there is no setting of `openadr` `token`",
+            ),
+            (
+                "weather: sunny",
+                "`weather` cannot be `sunny`; expected `open-meteo`, or a map with `points`",
+            ),
+            (
+                "weather: { provider: dwd }",
+                "`weather.provider` cannot be `dwd`; expected `open-meteo`",
+            ),
+            (
+                "weather: { points: [1, 2] }",
+                "`weather.points` cannot be a list; expected a map from zones",
+            ),
+            (
+                "weather: { points: { DE: [52.5, 13.4] } }",
+                "`weather.points.DE` cannot be a list; expected up to 20 points",
+            ),
+            (
+                "weather: { points: { DE: [] } }",
+                "`weather.points.DE` cannot be a list; expected up to 20 points",
+            ),
+            (
+                "weather: { point: { DE: [] } }",
+                "there is no setting of `weather` `point`",
             ),
             (
                 "places: [1, 2]",

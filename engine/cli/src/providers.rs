@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use sunward_core::place::SignalKind;
 use sunward_core::{Basis, Signal, Timestamp};
 use sunward_grid::provider::{
-    Access, Answer, Chain, ChainError, Client, Kept, Limits, Provider, SignalError, really_wait,
+    Access, Answer, Chain, ChainError, Client, Kept, Limits, OPEN_METEO, Provider, SignalError,
+    WeatherFeed, really_wait,
 };
-use sunward_grid::{Grid, Told};
+use sunward_grid::{Grid, Told, Weather};
 
 use crate::context::Context;
 use crate::exit::wrong_input;
@@ -25,6 +26,8 @@ const PAST_MS: u64 = 97 * 24 * 3_600_000;
 #[derive(Debug)]
 pub(crate) struct Providers {
     chain: Chain,
+    /// The provider of weather, if the settings name one.
+    weather: Option<WeatherFeed>,
     counted: Mutex<Counted>,
 }
 
@@ -72,8 +75,11 @@ impl Providers {
                 None => signal,
             });
         }
+        let weather = weather_feed(context, settings, &access, &client, keep)
+            .map_err(|error| wrong_input(error.to_string()))?;
         Ok(Self {
             chain: Chain::new(members),
+            weather,
             counted: Mutex::new(Counted::new()),
         })
     }
@@ -92,17 +98,24 @@ impl Providers {
         self.chain.history(zone, from, until, now)
     }
 
-    /// The data of zones now. Prints which providers failed.
+    /// The data of zones at a moment. Prints which providers failed. `is_now` is false if a past is
+    /// replayed.
     ///
     /// # Errors
     /// Fails if no provider answers for a zone.
-    pub(crate) fn known(&self, zones: &[String], now: Timestamp) -> Result<Known, ChainError> {
+    pub(crate) fn known(
+        &self,
+        zones: &[String],
+        now: Timestamp,
+        is_now: bool,
+    ) -> Result<Known, ChainError> {
         let mut known = Known::default();
         let from = Timestamp(now.0.saturating_sub(PAST_MS));
         for zone in zones {
             let answer = self.chain.outlook(zone, from, now)?;
             tell_failed(zone, &answer);
-            let trace = answer.trace();
+            let mut trace = answer.trace();
+            trace.weather = self.weather_of(zone, from, now, is_now);
             let history = &answer.history;
             let told = Told {
                 source: history.provider.clone(),
@@ -122,6 +135,26 @@ impl Providers {
         }
         self.tell_changes(&known);
         Ok(known)
+    }
+
+    /// The weather of a zone, if it is asked for. Prints why there is none; forecasts do without it then.
+    fn weather_of(&self, zone: &str, from: Timestamp, now: Timestamp, is_now: bool) -> Weather {
+        let Some(feed) = &self.weather else {
+            return Weather::default();
+        };
+        let say = |error: &SignalError| render::say(&format!("zone {zone}: {OPEN_METEO}: {error}"));
+        match feed.weather(zone, from, now, is_now) {
+            Ok(told) => {
+                if let Some(error) = &told.failed {
+                    say(error);
+                }
+                told.weather
+            }
+            Err(error) => {
+                say(&error);
+                Weather::default()
+            }
+        }
     }
 
     /// Prints which figures count other things than before, or than those of other zones.
@@ -173,6 +206,32 @@ fn changes(before: &Counted, now: &Counted) -> Vec<String> {
 /// Says that zones cannot be compared. `zones` says what the figures of each count.
 pub(crate) fn counts_differ(zones: &str) -> String {
     format!("the zones' figures count different things, so comparing them says little: {zones}")
+}
+
+/// The provider of weather, if the settings name one. With `keep`, answers are cached.
+///
+/// # Errors
+/// Fails if its address is not valid.
+pub(crate) fn weather_feed(
+    context: &Context,
+    settings: &Settings,
+    access: &Access,
+    client: &Arc<Client>,
+    keep: bool,
+) -> Result<Option<WeatherFeed>, SignalError> {
+    let Some(options) = settings.providers.weather.clone() else {
+        return Ok(None);
+    };
+    let folder = context.cache.as_deref().filter(|_| keep);
+    let folder = folder.map(|folder| folder.join("grid"));
+    let places = settings.providers.points.clone();
+    let asked = access.open_meteo(client)?;
+    Ok(Some(WeatherFeed::new(
+        asked,
+        options,
+        places,
+        folder.as_deref(),
+    )))
 }
 
 /// The access to providers that the environment and the settings give. The settings' address counts

@@ -26,6 +26,7 @@ const KEYS: &[&str] = &[
     "grid_url",
     "electricity_maps",
     "places",
+    "weather",
     "openadr",
     "shared",
     "limits",
@@ -57,7 +58,7 @@ pub(crate) struct Settings {
     pub(crate) pue: Option<f64>,
     /// The address of the provider, if it is self-hosted.
     pub(crate) grid_url: Option<String>,
-    /// How providers are asked: `electricity_maps`, `places` and `openadr`.
+    /// How providers are asked: `electricity_maps`, `places`, `openadr` and `weather`.
     pub(crate) providers: Options,
     /// Who can access new homes besides the owner.
     pub(crate) shared: Option<Shared>,

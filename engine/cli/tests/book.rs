@@ -1,8 +1,8 @@
 //! Every example in the book does what the book says: the built binary in an empty folder.
 //!
 //! The commands of a block `sh setup` make the files for the next workflow. A block `yaml` that
-//! has a name is a workflow, which runs; `yaml check` is only checked. The commands of a block
-//! `sh then` run after it.
+//! has a name is a workflow, which runs; `yaml check` is only checked. A block `yaml settings` has
+//! settings. The commands of a block `sh then` run after it.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -16,7 +16,7 @@ mod scene;
 
 use std::process::Command;
 
-use scene::Scene;
+use scene::{Scene, Told};
 
 /// A block of code: the words after the backticks, and the text.
 struct Block {
@@ -99,6 +99,16 @@ fn every_example_of_the_book_works() {
                     let moment = ["--grid", "grid", "--as-of", "2023-01-09T02:00:00Z"];
                     let words = [&["plan", "one.yaml", "--fleet", "fleet.yaml"], &moment[..]];
                     scene.sunward(&words.concat()).expect(0);
+                }
+                "yaml settings" => {
+                    count += 1;
+                    scene.recorded_world();
+                    let file = scene.file("settings.yaml", &block.text);
+                    scene.file("one.yaml", "name: one\nstages: { a: { run: 'true' } }\n");
+                    let mut command = scene.command(&["plan", "one.yaml", "--grid", "grid"]);
+                    command.args(["--zone", "DE", "--as-of", "2023-01-09T02:00:00Z"]);
+                    command.env("SUNWARD_CONFIG", file);
+                    Told::of(&command.output().unwrap()).expect(0);
                 }
                 "yaml scenario" => {
                     count += 1;

@@ -1,5 +1,5 @@
-//! `doctor` asks configured providers, and `grid` says what figures count and records prices: the
-//! built binary with a server on the loopback interface.
+//! `doctor` asks configured providers, and `grid` says what figures count, records prices and uses
+//! weather: the built binary with a server on the loopback interface.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -388,4 +388,179 @@ fn a_fetched_record_has_the_prices_of_hours_to_come_and_grows() {
                 .as_str()
         )
     );
+}
+
+/// The weather of two points as Open-Meteo gives it: it is windier every second day.
+fn weather(target: &str) -> (u16, String) {
+    let (path, query) = target.split_once('?').unwrap();
+    assert_eq!(path, "/v1/forecast");
+    let query = query.replace("%2C", ",");
+    let parameter = |name: &str| {
+        let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+        pairs.find(|(key, _)| *key == name).unwrap().1.to_owned()
+    };
+    let hour = |name: &str| {
+        let midnight: Timestamp = format!("{}T00:00Z", parameter(name)).parse().unwrap();
+        midnight.as_second() / 3600
+    };
+    let hours = hour("start_date")..hour("end_date") + 24;
+    let list = |values: Vec<String>| values.join(",");
+    let times = list(
+        hours
+            .clone()
+            .map(|hour| (hour * 3600).to_string())
+            .collect(),
+    );
+    let columns = parameter("hourly");
+    let (mut units, mut figures) = (Vec::new(), Vec::new());
+    for column in columns.split(',') {
+        let (unit, value): (&str, fn(i64) -> i64) = match column.split('_').next().unwrap() {
+            "wind" => ("m/s", |hour| 4 + 6 * (hour / 24 % 2)),
+            "shortwave" => ("W/m²", |hour| 20 * (hour % 24)),
+            _ => ("°C", |hour| hour % 24 - 3),
+        };
+        units.push(format!(r#""{column}":"{unit}""#));
+        let values = list(hours.clone().map(|hour| value(hour).to_string()).collect());
+        figures.push(format!(r#""{column}":[{values}]"#));
+    }
+    let place = format!(
+        r#"{{"latitude":52.5,"longitude":13.4,"utc_offset_seconds":0,"timezone":"GMT","hourly_units":{{"time":"unixtime",{}}},"hourly":{{"time":[{times}],{}}}}}"#,
+        list(units),
+        list(figures)
+    );
+    let points = parameter("latitude").split(',').count();
+    let all = list(vec![place.clone(); points]);
+    (
+        200,
+        if points == 1 {
+            place
+        } else {
+            format!("[{all}]")
+        },
+    )
+}
+
+#[test]
+fn weather_that_the_settings_ask_for_is_used_and_a_failure_stops_nothing() {
+    let scene = Scene::new();
+    let (grids, skies) = (Site::start(entsoe), Site::start(weather));
+    let settings = "weather: { points: { DE: [[54.3, 9.0], [48.1, 11.6]] } }\n";
+    let variables = [
+        ("SUNWARD_ENTSOE_URL", grids.address.as_str()),
+        ("SUNWARD_ENTSOE_KEY", KEY),
+        ("SUNWARD_OPEN_METEO_URL", skies.address.as_str()),
+    ];
+    let words = ["grid", "DE", "--grid", "entsoe", "--json"];
+    let source = |settings: &str, variables: &[(&str, &str)]| {
+        let told = sunward(&scene, settings, variables, &words).expect(0);
+        (told.json()["zones"][0]["source"].clone(), told.err)
+    };
+    let (used, said) = source(settings, &variables);
+    assert_eq!(
+        used,
+        "entsoe: forecast from its past, published day-ahead prices and weather forecasts"
+    );
+    assert!(!said.contains("open-meteo"), "{said}");
+    let asked = skies.asked();
+    assert_eq!(asked.len(), 2, "{asked:?}");
+    assert!(
+        asked[0].contains("latitude=54.300%2C48.100&longitude=9.000%2C11.600"),
+        "{asked:?}"
+    );
+    assert!(asked[0].contains("temperature_2m_previous_day3") && !asked[1].contains("previous"));
+    // It is kept, and a machine whose settings name no weather asks for none.
+    source(settings, &variables);
+    let (used, _) = source("", &variables);
+    assert_eq!(
+        used,
+        "entsoe: forecast from its past and published day-ahead prices"
+    );
+    assert_eq!(skies.asked().len(), 2);
+
+    // In a past that is replayed, which forecast was the newest is not known.
+    let then = shown(hour(Timestamp::now()) - HOUR * 24);
+    let replayed = [&words[..], &["--as-of", &then]].concat();
+    let told = sunward(&scene, settings, &variables, &replayed).expect(0);
+    assert_eq!(
+        told.json()["zones"][0]["source"],
+        "entsoe: forecast from its past, published day-ahead prices and weather forecasts"
+    );
+    let asked = skies.asked();
+    assert_eq!(asked.len(), 3, "{asked:?}");
+    assert!(asked[2].contains("previous_day1"), "{asked:?}");
+
+    let refusing = Site::start(|_| {
+        let reason = "Daily API request limit exceeded. Please try again tomorrow.";
+        (429, format!(r#"{{"reason":"{reason}","error":true}}"#))
+    });
+    let mut refused = variables;
+    refused[2].1 = refusing.address.as_str();
+    let (used, said) = source(settings, &refused);
+    assert_eq!(
+        used,
+        "entsoe: forecast from its past and published day-ahead prices"
+    );
+    assert!(
+        said.contains("zone DE: open-meteo: ")
+            && said.contains("too many requests and asks to wait for"),
+        "{said}"
+    );
+    assert_eq!(refusing.asked().len(), 1, "a limit is not tried again");
+}
+
+#[test]
+fn doctor_asks_for_the_temperature_where_weather_is_asked_for() {
+    let scene = Scene::new();
+    let skies = Site::start(weather);
+    let check = "open-meteo";
+    let doctor = |settings: &str, address: &str| {
+        let url = ("SUNWARD_OPEN_METEO_URL", address);
+        finding(&sunward(&scene, settings, &[url], &DOCTOR), check)
+    };
+    assert_eq!(
+        doctor("zone: DE\n", &skies.address),
+        None,
+        "no setting names it"
+    );
+    let good = doctor("zone: DE\nweather: open-meteo\n", &skies.address).unwrap();
+    assert_eq!(good["grade"], "good", "{good}");
+    let found = good["found"].as_str().unwrap();
+    assert!(
+        found.starts_with("it answers; at its point in DE there are now "),
+        "{found}"
+    );
+    let asked = skies.asked();
+    assert_eq!(asked.len(), 1, "one question: {asked:?}");
+    assert!(asked[0].contains("hourly=temperature_2m&"), "{asked:?}");
+    let refusing = Site::start(|_| {
+        (
+            400,
+            r#"{"error":true,"reason":"The supplied API key is invalid."}"#.to_owned(),
+        )
+    });
+    let bad = doctor("zone: DE\nweather: open-meteo\n", &refusing.address).unwrap();
+    assert_eq!(bad["grade"], "note", "runs go on: {bad}");
+    assert!(
+        bad["found"]
+            .as_str()
+            .unwrap()
+            .contains("The supplied API key is invalid."),
+        "{bad}"
+    );
+    assert!(
+        bad["mend"]
+            .as_str()
+            .unwrap()
+            .contains("$SUNWARD_OPEN_METEO_KEY"),
+        "{bad}"
+    );
+    for (settings, mend) in [
+        ("weather: open-meteo\n", "set `zone:`"),
+        ("zone: XX\nweather: open-meteo\n", "`weather.points`"),
+    ] {
+        let note = doctor(settings, &skies.address).unwrap();
+        assert_eq!(note["grade"], "note", "{note}");
+        assert!(note["mend"].as_str().unwrap().contains(mend), "{note}");
+    }
+    assert_eq!(skies.asked().len(), 1);
 }

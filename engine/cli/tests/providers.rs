@@ -10,6 +10,10 @@
 
 mod scene;
 
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
 use jiff::{SignedDuration, Timestamp};
 use scene::site::Site;
 use scene::{Scene, Told};
@@ -362,4 +366,194 @@ fn a_folder_goes_before_a_provider_of_its_name() {
     ];
     let grid = scene.sunward(&words).expect(0).json();
     assert_eq!(grid["zones"].as_array().unwrap().len(), 2);
+}
+
+/// The past as Electricity Maps gives it: 100 g of life-cycle emissions at all times.
+fn maps(target: &str) -> (u16, String) {
+    if !target.starts_with("/v4/carbon-intensity/past-range") {
+        return (404, "{}".to_owned());
+    }
+    let query = target.split_once('?').unwrap().1.replace("%3A", ":");
+    let hour = |name: &str| {
+        let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+        let (_, text) = pairs.find(|(key, _)| *key == name).unwrap();
+        text.parse::<Timestamp>().unwrap().as_second() / 3600
+    };
+    let rows = (hour("start")..hour("end")).map(|hour| {
+        let at = Timestamp::from_second(hour * 3600).unwrap();
+        format!(
+            r#"{{"zone":"GB","carbonIntensity":100,"datetime":"{at}","updatedAt":"{at}","emissionFactorType":"lifecycle","isEstimated":false,"estimationMethod":null,"temporalGranularity":"hourly"}}"#
+        )
+    });
+    let rows: Vec<String> = rows.collect();
+    (
+        200,
+        format!(r#"{{"zone":"GB","data":[{}]}}"#, rows.join(",")),
+    )
+}
+
+/// Runs for some hours of recorded time, until its provider has refused the key and Great Britain's API
+/// has answered twice instead, and returns its report.
+fn changing(britain: &Site) -> (Scene, serde_json::Value) {
+    let scene = Scene::new();
+    let go = scene.path().join("go");
+    scene.file(
+        "workflow.yaml",
+        format!(
+            "name: long\nstages:\n  early:\n    run: for i in $(seq 50000); do true; done\n  work:\n    needs: early\n    run: while ! test -e {}; do sleep 0.05; done\n",
+            go.display()
+        ),
+    );
+    let is_out = Arc::new(AtomicBool::new(false));
+    let goes = Arc::clone(&is_out);
+    let refusal = (401, r#"{"error":"Invalid auth-token"}"#.to_owned());
+    let first = Site::start(move |target| match goes.load(Ordering::SeqCst) {
+        true => refusal.clone(),
+        false => maps(target),
+    });
+    // A second is ten minutes, so that the next hour, when providers are asked again, comes soon.
+    let mut command = scene.command(&[
+        "run",
+        "workflow.yaml",
+        "--grid",
+        "electricity-maps,uk",
+        "--zone",
+        "GB",
+        "--json",
+        "--as-of",
+        "2024-03-01T12:10:00Z",
+        "--clock-scale",
+        "600",
+    ]);
+    command.env("SUNWARD_ELECTRICITY_MAPS_URL", &first.address);
+    command.env("SUNWARD_ELECTRICITY_MAPS_KEY", "key");
+    command.env("SUNWARD_UK_URL", &britain.address);
+    command.env("XDG_CACHE_HOME", scene.path().join("cache"));
+    scene.file("settings.yaml", "watts_per_core: 2000000\n");
+    command.env("SUNWARD_CONFIG", scene.path().join("settings.yaml"));
+    let mut running = scene.start_command(command);
+    running.wait_for_word("work: 1 task");
+    // The second stage has begun, so the first has ended, in an hour of the first provider.
+    is_out.store(true, Ordering::SeqCst);
+    running.wait_for_word("zone GB: figures now come from uk (average, direct emissions of consumption) and no longer from electricity-maps (average, life-cycle emissions of consumption); they count different things, so the ledger keeps them apart");
+    // The work goes on until a further look, so for an hour at the new figures.
+    let forecasts = || {
+        let asked = britain.asked();
+        asked.iter().filter(|one| one.ends_with("fw48h")).count()
+    };
+    let before = forecasts();
+    running.wait_until("another look", |_| forecasts() > before);
+    scene.file("go", "");
+    let told = running.end().expect(0);
+    let said = told.err.matches("and no longer from").count();
+    assert_eq!(said, 1, "it is said once: {}", told.err);
+    let report = scene.sunward(&["report", "--json"]).expect(0).json();
+    (scene, report)
+}
+
+/// The providers and factors of a report's rows. Each row is of one provider.
+fn counted(report: &serde_json::Value) -> BTreeSet<(String, String)> {
+    let rows = report["entries"]["used"].as_array().unwrap();
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    let of = |row: &serde_json::Value| {
+        let average = &row["average"];
+        (text(&average["provider"]), text(&average["factors"]))
+    };
+    rows.iter().map(of).collect()
+}
+
+#[test]
+fn a_chain_that_counts_other_things_from_the_middle_of_a_run_says_so_and_adds_nothing() {
+    // Its past begins in the hour in which it is asked first, so the hours before keep the figures of the
+    // other one, which told them.
+    let first = Mutex::new(None);
+    let late = Site::start(move |target| {
+        let parts: Vec<&str> = target
+            .trim_start_matches("/intensity/")
+            .split('/')
+            .collect();
+        let [from, until] = parts[..] else {
+            return (404, String::new());
+        };
+        if until == "fw48h" {
+            return (200, answer(target));
+        }
+        if until < "2024-03-01T12:00Z" {
+            return (200, r#"{"data":[]}"#.to_owned());
+        }
+        let mut first = first.lock().unwrap();
+        let first = first.get_or_insert_with(|| format!("{}:00Z", &until[..13]));
+        if until <= first.as_str() {
+            return (200, r#"{"data":[]}"#.to_owned());
+        }
+        let from = from.max(first.as_str());
+        (200, answer(&format!("/intensity/{from}/{until}")))
+    });
+    let (scene, report) = changing(&late);
+    let ledger = &report["ledger"];
+    assert!(
+        ledger["gco2e"].is_null() && ledger["gco2e_saved"].is_null(),
+        "{ledger}"
+    );
+    let sums = ledger["gco2e_by_basis"].as_array().unwrap();
+    let factors: Vec<&str> = sums
+        .iter()
+        .map(|one| one["factors"].as_str().unwrap())
+        .collect();
+    assert_eq!(factors.len(), 2, "{ledger}");
+    assert!(
+        factors.contains(&"life_cycle") && factors.contains(&"direct"),
+        "{ledger}"
+    );
+    assert!(
+        sums.iter().all(|one| one["gco2e"].as_f64().unwrap() > 0.0),
+        "{ledger}"
+    );
+    let note = ledger["note"].as_str().unwrap();
+    assert!(
+        note.contains("count different things") && note.contains("are not added"),
+        "{note}"
+    );
+    let both = [("electricity-maps", "life_cycle"), ("uk", "direct")];
+    let both = both.map(|(provider, factors)| (provider.to_owned(), factors.to_owned()));
+    assert_eq!(counted(&report), BTreeSet::from(both));
+    let status = scene.sunward(&["status"]).expect(0).out;
+    assert!(
+        status.contains("(life-cycle emissions of consumption)"),
+        "{status}"
+    );
+    assert!(
+        status.contains("(direct emissions of consumption)"),
+        "{status}"
+    );
+}
+
+#[test]
+fn figures_of_a_second_provider_are_summed_by_what_they_count() {
+    let britain = Britain::start();
+    let (_scene, report) = changing(&britain.0);
+    let ledger = &report["ledger"];
+    // How much of the run it has measured depends on how fast this machine is. Whatever it is, each row
+    // is in the sum of what its figure counts, and in no other.
+    let sums = report["entries"]["totals"]["gco2e_by_basis"]
+        .as_array()
+        .unwrap();
+    let rows = report["entries"]["used"].as_array().unwrap();
+    for sum in sums {
+        let alike = rows
+            .iter()
+            .filter(|row| row["average"]["factors"] == sum["factors"]);
+        let grams: f64 = alike.map(|row| row["gco2e"].as_f64().unwrap()).sum();
+        assert!(
+            (grams - sum["gco2e"].as_f64().unwrap()).abs() < 1e-5,
+            "{sum}: {grams}"
+        );
+    }
+    let factors: BTreeSet<String> = counted(&report)
+        .into_iter()
+        .map(|(_, factors)| factors)
+        .collect();
+    assert_eq!(factors.len(), sums.len(), "{ledger}");
+    assert!(factors.contains("direct"), "{ledger}");
+    assert_eq!(ledger["gco2e"].is_null(), sums.len() > 1, "{ledger}");
 }

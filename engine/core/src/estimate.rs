@@ -99,13 +99,56 @@ pub(crate) fn each(agenda: &Agenda, planned: &PlannedStage, allowed: &[PoolId]) 
 /// The devices of one task in these pools; 0 if no pool has any that it may use, because it then
 /// runs on cores.
 pub(crate) fn devices(agenda: &Agenda, planned: &PlannedStage, pools: &[PoolId]) -> u32 {
-    let models = &planned.stage.resources.gpus;
-    let asked = gpus(models);
+    chosen(agenda, planned, pools).unwrap_or(0)
+}
+
+/// How many devices a task gets in some pools: as many as the first of its choices that a pool has. If
+/// none has enough, those of the first whose model a pool has, for which no pool has room; but `None` if
+/// the stage may do without, or no pool has such a model.
+fn chosen(agenda: &Agenda, planned: &PlannedStage, pools: &[PoolId]) -> Option<u32> {
+    let resources = &planned.stage.resources;
+    if gpus(&resources.gpus) == 0 {
+        return None;
+    }
     let fleet = agenda.fleet.as_deref();
-    let is_right = |id: PoolId| fleet?.get(id).map(|pool| has_model(pool, models));
-    let has = |id: PoolId| has_devices(agenda, id) && is_right(id) != Some(false);
-    let equipped = || pools.iter().any(|pool| has(*pool));
-    if asked > 0 && equipped() { asked } else { 0 }
+    let is_right = |id: PoolId, choice: &Gpus| {
+        let pool = fleet.and_then(|fleet| fleet.get(id));
+        has_devices(agenda, id) && pool.is_none_or(|pool| has_model(pool, choice))
+    };
+    let choices = || {
+        choices(&resources.gpus)
+            .into_iter()
+            .map(|one| (one, gpus(one)))
+    };
+    let is_there = |choice: &Gpus, count: u32| {
+        let mut pools = pools.iter();
+        pools.any(|id| is_right(*id, choice) && ever_has(agenda, *id, count))
+    };
+    let named = |(choice, _): &(&Gpus, u32)| pools.iter().any(|id| is_right(*id, choice));
+    // Devices that are all away come back, and are waited for.
+    let nearest = || {
+        let nearest = choices().find(named)?;
+        (!resources.optional || !is_there(nearest.0, 1)).then_some(nearest)
+    };
+    let mut all = choices();
+    let has = all.find(|(choice, count)| is_there(choice, *count));
+    let (_, count) = has.or_else(nearest)?;
+    Some(count)
+}
+
+/// What is asked for, one after the other as the author prefers them.
+fn choices(asked: &Gpus) -> Vec<&Gpus> {
+    match asked {
+        Gpus::AnyOf(several) => several.iter().flat_map(choices).collect(),
+        one @ (Gpus::None | Gpus::Count(_) | Gpus::Model(..)) => vec![one],
+    }
+}
+
+/// Whether a pool has so many devices in some slot. Without an outlook, it may.
+fn ever_has(agenda: &Agenda, id: PoolId, count: u32) -> bool {
+    let outlook = agenda.outlook.as_deref();
+    let open = outlook.and_then(|outlook| outlook.pool(id));
+    open.is_none_or(|open| open.gpus.iter().any(|gpus| *gpus >= count))
 }
 
 /// Whether a pool has devices: its description names them, or some are open in some slot.
@@ -177,8 +220,9 @@ pub(crate) fn home(fleet: &Fleet, spec: &RunSpec, planned: &PlannedStage) -> Poo
 
 /// The pools where a stage may run, ascending. They are in an allowed region, accept the project,
 /// and have the devices and a worker. If no pool has any devices, or no worker is left, that
-/// condition is dropped. Devices of another model than it asks for are no place for a stage, unless
-/// it may do without (`optional`).
+/// condition is dropped. Devices of another model than it asks for, or fewer, are no place for a stage,
+/// unless it may do without (`optional`). Of several choices the first that there is counts, and others
+/// of as many devices.
 pub(crate) fn allowed(agenda: &Agenda, spec: &RunSpec, planned: &PlannedStage) -> Vec<PoolId> {
     let pools = agenda.fleet.as_deref().into_iter();
     let may: Vec<(PoolId, &Pool)> = pools
@@ -194,7 +238,15 @@ pub(crate) fn allowed(agenda: &Agenda, spec: &RunSpec, planned: &PlannedStage) -
     }
     let equipped = may.iter().filter(|(id, _)| has_devices(agenda, *id));
     let equipped: Vec<(PoolId, &Pool)> = equipped.copied().collect();
-    let fits = equipped.iter().filter(|(_, pool)| has_model(pool, asked));
+    let named: Vec<PoolId> = equipped.iter().map(|(id, _)| *id).collect();
+    let count = chosen(agenda, planned, &named);
+    let is_chosen = |pool: &Pool| {
+        let mut chosen = choices(asked)
+            .into_iter()
+            .filter(|one| Some(gpus(one)) == count);
+        chosen.any(|one| has_model(pool, one))
+    };
+    let fits = equipped.iter().filter(|(_, pool)| is_chosen(pool));
     let fits: Vec<PoolId> = fits.map(|(id, _)| *id).collect();
     let does_without = equipped.is_empty() || planned.stage.resources.optional;
     if fits.is_empty() && does_without {

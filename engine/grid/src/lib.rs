@@ -23,6 +23,7 @@ pub mod provider;
 mod published;
 mod tariff;
 pub mod trace;
+pub mod weather;
 mod whole;
 
 pub use almanac::{Almanac, Foresight, Told};
@@ -31,4 +32,5 @@ pub use forecast::{Expected, Forecaster, How};
 pub use moment::{moment, moment_shown};
 pub use tariff::Tariff;
 pub use trace::{Grid, Step, Trace, TraceError, merge_trace, read_trace};
+pub use weather::Weather;
 pub use whole::whole;

@@ -71,6 +71,7 @@ fn sunny_and_windy(hours: usize) -> Trace {
         step_ms: HOUR_MS,
         steps: steps.collect(),
         ahead: Vec::new(),
+        weather: sunward_grid::Weather::default(),
     }
 }
 

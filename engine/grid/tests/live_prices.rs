@@ -40,6 +40,7 @@ fn record() -> Trace {
         step_ms: HOUR_MS,
         steps: steps.collect(),
         ahead: Vec::new(),
+        weather: sunward_grid::Weather::default(),
     }
 }
 

@@ -1,18 +1,19 @@
-//! Asks each configured provider of grid signals one question: for its figures of the last days.
+//! Asks each configured provider of grid signals one question: for its figures of the last days; and
+//! the provider of weather for the temperature now.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use sunward_core::Timestamp;
 use sunward_grid::provider::{
-    Access, Client, GridSignal, Limits, Provider, Series, SignalError, really_wait,
+    Access, Client, GridSignal, Limits, OPEN_METEO, Provider, Series, SignalError, really_wait,
 };
 
 use super::Finding;
 use crate::context::Context;
 use crate::demand::{in_words, server};
 use crate::machine::{now, shown};
-use crate::providers::access;
+use crate::providers::{access, weather_feed};
 use crate::render::style::harmless;
 use crate::render::units::{age, float};
 use crate::settings::Settings;
@@ -61,19 +62,54 @@ pub(crate) fn answers(context: &Context) -> Vec<Finding> {
     };
     let is_configured = |provider: &Provider| used.contains(provider) || access.names(*provider);
     let configured = Provider::ALL.into_iter().filter(is_configured);
-    configured
-        .map(|provider| {
-            if provider == Provider::OpenAdr {
-                return operator(&access);
-            }
-            let question = Question {
-                provider,
-                zone: settings.zone.as_deref(),
-                is_used: used.contains(&provider),
-            };
-            question.ask(&access)
-        })
+    let findings = configured.map(|provider| {
+        if provider == Provider::OpenAdr {
+            return operator(&access);
+        }
+        let question = Question {
+            provider,
+            zone: settings.zone.as_deref(),
+            is_used: used.contains(&provider),
+        };
+        question.ask(&access)
+    });
+    findings
+        .chain(weather(context, &settings, &access))
         .collect()
+}
+
+/// Asks the provider of weather, if the settings name one.
+fn weather(context: &Context, settings: &Settings, access: &Access) -> Option<Finding> {
+    settings.providers.weather.as_ref()?;
+    let Some(zone) = &settings.zone else {
+        return Some(Finding::note(
+            OPEN_METEO,
+            "it was not asked, because the zone of this machine is not set",
+            "set `zone:` in your settings, such as DE",
+        ));
+    };
+    let asked = Client::new(LIMITS, really_wait())
+        .and_then(|client| weather_feed(context, settings, access, &Arc::new(client), false))
+        .and_then(|feed| feed.map(|feed| feed.try_out(zone, now())).transpose());
+    Some(match asked {
+        Ok(found) => Finding::good(OPEN_METEO, harmless(&found?)),
+        Err(error) => {
+            let mend = match &error {
+                SignalError::NoZone { .. } => "set the points of your zone under `weather.points`",
+                SignalError::Refused { status: 401, .. } => {
+                    "set $SUNWARD_OPEN_METEO_KEY to a valid key, or unset it"
+                }
+                SignalError::Down { .. }
+                | SignalError::Slow { .. }
+                | SignalError::NotJson { .. } => {
+                    "see `proxy` and `certificates` above, and $SUNWARD_OPEN_METEO_URL if it is set"
+                }
+                _ => "nothing to do: forecasts do without weather meanwhile",
+            };
+            // Forecasts do without weather, so runs go on.
+            Finding::note(OPEN_METEO, harmless(&error.to_string()), mend)
+        }
+    })
 }
 
 /// Asks the site's OpenADR server what it asks now.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use sunward_core::{Fleet, PlannedStage, Pool, RunSpec, pools_that_may, unknown_homes};
 use sunward_grid::{most_open, pool_of};
-use sunward_workflows::{PoolSpec, names};
+use sunward_workflows::{Action, Gpus, PoolSpec, Stage, names};
 
 use super::{PlacedStage, Placing};
 use crate::exit::wrong_input;
@@ -89,7 +89,12 @@ fn stated_regions(spec: &RunSpec, planned: &PlannedStage) -> Option<String> {
 ///
 /// # Errors
 /// Fails with what the task needs, and what is nearest.
-pub(crate) fn too_large(placing: &Placing, pools: &[PoolSpec]) -> anyhow::Result<()> {
+pub(crate) fn too_large(
+    placing: &Placing,
+    pools: &[PoolSpec],
+    spec: &RunSpec,
+) -> anyhow::Result<()> {
+    without_devices(pools, spec)?;
     let nowhere = placing.stages.iter();
     for one in nowhere.filter(|one| one.placement.segments.is_empty()) {
         let ask = &one.ask;
@@ -103,6 +108,29 @@ pub(crate) fn too_large(placing: &Placing, pools: &[PoolSpec]) -> anyhow::Result
         }
     }
     Ok(())
+}
+
+/// Refuses a stage whose tasks need a GPU if no pool has any. Those of a kernel run on cores instead.
+fn without_devices(pools: &[PoolSpec], spec: &RunSpec) -> anyhow::Result<()> {
+    if pools.iter().any(|pool| most_open(pool).gpus > 0) {
+        return Ok(());
+    }
+    let needs = |stage: &&Stage| {
+        let does_without =
+            stage.resources.optional || matches!(stage.action, Action::Kernel { .. });
+        stage.resources.gpus != Gpus::None && !does_without
+    };
+    let mut stages = spec.plan.stages.iter().map(|planned| &planned.stage);
+    let Some(stage) = stages.find(needs) else {
+        return Ok(());
+    };
+    let names: Vec<&str> = pools.iter().map(|pool| pool.name.as_str()).collect();
+    Err(anyhow::anyhow!(
+        "stage {} needs GPUs ({}) for each task, and none of the fleet's pools has any ({}); plan over a fleet with GPUs, or let it run without with `optional: true`",
+        stage.name,
+        stage.resources.gpus,
+        names.join(", ")
+    ))
 }
 
 /// The most devices and cores that a pool ever provides, and its name.

@@ -108,7 +108,7 @@ impl Plan {
             (foreknown.clone(), &announced),
         )?;
         if let (Some(placing), Some(fleet)) = (&placing, &fleet) {
-            refused::too_large(placing, &fleet.pools)?;
+            refused::too_large(placing, &fleet.pools, spec)?;
         }
         let placed = placing.as_ref().map(PlacingView::of);
         if let (Some(file), Some(view)) = (&self.picture, &placed) {

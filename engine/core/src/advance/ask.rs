@@ -7,7 +7,7 @@ use super::course::{Course, limits};
 use crate::estimate;
 use crate::fact::Fact;
 use crate::failure::{Failure, FailureKind};
-use crate::ids::{StageId, Timestamp, index_of};
+use crate::ids::{StageId, Timestamp, index_of, place};
 use crate::order::{Order, Step};
 use crate::place::{Ask, AskId, DAY_MS, Outlook, Placement, Prefer, Problem, Reserved, Work};
 use crate::plan::PlannedStage;
@@ -108,16 +108,26 @@ impl<'a> Asking<'a> {
         let width = planned.stage.max_parallel.unwrap_or(tasks).clamp(1, tasks);
         let ready_at = course.ready_at(run, planned, self.now);
         let ready_at = ready_at.max(next_round(planned, stage));
-        let (start_by, finish_by) = limits(run, id.stage, planned, course, ready_at);
-        let timings = course.timings.get(id.stage.place());
-        let timing = timings.copied().unwrap_or_default();
         let upstream = planned.upstream.iter().map(|stage| AskId {
             run: run.id,
             stage: *stage,
         });
-        let after = upstream
+        let after: Vec<u32> = upstream
             .filter_map(|id| self.places.get(&id).copied())
             .collect();
+        let ready_by = after.iter().filter_map(|one| {
+            let before = self.asks.get(place(*one))?;
+            let soonest = before.ready_at.after_ms(before.length_ms(before.width));
+            Some(before.finish_by.unwrap_or(soonest))
+        });
+        // What waits for others may begin so long after the latest of their ends.
+        let ready_by = ready_by.max().map_or(ready_at, |by| by.max(ready_at));
+        let (start_by, finish_by) = limits(run, id.stage, planned, course, ready_by);
+        let max_delay_ms = start_by
+            .filter(|_| !after.is_empty())
+            .map(|by| by.since_ms(ready_by));
+        let timings = course.timings.get(id.stage.place());
+        let timing = timings.copied().unwrap_or_default();
         self.transfer = self
             .transfer
             .max(run.spec.placing.transfer_milliwatt_hours_per_gb);
@@ -139,6 +149,7 @@ impl<'a> Asking<'a> {
             finish_by: finish_by.map(|latest| latest.end),
             margin_ms: finish_by.map_or(0, |latest| latest.margin_ms),
             start_by,
+            max_delay_ms,
             data: estimate::inputs(run, planned, stage, home),
             allowed,
             home,

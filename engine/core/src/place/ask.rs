@@ -77,8 +77,12 @@ pub struct Ask {
     /// What should be left before `finish_by`, in milliseconds, because it and what follows it may
     /// take longer than expected. Nothing waits for a cleaner hour beyond that.
     pub margin_ms: u64,
-    /// The latest start of its first task (`max_delay`).
+    /// The latest start of its first task (`max_delay`). If it waits for others of the problem, then
+    /// that after their latest ends.
     pub start_by: Option<Timestamp>,
+    /// The longest time between the last end of the asks in `after` and its start (`max_delay`), in
+    /// milliseconds.
+    pub max_delay_ms: Option<u64>,
     /// The pools that it may use, ascending and never empty.
     pub allowed: Vec<PoolId>,
     /// The pool that it would use without placement. Savings are counted against it.
@@ -125,6 +129,15 @@ impl Ask {
         let tasks = u64::from(self.tasks);
         let rounds = u64::from(self.rounds(at_once));
         self.task_milliwatts.saturating_mul(tasks) / rounds
+    }
+
+    /// The same ask if the asks before it end at a moment, where that limits its start.
+    pub(super) fn after(&self, ready_ms: u64) -> Option<Self> {
+        let latest = Timestamp(ready_ms.saturating_add(self.max_delay_ms?));
+        Some(Self {
+            start_by: Some(self.start_by.map_or(latest, |by| by.min(latest))),
+            ..self.clone()
+        })
     }
 
     /// The latest end for which it may wait, if it may begin at `ready_ms`: what leaves the margin

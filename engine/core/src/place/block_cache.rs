@@ -358,6 +358,7 @@ mod tests {
             ready_at: Timestamp(0),
             finish_by: by.map(|by| Timestamp(by * HOUR)),
             start_by: None,
+            max_delay_ms: None,
             allowed: (0..4).map(PoolId).collect(),
             home: PoolId(0),
             data: Vec::new(),

@@ -28,8 +28,10 @@ pub(crate) fn starts<C: Cost>(board: &Board, nodes: &[Node<'_>]) -> Vec<u64> {
         });
         let early = ends.max().unwrap_or(0).max(node.ready_ms);
         let from = cost_to_go.partition_point(|(start, _, _)| *start < early);
+        let latest = node.latest_after(early);
         let best = cost_to_go[from..]
             .iter()
+            .take_while(|(start, _, _)| *start <= latest)
             .min_by_key(|(start, value, _)| (*value, *start))
             .map_or(early, |(start, _, _)| *start);
         starts.push(best.max(early));
@@ -53,11 +55,19 @@ fn cost_to_go<C: Cost>(
             let behind = node.behind.iter().map(|next| {
                 let list = &costs[*next];
                 let from = list.partition_point(|(start, _, _)| *start < end);
-                let least = list
-                    .get(from)
-                    .or(list.last())
-                    .map_or(C::NOTHING, |(_, _, least)| *least);
-                let shared = u64::try_from(nodes[*next].before.len().max(1)).unwrap_or(1);
+                let next = &nodes[*next];
+                let least = match next.ask.max_delay_ms {
+                    None => list.get(from).map(|(_, _, least)| *least),
+                    Some(_) => {
+                        let latest = next.latest_after(end);
+                        let near = list[from..].iter();
+                        let near = near.take_while(|(start, _, _)| *start <= latest);
+                        near.map(|(_, value, _)| *value).min()
+                    }
+                };
+                let last = || list.last().map(|(_, _, least)| *least);
+                let least = least.or_else(last).unwrap_or(C::NOTHING);
+                let shared = u64::try_from(next.before.len().max(1)).unwrap_or(1);
                 least.shared(shared)
             });
             let own = cost(board, node, start);

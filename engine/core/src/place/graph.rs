@@ -121,6 +121,21 @@ fn last(nodes: &[Node<'_>], place: usize) -> u64 {
         .min(node.latest_ms)
 }
 
+/// The earliest start of a stage after which no successor waits for longer than it may.
+fn first(nodes: &[Node<'_>], place: usize) -> u64 {
+    let node = &nodes[place];
+    let behind = node.behind.iter().filter_map(|next| nodes.get(*next));
+    let held = behind.filter_map(|next| {
+        let ends_ms = next.start_ms.saturating_sub(next.ask.max_delay_ms?);
+        let others = next.before.iter().filter(|before| **before != place);
+        let others = others.filter_map(|before| nodes.get(*before));
+        let mut ends = others.map(|other| other.start_ms.saturating_add(other.length_ms));
+        let is_held = !ends.any(|end| end >= ends_ms);
+        is_held.then(|| ends_ms.saturating_sub(node.length_ms))
+    });
+    held.max().unwrap_or(0)
+}
+
 /// Tries the three plans and keeps the cheapest. Moving single stages only reaches a local minimum,
 /// and these three starting points lie far apart.
 fn settle<C: Cost>(board: &Board, nodes: &mut [Node<'_>]) {
@@ -139,6 +154,7 @@ fn settle<C: Cost>(board: &Board, nodes: &mut [Node<'_>]) {
             pauses::<C>(board, nodes);
         }
         move_all::<C>(board, nodes);
+        keep_delays(nodes);
         let total = nodes
             .iter()
             .map(|node| cost(board, node, node.start_ms))
@@ -167,6 +183,18 @@ fn settle<C: Cost>(board: &Board, nodes: &mut [Node<'_>]) {
     }
 }
 
+/// Lets each stage begin by when it must after its predecessors have ended. Moves and pauses leave more
+/// time between them at some of the stages that may wait for a while only.
+fn keep_delays(nodes: &mut [Node<'_>]) {
+    for place in 0..nodes.len() {
+        if nodes[place].ask.max_delay_ms.is_some() {
+            let latest = nodes[place].latest_after(earliest(nodes, place));
+            let node = &mut nodes[place];
+            node.start_ms = node.start_ms.min(latest);
+        }
+    }
+}
+
 /// Moves each stage alone, pass after pass, until none moves. Passes alternate their direction, so
 /// that room that opens at one end of a chain travels through it in one pass.
 fn move_all<C: Cost>(board: &Board, nodes: &mut [Node<'_>]) {
@@ -189,8 +217,10 @@ fn move_all<C: Cost>(board: &Board, nodes: &mut [Node<'_>]) {
 
 /// Moves one stage to its best start between its neighbors. Returns whether it moved.
 fn move_alone<C: Cost>(board: &Board, nodes: &mut [Node<'_>], place: usize) -> bool {
-    let (early, late) = (earliest(nodes, place), last(nodes, place));
+    let early = earliest(nodes, place);
     let node = &nodes[place];
+    let late = last(nodes, place).min(node.latest_after(early));
+    let early = early.max(first(nodes, place));
     if late <= early {
         return false;
     }

@@ -73,6 +73,12 @@ fn spots<'a>(
 }
 
 impl Node<'_> {
+    /// Its latest start if its predecessors end at a moment.
+    pub(crate) fn latest_after(&self, ends_ms: u64) -> u64 {
+        let delay_ms = self.ask.max_delay_ms;
+        delay_ms.map_or(u64::MAX, |ms| ends_ms.saturating_add(ms))
+    }
+
     /// The starts that are tried: the earliest, each slot's, and the latest.
     pub(crate) fn starts(&self, board: &Board) -> Vec<u64> {
         let first = board.slot(self.start_ms) + 1;

@@ -221,6 +221,7 @@ mod tests {
             ready_at: Timestamp(HOUR),
             finish_by: None,
             start_by: None,
+            max_delay_ms: None,
             allowed: vec![PoolId(0)],
             home: PoolId(0),
             data: Vec::new(),

@@ -61,7 +61,10 @@ impl<'a> Sequence<'a> {
         edges: &'a [Vec<u32>],
     ) -> Option<Self> {
         let is_small = asks.len() <= MOST_STAGES && problem.asks.len() <= MOST_ASKS;
-        let waits = |ask: &&Ask| end_by(ask).is_some() && !goals::are_time_first(ask);
+        // The latest start of one that may wait for a while only depends on others.
+        let waits = |ask: &&Ask| {
+            end_by(ask).is_some() && ask.max_delay_ms.is_none() && !goals::are_time_first(ask)
+        };
         (asks.len() > 1 && is_small && asks.iter().all(waits)).then(|| Self {
             problem,
             board: board.clone(),

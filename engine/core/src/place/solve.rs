@@ -229,6 +229,9 @@ fn place_unit(
             .unwrap_or(0)
             .max(ask.ready_at.0)
             .max(problem.now.0);
+        // Now it is known when it becomes ready, and so how long it may wait.
+        let held = ask.after(ready_ms);
+        let ask = held.as_ref().unwrap_or(ask);
         let end_by_ms = wait_until(ask, ready_ms);
         let mut placement = match planned.get(place) {
             None if unit.haste != Haste::None => {

@@ -83,6 +83,7 @@ pub(crate) fn ask(run: u64, hours: u64, by: Option<u64>, pools: u32) -> Ask {
         ready_at: Timestamp(0),
         finish_by: by.map(|by| Timestamp(by * HOUR)),
         start_by: None,
+        max_delay_ms: None,
         allowed: (0..pools).map(PoolId).collect(),
         home: PoolId(0),
         data: Vec::new(),

@@ -165,6 +165,7 @@ mod tests {
             step_ms: HOUR_MS,
             steps,
             ahead: Vec::new(),
+            weather: crate::weather::Weather::default(),
         };
         let mut grid = Grid::default();
         grid.zones.insert("DE".into(), trace);

@@ -158,6 +158,12 @@ impl Almanac {
 
     const fn source(&self, how: How) -> &'static str {
         match (self.foresight, how) {
+            (Foresight::Past, How::Weather { with_prices: true }) => {
+                "forecast from the trace's past, published day-ahead prices and weather forecasts"
+            }
+            (Foresight::Past, How::Weather { with_prices: false }) => {
+                "forecast from the trace's past and weather forecasts"
+            }
             (Foresight::Past, How::Priced) => {
                 "forecast from the trace's past and published day-ahead prices"
             }
@@ -228,6 +234,7 @@ mod tests {
             step_ms: HOUR_MS,
             steps: steps.collect(),
             ahead: Vec::new(),
+            weather: crate::weather::Weather::default(),
         };
         let mut grid = Grid::default();
         grid.zones.insert("DE".into(), trace);

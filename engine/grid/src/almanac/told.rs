@@ -63,6 +63,12 @@ impl Told {
         }
         let how = match (covers, how) {
             (true, _) => "its own forecast",
+            (false, How::Weather { with_prices: true }) => {
+                "forecast from its past, published day-ahead prices and weather forecasts"
+            }
+            (false, How::Weather { with_prices: false }) => {
+                "forecast from its past and weather forecasts"
+            }
             (false, How::Priced) => "forecast from its past and published day-ahead prices",
             (false, How::Fitted) => "forecast from its past",
             (false, How::Rule) => "forecast by a simple rule from its short past",
@@ -108,6 +114,7 @@ mod tests {
             step_ms: HOUR_MS,
             steps: vec![step(300_000); 48],
             ahead: Vec::new(),
+            weather: crate::weather::Weather::default(),
         };
         grid.zones.insert("GB".into(), trace);
         let forecast = Series {

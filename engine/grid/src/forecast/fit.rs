@@ -1,13 +1,16 @@
 //! The regression of a forecast: for each horizon, coefficients fitted on a window of the past with
-//! a ridge penalty towards a simple rule. Hours with a published price have coefficients of their
-//! own.
+//! a ridge penalty towards a simple rule. Hours with a published price or a weather forecast have
+//! coefficients of their own.
 //!
 //! Each hour is weighted by the inverse of its value, because forecasts are judged by relative
 //! error. Without weights, the few dirty days of a windy grid dominate its many clean ones. Sums
 //! are plain and in a fixed order, so the result is the same on every machine.
 
+use sunward_core::Timestamp;
+
 use super::lags::{History, LAGS, count};
-use super::prices::{FIGURES, Prices};
+use super::prices::{self, Prices};
+use super::skies::{self, Skies};
 use crate::market::Market;
 use crate::trace::Trace;
 use crate::whole::whole;
@@ -35,7 +38,13 @@ const LEAST_SHARE: f64 = 0.05;
 const ROWS: usize = 200;
 
 /// The number of inputs of a horizon with prices.
-const PRICED: usize = LAGS + FIGURES;
+const PRICED: usize = LAGS + prices::FIGURES;
+
+/// The number of inputs of a horizon with weather.
+const WEATHERED: usize = LAGS + skies::FIGURES;
+
+/// The number of inputs of a horizon with both.
+const ALL: usize = PRICED + skies::FIGURES;
 
 /// The fit of one horizon: the coefficients, and the mean absolute error relative to the week's
 /// mean.
@@ -49,13 +58,59 @@ pub(super) struct Model {
     /// By horizon, for hours with a published price. Shorter, because no hour later than tomorrow
     /// has one, and empty if the zone has no prices.
     priced: Vec<Anchor<PRICED>>,
+    /// By horizon, for hours with a weather forecast; empty if there is none.
+    weathered: Vec<Anchor<WEATHERED>>,
+    /// By horizon, for hours with both.
+    all: Vec<Anchor<ALL>>,
+}
+
+/// What is known of hours to come at a moment, beside the past.
+pub(super) struct Signs<'a> {
+    /// Day-ahead prices.
+    pub(super) prices: Option<Prices<'a>>,
+    /// Weather forecasts.
+    pub(super) skies: Option<Skies<'a>>,
+}
+
+impl<'a> Signs<'a> {
+    /// The prices of a market and the weather, as far as they are published at a moment.
+    pub(super) fn new(
+        trace: &'a Trace,
+        market: Option<&Market>,
+        known: usize,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            prices: market.and_then(|market| Prices::new(trace, market, known, now)),
+            skies: Skies::new(trace, known, now),
+        }
+    }
+
+    /// How many hours from the first unknown one on have a price or a weather forecast.
+    pub(super) fn ahead(&self) -> usize {
+        let priced = self.prices.as_ref().map_or(0, Prices::ahead);
+        let weathered = self.skies.as_ref().map_or(0, Skies::ahead);
+        priced.max(weathered)
+    }
+
+    /// The figures of the price of an hour, if it has one.
+    fn prices_at(&self, ahead: usize) -> Option<[f64; prices::FIGURES]> {
+        let prices = self.prices.as_ref()?;
+        (ahead < prices.ahead()).then(|| prices.figures(ahead))
+    }
+
+    /// The figures of the weather of an hour, if there is a forecast.
+    fn skies_at(&self, ahead: usize) -> Option<[f64; skies::FIGURES]> {
+        let skies = self.skies.as_ref()?;
+        (ahead < skies.ahead()).then(|| skies.figures(ahead))
+    }
 }
 
 /// A moment of the past: the hours that had ended, and what was known.
 struct Moment<'a> {
     known: usize,
     history: History<'a>,
-    prices: Option<Prices<'a>>,
+    signs: Signs<'a>,
 }
 
 impl Model {
@@ -71,8 +126,7 @@ impl Model {
                 Some(Moment {
                     known,
                     history: History::new(trace, known)?,
-                    prices: market
-                        .and_then(|market| Prices::new(trace, market, known, trace.ended(known))),
+                    signs: Signs::new(trace, market, known, trace.ended(known)),
                 })
             })
             .collect();
@@ -83,16 +137,11 @@ impl Model {
                 anchor(&rows(trace, &moments, (ahead, until), inputs), ahead)
             })
             .collect();
-        let priced = ANCHORS.into_iter().map_while(|ahead| {
-            let inputs = |moment: &Moment<'_>| {
-                let prices = moment.prices.as_ref()?;
-                (ahead < prices.ahead()).then(|| joined(&moment.history, prices, ahead))
-            };
-            anchor(&rows(trace, &moments, (ahead, until), inputs), ahead)
-        });
         Some(Self {
             anchors: anchors?,
-            priced: priced.collect(),
+            priced: with_signs(trace, &moments, until, priced),
+            weathered: with_signs(trace, &moments, until, weathered),
+            all: with_signs(trace, &moments, until, all),
         })
     }
 
@@ -101,30 +150,78 @@ impl Model {
         !self.priced.is_empty()
     }
 
+    /// Whether hours with a weather forecast have coefficients of their own.
+    pub(super) fn has_weather(&self) -> bool {
+        !self.weathered.is_empty()
+    }
+
     /// The expected value `ahead` hours ahead in mg/kWh, and its expected error in thousandths.
     pub(super) fn expect(&self, history: &History<'_>, ahead: usize) -> Option<(u32, u16)> {
         expect(&self.anchors, &history.lags(ahead), history.week, ahead)
     }
 
-    /// Like [`Self::expect`], for an hour with a published price.
-    pub(super) fn expect_priced(
+    /// Like [`Self::expect`], with all that is known of the hour. `None` if that is nothing but the past.
+    pub(super) fn expect_with(
         &self,
         history: &History<'_>,
-        prices: &Prices<'_>,
+        signs: &Signs<'_>,
         ahead: usize,
     ) -> Option<(u32, u16)> {
-        let inputs = joined(history, prices, ahead);
-        expect(&self.priced, &inputs, history.week, ahead)
+        let week = history.week;
+        let by_all = all(history, signs, ahead);
+        if let Some(figure) = by_all.and_then(|inputs| expect(&self.all, &inputs, week, ahead)) {
+            return Some(figure);
+        }
+        match priced(history, signs, ahead) {
+            Some(inputs) => expect(&self.priced, &inputs, week, ahead),
+            None => {
+                let inputs = weathered(history, signs, ahead)?;
+                expect(&self.weathered, &inputs, week, ahead)
+            }
+        }
     }
 }
 
-/// The lags and the figures of the prices.
-fn joined(history: &History<'_>, prices: &Prices<'_>, ahead: usize) -> [f64; PRICED] {
-    let mut all = [0.0; PRICED];
-    let (lags, figures) = all.split_at_mut(LAGS);
-    lags.copy_from_slice(&history.lags(ahead));
-    figures.copy_from_slice(&prices.figures(ahead));
+/// The lags and the figures of the price, if there is one.
+fn priced(history: &History<'_>, signs: &Signs<'_>, ahead: usize) -> Option<[f64; PRICED]> {
+    let figures = signs.prices_at(ahead)?;
+    Some(joined(&[&history.lags(ahead), &figures]))
+}
+
+/// The lags and the figures of the weather, if there is a forecast.
+fn weathered(history: &History<'_>, signs: &Signs<'_>, ahead: usize) -> Option<[f64; WEATHERED]> {
+    let figures = signs.skies_at(ahead)?;
+    Some(joined(&[&history.lags(ahead), &figures]))
+}
+
+/// The lags and the figures of the price and of the weather, if there are both.
+fn all(history: &History<'_>, signs: &Signs<'_>, ahead: usize) -> Option<[f64; ALL]> {
+    let (prices, skies) = (signs.prices_at(ahead)?, signs.skies_at(ahead)?);
+    Some(joined(&[&history.lags(ahead), &prices, &skies]))
+}
+
+fn joined<const N: usize>(parts: &[&[f64]]) -> [f64; N] {
+    let mut all = [0.0; N];
+    let inputs = parts.iter().copied().flatten();
+    for (place, input) in all.iter_mut().zip(inputs) {
+        *place = *input;
+    }
     all
+}
+
+/// The fits of the horizons at which the moments know more than the past, up to the first with too
+/// few rows.
+fn with_signs<const N: usize>(
+    trace: &Trace,
+    moments: &[Moment<'_>],
+    until: usize,
+    inputs: impl Fn(&History<'_>, &Signs<'_>, usize) -> Option<[f64; N]>,
+) -> Vec<Anchor<N>> {
+    let fits = ANCHORS.into_iter().map_while(|ahead| {
+        let of = |moment: &Moment<'_>| inputs(&moment.history, &moment.signs, ahead);
+        anchor(&rows(trace, moments, (ahead, until), of), ahead)
+    });
+    fits.collect()
 }
 
 /// The expected value by the coefficients of the horizons around `ahead`.

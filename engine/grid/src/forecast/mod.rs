@@ -1,9 +1,11 @@
-//! Forecasts from the past and from published prices: a ridge regression for each zone and horizon,
-//! fitted again each week on the ninety days before, towards a simple rule.
+//! Forecasts from the past, published prices and the weather: a ridge regression for each zone and
+//! horizon, fitted again each week on the ninety days before, towards a simple rule.
 //!
 //! Day-ahead prices say when wind and sun are expected. Hours whose price is published have
 //! coefficients of their own. Later hours are forecast as if those had been measured, so what the
-//! prices tell of tomorrow also counts for the day after.
+//! prices tell of tomorrow also counts for the day after. Weather forecasts, if a provider gives them,
+//! are used likewise. A model is fitted on those of the days before each hour, so it trusts them as far
+//! as they were right.
 //!
 //! Quality, simulated over ten zones in 2023 (jobs of 1, 6 and 24 hours with a day's slack, planned
 //! again each hour until they start, a job every 5 hours): these forecasts keep .981, .983 and .975
@@ -28,6 +30,7 @@ mod prices;
 mod ranges;
 mod rule;
 mod sight;
+mod skies;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -35,7 +38,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use fit::Model;
 use ranges::{Errors, LEADS, Ranges};
 pub(crate) use rule::{carried, same_time};
-use sight::{Sight, around};
+use sight::{Sight, Sources, around};
 use sunward_core::Timestamp;
 use sunward_core::place::normal_interval;
 
@@ -73,6 +76,12 @@ const HOUR_MS: u64 = 3_600_000;
 /// How a forecast was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum How {
+    /// By regression on at least a month, on weather forecasts, and on day-ahead prices if
+    /// `with_prices`.
+    Weather {
+        /// Whether prices were used too.
+        with_prices: bool,
+    },
     /// By regression on at least a month, and on day-ahead prices as far as they are published.
     Priced,
     /// By regression on at least a month.
@@ -131,8 +140,8 @@ pub struct Forecaster {
 #[derive(Debug, Default)]
 struct Fits {
     models: BTreeMap<(String, usize), Arc<Model>>,
-    /// Apart from those of forecasts that used prices.
-    ranges: BTreeMap<(String, usize, bool), Option<Arc<Ranges>>>,
+    /// By what the forecasts used, as well.
+    ranges: BTreeMap<(String, usize, Sources), Option<Arc<Ranges>>>,
 }
 
 impl Forecaster {
@@ -170,10 +179,16 @@ impl Forecaster {
         let week = (first_h + known) / REFIT_H;
         let market = Market::of(&trace.zone);
         let model = self.model(trace, market.as_ref(), week)?;
-        let sight = Sight::new(&model, (trace, market.as_ref()), (known, now), 0..ahead)?;
+        let sight = Sight::new(
+            &model,
+            (trace, market.as_ref()),
+            (known, now),
+            Sources::ALL,
+            0..ahead,
+        )?;
         let figures = sight.figures.iter().copied();
         let (mg_per_kwh, error_permille): (Vec<u32>, Vec<u16>) = figures.unzip();
-        let ranges = self.ranges(trace, market.as_ref(), week, sight.has_prices);
+        let ranges = self.ranges(trace, market.as_ref(), week, sight.sources);
         let intervals = match &ranges {
             Some(ranges) => {
                 let bounds = (0..ahead).zip(&mg_per_kwh).map(|(step, value)| {
@@ -185,9 +200,13 @@ impl Forecaster {
             None => normal(&mg_per_kwh, &error_permille),
         };
         let (low_mg_per_kwh, high_mg_per_kwh) = intervals.into_iter().unzip();
-        let how = match sight.has_prices {
-            true => How::Priced,
-            false => How::Fitted,
+        let how = match sight.sources {
+            Sources {
+                weather: true,
+                prices: with_prices,
+            } => How::Weather { with_prices },
+            Sources { prices: true, .. } => How::Priced,
+            Sources { .. } => How::Fitted,
         };
         Some(Expected {
             mg_per_kwh,
@@ -221,20 +240,20 @@ impl Forecaster {
     }
 
     /// The intervals of a week's forecasts: quantiles of the errors of forecasts before it that were
-    /// made likewise, with prices or without.
+    /// made from the same sources.
     fn ranges(
         &self,
         trace: &Trace,
         market: Option<&Market>,
         week: usize,
-        has_prices: bool,
+        sources: Sources,
     ) -> Option<Arc<Ranges>> {
-        let key = (trace.zone.clone(), week, has_prices);
+        let key = (trace.zone.clone(), week, sources);
         let lock = || self.fits.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(ranges) = lock().ranges.get(&key) {
             return ranges.clone();
         }
-        let errors = self.errors(trace, market, before(trace, week)?, has_prices);
+        let errors = self.errors(trace, market, before(trace, week)?, sources);
         let ranges = errors.and_then(|errors| Ranges::of(&errors)).map(Arc::new);
         let mut fits = lock();
         let is_other = |zone: &String, at: usize| *zone != trace.zone || at + 1 >= week;
@@ -250,9 +269,8 @@ impl Forecaster {
         trace: &Trace,
         market: Option<&Market>,
         until: usize,
-        has_prices: bool,
+        sources: Sources,
     ) -> Option<Vec<Errors>> {
-        let market_seen = market.filter(|_| has_prices);
         let first_h = usize::try_from(trace.first.0 / HOUR_MS).ok()?;
         let mut errors: Vec<Errors> = LEADS.map(|_| Vec::new()).to_vec();
         for known in (until.saturating_sub(JUDGED_H)..until).step_by(JUDGED_EVERY_H) {
@@ -263,7 +281,7 @@ impl Forecaster {
             let model = self.model(trace, market, week)?;
             let ended = (known, trace.ended(known));
             let leads = LEADS.into_iter().filter(|lead| known + lead < until);
-            let Some(sight) = Sight::new(&model, (trace, market_seen), ended, leads) else {
+            let Some(sight) = Sight::new(&model, (trace, market), ended, sources, leads) else {
                 continue;
             };
             for ((lead, (value, _)), errors) in LEADS.iter().zip(&sight.figures).zip(&mut errors) {
@@ -335,6 +353,7 @@ mod tests {
                 })
                 .collect(),
             ahead: Vec::new(),
+            weather: crate::weather::Weather::default(),
         }
     }
 

@@ -2,9 +2,9 @@
 
 use sunward_core::Timestamp;
 
-use super::fit::Model;
+use super::fit::{Model, Signs};
 use super::lags::{History, count};
-use super::prices::Prices;
+use super::skies::Skies;
 use crate::market::Market;
 use crate::trace::Trace;
 use crate::whole::whole;
@@ -22,53 +22,79 @@ const USUAL_DAYS: usize = 28;
 /// raised it at no horizon.
 const HALF_H: usize = 72;
 
+/// What a forecast uses beside the past.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Sources {
+    /// Published prices.
+    pub(super) prices: bool,
+    /// Weather forecasts.
+    pub(super) weather: bool,
+}
+
+impl Sources {
+    /// Whatever there is.
+    pub(super) const ALL: Self = Self {
+        prices: true,
+        weather: true,
+    };
+}
+
 /// What a model expects at one moment.
 pub(super) struct Sight {
     /// The expected values in mg/kWh and their errors in thousandths, by wanted step.
     pub(super) figures: Vec<(u32, u16)>,
-    /// Whether published prices were used.
-    pub(super) has_prices: bool,
+    /// What was used beside the past.
+    pub(super) sources: Sources,
     /// The mean of the last week, in mg/kWh.
     week: f64,
 }
 
 impl Sight {
-    /// The forecast of some of the hours after the first `known` ones of a trace, with the prices
-    /// that are published by a moment. The wanted hours are ascending. `None` if the history is too
-    /// short.
+    /// The forecast of some of the hours after the first `known` ones of a trace, with what is
+    /// published by a moment and may be used. The wanted hours are ascending. `None` if the history is
+    /// too short.
     pub(super) fn new(
         model: &Model,
         (trace, market): (&Trace, Option<&Market>),
         (known, now): (usize, Timestamp),
+        used: Sources,
         wanted: impl Iterator<Item = usize>,
     ) -> Option<Self> {
         let history = History::new(trace, known)?;
-        let prices = market.and_then(|market| Prices::new(trace, market, known, now));
-        let prices = prices.filter(|_| model.has_prices());
-        let mut priced = Vec::new();
-        if let Some(prices) = &prices {
-            for step in 0..prices.ahead() {
-                priced.push(model.expect_priced(&history, prices, step)?);
-            }
+        let mut signs = Signs::new(trace, market, known, now);
+        signs.prices = signs.prices.filter(|_| used.prices && model.has_prices());
+        signs.skies = signs.skies.filter(|_| used.weather && model.has_weather());
+        let mut near = Vec::new();
+        for step in 0..signs.ahead() {
+            near.push(model.expect_with(&history, &signs, step)?);
         }
-        // Hours without a published price follow those with one, as if these had been measured.
-        let so_far: Vec<u32> = priced.iter().map(|(value, _)| *value).collect();
+        // Later hours follow from these, as if these had been measured.
+        let so_far: Vec<u32> = near.iter().map(|(value, _)| *value).collect();
         let beyond = History::beyond(trace, known, &so_far)?;
-        let inherited = priced.last().map_or(0, |(_, error)| *error);
+        let inherited = near.last().map_or(0, |(_, error)| *error);
         let usual = usual(trace, known);
+        // A weather forecast tells of its hours what no mean does.
+        let weathered = signs.skies.as_ref().map_or(0, Skies::ahead);
+        let sure = weathered.max(DAY_H);
         let figure = |step: usize| {
-            let (value, error) = match step.checked_sub(priced.len()) {
-                None => priced.get(step).copied()?,
+            let (value, error) = match step.checked_sub(near.len()) {
+                None => near.get(step).copied()?,
                 Some(later) => {
                     let (value, error) = model.expect(&beyond, later)?;
                     (value, joined(inherited, error))
                 }
             };
-            Some((faded(value, step, usual[step % DAY_H]), error))
+            Some((
+                faded(value, step.saturating_sub(sure), usual[step % DAY_H]),
+                error,
+            ))
         };
         Some(Self {
             figures: wanted.map(figure).collect::<Option<_>>()?,
-            has_prices: prices.is_some(),
+            sources: Sources {
+                prices: signs.prices.is_some(),
+                weather: signs.skies.is_some(),
+            },
             week: history.week,
         })
     }
@@ -80,9 +106,9 @@ impl Sight {
     }
 }
 
-/// An expected value after as much of its distance from the usual one is gone as befits its horizon.
-fn faded(value: u32, step: usize, usual: f64) -> u32 {
-    let beyond = step.saturating_sub(DAY_H);
+/// An expected value after as much of its distance from the usual one is gone as befits the hours
+/// beyond those that models tell well.
+fn faded(value: u32, beyond: usize, usual: f64) -> u32 {
     let left = count(HALF_H) / count(HALF_H + beyond);
     let value = left * f64::from(value) + (1.0 - left) * usual;
     u32::try_from(whole(value.max(1.0))).unwrap_or(u32::MAX)
@@ -127,8 +153,8 @@ mod tests {
 
     #[test]
     fn half_of_what_is_unusual_is_expected_three_days_after_tomorrow() {
-        assert_eq!(faded(100, DAY_H + HALF_H, 300.0), 200);
-        assert_eq!(faded(500, DAY_H + HALF_H, 300.0), 400);
+        assert_eq!(faded(100, HALF_H, 300.0), 200);
+        assert_eq!(faded(500, HALF_H, 300.0), 400);
     }
 
     #[test]
@@ -146,6 +172,7 @@ mod tests {
             step_ms: 3_600_000,
             steps: steps.collect(),
             ahead: Vec::new(),
+            weather: crate::weather::Weather::default(),
         };
         for (ahead, mean) in usual(&trace, known).into_iter().enumerate() {
             let last = known + ahead - DAY_H;

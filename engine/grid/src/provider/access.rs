@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::client::Client;
+use super::open_meteo::OpenMeteo;
 use super::options::{OpenAdrOptions, Options};
 use super::secret::Secret;
 use super::{GridSignal, SignalError};
@@ -80,9 +81,29 @@ impl Provider {
     }
 }
 
+/// The name of one of the environment variables of the provider of weather.
+fn of_weather(what: &str) -> String {
+    format!("SUNWARD_OPEN_METEO_{what}")
+}
+
+/// The public addresses of the newest forecasts and of those of the days before, without a key and
+/// with one.
+const WEATHER_HOMES: [[&str; 2]; 2] = [
+    [
+        "https://api.open-meteo.com",
+        "https://previous-runs-api.open-meteo.com",
+    ],
+    [
+        "https://customer-api.open-meteo.com",
+        "https://customer-previous-runs-api.open-meteo.com",
+    ],
+];
+
 /// Keys and addresses of providers.
 #[derive(Clone, Debug, Default)]
 pub struct Access {
+    /// The key and the address of the provider of weather.
+    weather: (Option<Secret>, Option<String>),
     keys: BTreeMap<Provider, Secret>,
     addresses: BTreeMap<Provider, String>,
     options: Options,
@@ -105,7 +126,13 @@ impl Access {
     ///
     /// Fails if a key file cannot be read.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, SignalError> {
-        let mut access = Self::default();
+        let mut access = Self {
+            weather: (
+                key_in(&variable, &of_weather("KEY"))?.map(Secret::new),
+                given_in(&variable, &of_weather("URL")),
+            ),
+            ..Self::default()
+        };
         for provider in Provider::ALL {
             if let Some(key) = key_in(&variable, &provider.variable("KEY"))? {
                 access.keys.insert(provider, Secret::new(key));
@@ -201,6 +228,23 @@ impl Access {
                 Box::new(openadr::OpenAdr::new(self.vtn(client)?, options))
             }
         })
+    }
+
+    /// The provider of weather, Open-Meteo. Without a key, its API for non-commercial use is asked;
+    /// `SUNWARD_OPEN_METEO_URL` is the address of an own server.
+    ///
+    /// # Errors
+    ///
+    /// Fails if that address is invalid.
+    pub fn open_meteo(&self, client: &Arc<Client>) -> Result<OpenMeteo, SignalError> {
+        let (key, address) = &self.weather;
+        let homes = WEATHER_HOMES[usize::from(key.is_some())];
+        let site = |home: &str| {
+            let address = address.as_deref().unwrap_or(home);
+            client.site(address, &of_weather("URL"))
+        };
+        let [newest, before] = homes;
+        Ok(OpenMeteo::new(site(newest)?, site(before)?, key.clone()))
     }
 
     /// The site's OpenADR server. Its key is a token, or `client_id:client_secret`; without a key

@@ -340,7 +340,7 @@ fn join(earlier: Option<Series>, later: Series) -> Series {
 }
 
 /// Text as a file name.
-fn as_name(text: &str) -> String {
+pub(super) fn as_name(text: &str) -> String {
     let text = text.trim_start_matches("https://").trim_end_matches('/');
     text.chars()
         .map(|letter| match letter {
@@ -350,7 +350,8 @@ fn as_name(text: &str) -> String {
         .collect()
 }
 
-fn write(path: &Path, told: &impl serde::Serialize) {
+/// Writes an answer. A failure is ignored, since the answer can be used anyway.
+pub(super) fn write(path: &Path, told: &impl serde::Serialize) {
     if let Err(error) = try_write(path, told) {
         tracing::warn!(path = %sunward_files::shown(path), %error, "an answer could not be kept");
     }

@@ -18,6 +18,7 @@ mod entsoe_document;
 mod error;
 mod factors;
 mod mix;
+mod open_meteo;
 pub mod openadr;
 mod options;
 mod points;
@@ -26,6 +27,7 @@ mod secret;
 mod series;
 mod uk;
 mod watttime;
+mod weather_feed;
 mod zones;
 
 use sunward_core::Timestamp;
@@ -36,11 +38,13 @@ pub use chain::{Answer, Chain, ChainError};
 pub use client::{Client, Limits, Wait, really_wait};
 pub use error::SignalError;
 pub use factors::{FACTORS, Factor, Fuel};
+pub use open_meteo::{OPEN_METEO, OpenMeteo};
 pub use options::{ApiVersion, ElectricityMapsOptions, Ghg, OpenAdrOptions, Options};
 pub use points::{Point, Points};
 pub use prices::Prices;
 pub use secret::Secret;
 pub use series::Series;
+pub use weather_feed::{Told as ToldWeather, WeatherFeed, WeatherOptions};
 
 /// A source of carbon intensities. Calls block until there is an answer or an error.
 pub trait GridSignal: Send + Sync + std::fmt::Debug {

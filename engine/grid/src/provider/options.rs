@@ -1,6 +1,7 @@
 //! How providers are asked, beside their keys: what a user's settings choose.
 
 use super::points::Points;
+use super::weather_feed::WeatherOptions;
 
 /// How providers are asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -11,6 +12,8 @@ pub struct Options {
     pub points: Points,
     /// How the site's OpenADR server is asked.
     pub openadr: OpenAdrOptions,
+    /// Where weather is asked for; `None` if it is not.
+    pub weather: Option<WeatherOptions>,
 }
 
 /// How a site's OpenADR server is asked.

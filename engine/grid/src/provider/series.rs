@@ -121,6 +121,7 @@ impl Series {
             step_ms: hourly.step_ms,
             steps: hourly.steps,
             ahead: Vec::new(),
+            weather: crate::weather::Weather::default(),
         }
     }
 }

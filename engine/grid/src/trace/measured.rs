@@ -56,6 +56,7 @@ mod tests {
             step_ms,
             steps: grams.iter().map(step).collect(),
             ahead: Vec::new(),
+            weather: crate::weather::Weather::default(),
         }
     }
 

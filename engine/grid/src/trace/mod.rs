@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 use sunward_core::Timestamp;
 use sunward_core::ledger::Basis;
 
+use crate::weather::Weather;
+
 pub use read::read_trace;
 pub use write::merge_trace;
 
@@ -77,6 +79,9 @@ pub struct Trace {
     /// The prices of the steps that follow, in thousandths of a euro per megawatt-hour. They are
     /// known from when they are published on, not before.
     pub ahead: Vec<Option<i64>>,
+    /// The weather as it was forecast, if a provider of weather is asked. It is empty for recorded
+    /// grids.
+    pub weather: Weather,
 }
 
 impl Trace {

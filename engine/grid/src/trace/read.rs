@@ -297,6 +297,7 @@ impl Rows {
             step_ms,
             steps: self.steps,
             ahead,
+            weather: crate::weather::Weather::default(),
         })
     }
 }

@@ -217,6 +217,7 @@ mod tests {
             step_ms: HOUR_MS,
             steps: values.iter().map(step).collect(),
             ahead: Vec::new(),
+            weather: crate::weather::Weather::default(),
         }
     }
 

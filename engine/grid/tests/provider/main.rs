@@ -19,3 +19,4 @@ mod quirks;
 mod server;
 mod sites;
 mod watttime;
+mod weather;

@@ -73,6 +73,7 @@ pub(crate) fn ask(run: u32, tasks: u32, width: u32, hours: u64, by_h: u64) -> As
         ready_at: Timestamp(0),
         finish_by: Some(Timestamp(by_h * HOUR_MS)),
         start_by: None,
+        max_delay_ms: None,
         allowed: vec![HOME, AWAY],
         home: HOME,
         data: Vec::new(),

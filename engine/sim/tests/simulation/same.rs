@@ -131,6 +131,7 @@ fn begun_before(spoiled_from: u64, spoils: bool) -> Vec<String> {
             step_ms: HOUR_MS,
             steps: (0..96).map(step).collect(),
             ahead: Vec::new(),
+            weather: sunward_grid::Weather::default(),
         };
         grid.zones.insert(zone.clone(), trace);
     }

@@ -1,5 +1,5 @@
 //! How much placement saves on recorded grids, for each policy, compared with a policy that knows
-//! the future.
+//! the future; and how many hours of surplus power outlooks tell.
 
 use anyhow::Result;
 use serde::Deserialize;
@@ -55,7 +55,8 @@ const GOALS: [(&str, &str); 25] = [
     ("24 h, a week of slack", ">= 96.5"),
 ];
 
-/// Prints the tables. The figures compare our result with the best of the other policies.
+/// Prints the tables. The figures compare our result with the best of the other policies, and the last
+/// ones are the recall of hours with surplus power.
 pub(crate) fn tables() -> Result<Vec<Figure>> {
     let rows: Vec<Row> = super::example::run("sunward-sim", "carbon")?;
     let mut figures = Vec::new();
@@ -63,6 +64,7 @@ pub(crate) fn tables() -> Result<Vec<Figure>> {
         print(table);
         figures.extend(figure(table));
     }
+    figures.extend(super::surplus::table()?);
     Ok(figures)
 }
 

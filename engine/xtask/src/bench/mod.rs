@@ -18,6 +18,7 @@ mod resume;
 mod scatter;
 mod sim;
 mod store;
+mod surplus;
 
 use anyhow::{Result, bail};
 
