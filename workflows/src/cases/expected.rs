@@ -15,7 +15,7 @@ pub(super) fn check(test: &Entry, found: &mut Vec<Diagnostic>) {
         for given in OF_A_RUN.iter().filter_map(|key| expectation(test, key)) {
             let message = "exit 2 means that nothing ran";
             found.push(
-                Diagnostic::error(codes::OUT_OF_PLACE, given.key_span, message)
+                Diagnostic::error(codes::BAD_EXPECTATION, given.key_span, message)
                     .expecting("`says` alone, or another `exit`"),
             );
         }
@@ -25,7 +25,7 @@ pub(super) fn check(test: &Entry, found: &mut Vec<Diagnostic>) {
         if text.text().is_some_and(|text| text.trim().is_empty()) {
             let message = "every message has an empty text";
             found.push(
-                Diagnostic::error(codes::MISSING_KEY, text.span, message)
+                Diagnostic::error(codes::BAD_EXPECTATION, text.span, message)
                     .expecting("words of the message"),
             );
         }
@@ -41,7 +41,7 @@ fn output(of: &Entry, found: &mut Vec<Diagnostic>) {
     if !states {
         let message = format!("nothing is expected of `{}`", of.key);
         found.push(
-            Diagnostic::error(codes::MISSING_KEY, of.key_span, message)
+            Diagnostic::error(codes::BAD_EXPECTATION, of.key_span, message)
                 .expecting("`equals`, `snapshot`, `text`, `digest` or `rows`"),
         );
         return;
@@ -52,7 +52,7 @@ fn output(of: &Entry, found: &mut Vec<Diagnostic>) {
     if !has("equals") && !has("snapshot") {
         let message = "`tolerance` has no effect";
         found.push(
-            Diagnostic::error(codes::OUT_OF_PLACE, tolerance.key_span, message)
+            Diagnostic::error(codes::BAD_EXPECTATION, tolerance.key_span, message)
                 .expecting("`equals` or `snapshot` beside it"),
         );
     }

@@ -28,7 +28,7 @@ pub(super) fn check(test: &Entry, workflow: &Workflow, found: &mut Vec<Diagnosti
         {
             let message = format!("`{}` is a folder, which has no text", output.key);
             found.push(
-                Diagnostic::error(codes::OUT_OF_PLACE, text.key_span, message)
+                Diagnostic::error(codes::BAD_EXPECTATION, text.key_span, message)
                     .expecting("`equals` or `snapshot` with a folder"),
             );
         }

@@ -37,7 +37,7 @@ pub(super) fn check(tests: &[Entry], of: &Tested<'_>, found: &mut Vec<Diagnostic
     for (test, output, node, text) in named("snapshot") {
         let shown = crate::quoted(text);
         let refuse = |why: String| {
-            Diagnostic::error(codes::BAD_SOURCE, node.span, format!("{shown} {why}")).expecting(
+            Diagnostic::error(codes::BAD_SNAPSHOT, node.span, format!("{shown} {why}")).expecting(
                 "a file or folder of its own in the folder of the tests, such as ./snapshots/hits.csv",
             )
         };
@@ -68,7 +68,7 @@ fn not_csv(node: &Node, text: &str) -> Diagnostic {
         "the snapshot of a table is CSV, and {} is not",
         crate::quoted(text)
     );
-    Diagnostic::error(codes::BAD_SOURCE, node.span, message)
+    Diagnostic::error(codes::BAD_SNAPSHOT, node.span, message)
         .expecting("a name that ends with .csv; `equals` takes files of other formats")
 }
 

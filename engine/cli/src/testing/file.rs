@@ -70,7 +70,7 @@ impl TestFile {
 }
 
 /// The test file of a workflow: `workflow.test.yaml` for `workflow.yaml`.
-fn tests_of(workflow: &Path) -> PathBuf {
+pub(crate) fn tests_of(workflow: &Path) -> PathBuf {
     let mut name = workflow.file_stem().unwrap_or_default().to_owned();
     name.push(SUFFIX);
     workflow.with_file_name(name)
@@ -132,7 +132,7 @@ fn check(
         if let Some(why) = wrong_options(&read.path, case) {
             let message = format!("`sunward run` cannot have these options: {why}");
             found.push(Diagnostic::error(
-                codes::OUT_OF_PLACE,
+                codes::BAD_EXPECTATION,
                 case.options_span,
                 message,
             ));
@@ -157,8 +157,8 @@ fn replacing(case: &Case, workflow: &Workflow, path: &Path) -> Vec<Diagnostic> {
     let snapshots = outputs.filter_map(|one| Some((one.snapshot.as_deref()?, one.snapshot_span)));
     let refused = snapshots.filter_map(|(snapshot, span)| {
         let lost = out_folder::read_at(snapshot, path, workflow, &params)?;
-        let message = format!("the snapshot {snapshot} would replace {lost}");
-        let told = Diagnostic::error(codes::BAD_SOURCE, span, message);
+        let message = format!("the snapshot {snapshot} would change {lost}, which the run reads");
+        let told = Diagnostic::error(codes::BAD_SNAPSHOT, span, message);
         Some(told.expecting("a file of its own, such as ./snapshots/hits.csv"))
     });
     refused.collect()

@@ -105,7 +105,7 @@ impl<'j> Judged<'j> {
             if !matches!(stage.end(), Some(StageEnd::Skipped(_))) {
                 let word = stage.status_word();
                 self.problems.push(format!(
-                    "{name}: expected to be skipped, and the stage {} is {word}",
+                    "{name}: expected to be skipped, found the stage {} {word}",
                     stage.name()
                 ));
             }
@@ -150,10 +150,14 @@ impl<'j> Judged<'j> {
         self.problems.extend(named);
     }
 
+    /// A field of an output in the answer.
+    fn field(&self, name: &str, key: &str) -> Option<&Json> {
+        self.answer.pointer(&format!("/outputs/{name}/{key}"))
+    }
+
     fn of_output(&mut self, run: &RunState, name: &str, expected: &ExpectedOutput) -> Vec<String> {
-        let of = |key: &str| self.answer.pointer(&format!("/outputs/{name}/{key}"));
-        let text_of = |key: &str| of(key).and_then(Json::as_str);
-        let rows = of("rows").and_then(Json::as_u64);
+        let rows = self.field(name, "rows").and_then(Json::as_u64);
+        let text_of = |key: &str| self.field(name, key).and_then(Json::as_str);
         let mut problems = Vec::new();
         if let Some(expected) = expected.rows.filter(|expected| rows != Some(*expected)) {
             problems.push(match rows {
@@ -179,30 +183,35 @@ impl<'j> Judged<'j> {
         if let Some(expected) = &expected.text {
             problems.extend(other_text(&found, expected));
         }
-        if expected.equals.is_none() && expected.snapshot.is_none() {
-            return problems;
+        if expected.equals.is_some() || expected.snapshot.is_some() {
+            let table = rows.map(|_| Table::of_run(run, &self.home, name));
+            problems.extend(match table.transpose() {
+                Ok(table) => self.compared(expected, &found, table.as_ref()),
+                Err(error) => vec![format!("the output cannot be read as a table: {error:#}")],
+            });
         }
-        let table = match rows
-            .map(|_| Table::of_run(run, &self.home, name))
-            .transpose()
-        {
-            Ok(table) => table,
-            Err(error) => {
-                problems.push(format!("the output cannot be read as a table: {error:#}"));
-                return problems;
-            }
-        };
+        problems
+    }
+
+    /// Compares an output with the files that it must equal.
+    fn compared(
+        &mut self,
+        expected: &ExpectedOutput,
+        path: &Path,
+        table: Option<&Table>,
+    ) -> Vec<String> {
+        let tolerance = expected.tolerance;
         let content = Content {
-            path: &found,
-            table: table.as_ref(),
-            tolerance: expected.tolerance,
+            path,
+            table,
+            tolerance,
         };
-        if let Some(path) = &expected.equals {
-            problems.extend(differences(&self.bench.folder.join(path), path, &content));
-        }
+        let equals = expected.equals.iter();
+        let mut problems: Vec<String> = equals
+            .flat_map(|path| differences(&self.bench.folder.join(path), path, &content))
+            .collect();
         if let Some(path) = &expected.snapshot {
-            let differ = self.snapshot(path, &content);
-            problems.extend(differ);
+            problems.extend(self.snapshot(path, &content));
         }
         problems
     }

@@ -14,6 +14,6 @@ mod snapshot;
 mod tables;
 
 pub(crate) use bench::Bench;
-pub(crate) use file::{TestFile, is_test_file};
+pub(crate) use file::{TestFile, is_test_file, tests_of};
 pub(crate) use inner::Stop;
 pub(crate) use outcome::Outcome;

@@ -1,6 +1,6 @@
 //! `sunward check FILE…`: reports every mistake in every file. Nothing runs and nothing is created.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use sunward_workflows::{
@@ -11,16 +11,16 @@ use crate::context::Context;
 use crate::cuda_sources;
 use crate::exit::{Exit, of_error};
 use crate::render;
-use crate::testing::{TestFile, is_test_file};
+use crate::testing::{TestFile, is_test_file, tests_of};
 use crate::workflow_file::Read;
 
-/// Report every mistake in workflow files, without running anything
+/// Report every mistake in workflow files and the tests beside them, without running anything
 #[derive(Args)]
 #[command(
     after_help = "Example:\n  sunward check workflow.yaml\n  sunward check workflow.yaml --json"
 )]
 pub(crate) struct Check {
-    /// The workflows and files of tests
+    /// The workflows, or files of tests
     #[arg(required = true)]
     files: Vec<PathBuf>,
 }
@@ -32,13 +32,7 @@ impl Check {
         let mut unread = None;
         let mut found: Vec<JsonDiagnostic> = Vec::new();
         for file in &self.files {
-            let is_sound = match is_test_file(file) {
-                true => TestFile::read(context, file)
-                    .and_then(|tests| told_tests(context, &tests, &mut found)),
-                false => {
-                    Read::file(context, file).and_then(|read| told(context, &read, &mut found))
-                }
-            };
+            let is_sound = self.told_file(context, file, &mut found);
             match is_sound {
                 Ok(is_sound) => sound &= is_sound,
                 // The other files are still checked, so that a CI run reports all mistakes at once.
@@ -61,6 +55,28 @@ impl Check {
             render::answer_with(&error, Exit::WrongInput);
         }
         Ok(if sound { Exit::Done } else { Exit::WrongInput })
+    }
+
+    /// Reports the mistakes of a file of tests, or of a workflow and its tests.
+    fn told_file(
+        &self,
+        context: &Context,
+        file: &Path,
+        found: &mut Vec<JsonDiagnostic>,
+    ) -> anyhow::Result<bool> {
+        if is_test_file(file) {
+            let tests = TestFile::read(context, file)?;
+            return told_tests(context, &tests, found);
+        }
+        let mut is_sound = told(context, &Read::file(context, file)?, found)?;
+        let tests = tests_of(file);
+        if context.folder.join(&tests).is_file() && !self.files.contains(&tests) {
+            let tests = TestFile::read(context, file)?;
+            if tests.checked.is_err() {
+                is_sound &= told_tests(context, &tests, found)?;
+            }
+        }
+        Ok(is_sound)
     }
 }
 
