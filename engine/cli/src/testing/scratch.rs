@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
+use sunward_files::open_regular;
 use sunward_state::is_engaged;
 use tempfile::TempDir;
 
@@ -83,6 +84,6 @@ fn is_left(folder: &Path) -> bool {
     // The run of a test that was killed may still be ending its tasks.
     is_ours
         && !is_engaged(&home(folder))
-        && File::open(folder.join(LOCK))
+        && open_regular(&folder.join(LOCK))
             .is_ok_and(|lock| flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok())
 }
