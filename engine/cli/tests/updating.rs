@@ -66,7 +66,7 @@ fn contents(scene: &Scene) -> BTreeMap<PathBuf, Vec<u8>> {
 }
 
 #[test]
-fn update_replaces_nothing_that_it_did_not_write() {
+fn update_replaces_no_source_no_link_and_no_folder_of_others() {
     let scene = Scene::new();
     scene.file("within/workflow.yaml", WORKFLOW);
     scene.file("beside/precious", "1");

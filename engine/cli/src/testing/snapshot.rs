@@ -1,5 +1,5 @@
-//! Writes snapshots. Each is written beside its place and then moved there, and nothing is replaced that
-//! an earlier `--update` did not write.
+//! Writes snapshots. Each is written beside its place and then moved there. A folder is replaced only if
+//! an earlier `--update` wrote all of it.
 
 use std::collections::BTreeSet;
 use std::fs;
