@@ -72,6 +72,10 @@ pub const NEVER_READ: Code = Code("SW0309");
 pub const BAD_USE: Code = Code("SW0310");
 /// A value or source that does not fit the parameter of a file that a stage uses.
 pub const BAD_BINDING: Code = Code("SW0311");
+/// A snapshot is not a file of its own.
+pub const BAD_SNAPSHOT: Code = Code("SW0312");
+/// What a test expects decides nothing, or cannot be.
+pub const BAD_EXPECTATION: Code = Code("SW0313");
 /// A default does not fit its parameter.
 pub const BAD_DEFAULT: Code = Code("SW0401");
 /// Bounds or choices contradict each other.
@@ -172,6 +176,8 @@ pub const PAGES: &[(Code, &str)] = &[
     (NEVER_READ, include_str!("../codes/SW0309.md")),
     (BAD_USE, include_str!("../codes/SW0310.md")),
     (BAD_BINDING, include_str!("../codes/SW0311.md")),
+    (BAD_SNAPSHOT, include_str!("../codes/SW0312.md")),
+    (BAD_EXPECTATION, include_str!("../codes/SW0313.md")),
     (BAD_DEFAULT, include_str!("../codes/SW0401.md")),
     (BAD_BOUNDS, include_str!("../codes/SW0402.md")),
     (FILE_MISSING, include_str!("../codes/SW0501.md")),

@@ -53,7 +53,7 @@ pub mod written;
 mod yaml;
 
 pub use bind::{BindError, Given, bind, bind_used, read_params};
-pub use cases::{Case, ExpectedOutput, check_cases};
+pub use cases::{Case, ExpectedOutput, Tested, check_cases};
 pub use catalog::{Catalog, KernelEntry, ParamSpec, PortSpec};
 pub use check::{
     Checked, TABLE_SUFFIXES, check, check_bytes, download, is_path, is_pattern, literal_folder,

@@ -57,6 +57,9 @@ pub(crate) struct Means {
     /// Also keep results in this bucket, such as s3://bucket/prefix
     #[arg(long, value_name = "URL")]
     pub(crate) store: Option<String>,
+    /// Send none of the messages of `notify`
+    #[arg(long)]
+    pub(crate) no_notify: bool,
     #[command(flatten)]
     pub(crate) grid: GridArgs,
     #[command(flatten)]
@@ -235,7 +238,18 @@ pub(crate) fn conduct(
         folder,
         form: means.format.into(),
     });
-    conclude(context, home, &recorded, &store, destination, begun)
+    let notices = match means.no_notify {
+        true => Notices::none(),
+        false => Notices::begin(recorded.run()?, &recorded.account()),
+    };
+    conclude(
+        context,
+        home,
+        &recorded,
+        &store,
+        (destination, notices),
+        begun,
+    )
 }
 
 /// The newest run that is in progress according to the journal. Its engine is gone, because this
@@ -282,12 +296,11 @@ fn conclude(
     home: &Path,
     recorded: &Recorded,
     store: &Store,
-    destination: Option<outputs::Destination<'_>>,
+    // Messages are on their way while outputs are written.
+    (destination, notices): (Option<outputs::Destination<'_>>, Notices),
     begun: Instant,
 ) -> anyhow::Result<Exit> {
     let run = recorded.run()?;
-    // Messages are on their way while outputs are written.
-    let notices = Notices::begin(run, &recorded.account());
     let outputs = outputs::of_run(run, store, destination);
     let seconds = begun.elapsed().as_secs_f64();
     let mut answer = of_state::answer(run, &recorded.account(), outputs.views, seconds);

@@ -13,7 +13,7 @@ use crate::render::style::Style;
 pub(crate) const HOME_NAME: &str = ".sunward";
 
 /// The environment of the whole process.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Context {
     /// Answer with JSON.
     pub(crate) json: bool,

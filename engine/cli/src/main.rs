@@ -24,6 +24,7 @@ mod graph;
 mod grid_args;
 mod grid_name;
 mod home;
+mod leash;
 mod machine;
 mod named_files;
 mod network;

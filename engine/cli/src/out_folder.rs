@@ -1,5 +1,6 @@
 //! Makes sure that outputs outside the store do not replace the files from which they are made.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use sunward_core::{RunSpec, path_texts};
@@ -8,7 +9,7 @@ use sunward_files::pattern::expand;
 use sunward_state::sqlite::DATABASE;
 use sunward_worker::environments::python::lock_path;
 use sunward_workflows::{
-    Form, Output, OutputFormat, ParamType, Python, Reference, Stage, Value, is_pattern,
+    Form, Output, OutputFormat, ParamType, Python, Reference, Stage, Value, Workflow, is_pattern,
 };
 
 use crate::exit::wrong_input;
@@ -25,7 +26,7 @@ pub(crate) fn refuse_overwriting(
     home: &Path,
     further: Option<&Path>,
 ) -> anyhow::Result<()> {
-    let (sources, home) = (sources(spec, further), settled(home));
+    let (sources, home) = (sources_of(spec, further), settled(home));
     let mistakes: Vec<String> = targets(out, form, spec)
         .iter()
         .filter_map(|(name, target)| {
@@ -63,7 +64,7 @@ fn refuse_below_file(out: &Path) -> anyhow::Result<()> {
 /// # Errors
 /// Fails if it would.
 pub(crate) fn refuse_file(target: &Path, spec: &RunSpec, home: &Path) -> anyhow::Result<()> {
-    match clash(target, &sources(spec, None), &settled(home)) {
+    match clash(target, &sources_of(spec, None), &settled(home)) {
         None => Ok(()),
         Some(what) => Err(wrong_input(format!(
             "{} would replace {what}; choose another name with `--out`",
@@ -142,20 +143,45 @@ pub(crate) fn is_folder(stage: &Stage, output: &Output) -> bool {
     }
 }
 
+/// The file or folder that a run reads at the place of `path`, which is relative to the folder of the
+/// workflow `file`, or below it or around it.
+pub(crate) fn read_at(
+    path: &str,
+    file: &Path,
+    workflow: &Workflow,
+    params: &BTreeMap<String, Value>,
+) -> Option<String> {
+    let folder = file.parent().unwrap_or(Path::new("/"));
+    let (target, folder) = (settled(&folder.join(path)), settled(folder));
+    let sources = sources(file, workflow, params, None).into_iter();
+    // A folder that holds the workflow may hold everything else, too.
+    let mut ours = sources.filter(|(_, source)| !folder.starts_with(source));
+    let lost = ours.find(|(_, source)| source.starts_with(&target) || target.starts_with(source));
+    lost.map(|(shown, _)| shown)
+}
+
 /// All existing files that a run reads, each with a description for messages.
-fn sources(spec: &RunSpec, further: Option<&Path>) -> Vec<(String, PathBuf)> {
-    let workflow = PathBuf::from(&spec.path);
-    let folder = workflow.parent().unwrap_or(Path::new("/")).to_owned();
+fn sources_of(spec: &RunSpec, further: Option<&Path>) -> Vec<(String, PathBuf)> {
+    sources(Path::new(&spec.path), &spec.workflow, &spec.params, further)
+}
+
+fn sources(
+    file: &Path,
+    workflow: &Workflow,
+    params: &BTreeMap<String, Value>,
+    further: Option<&Path>,
+) -> Vec<(String, PathBuf)> {
+    let folder = file.parent().unwrap_or(Path::new("/")).to_owned();
     let lock = lock_path(&folder, &Python::default());
     let mut found = vec![
         ("the lock file".to_owned(), lock),
-        ("the workflow".to_owned(), workflow),
+        ("the workflow".to_owned(), file.to_owned()),
     ];
-    found.extend(spec.workflow.stages.values().filter_map(|stage| {
+    found.extend(workflow.stages.values().filter_map(|stage| {
         let lock = lock_path(&folder.join(&stage.folder), stage.python.as_ref()?);
         Some((format!("the lock file of stage {}", stage.name), lock))
     }));
-    let used = spec.workflow.uses.values();
+    let used = workflow.uses.values();
     found.extend(used.map(|used| ("a file that it uses".to_owned(), folder.join(&used.file))));
     found.extend(further.map(|path| ("the file of parameters".to_owned(), path.to_owned())));
     let mut add = |what: String, path: &str| {
@@ -164,7 +190,7 @@ fn sources(spec: &RunSpec, further: Option<&Path>) -> Vec<(String, PathBuf)> {
             found.push((what, folder.join(path)));
         }
     };
-    for stage in spec.workflow.stages.values() {
+    for stage in workflow.stages.values() {
         for reference in stage.inputs.values().flat_map(|input| &input.from) {
             let what = || format!("an input of stage {}", stage.name);
             match reference {
@@ -180,12 +206,12 @@ fn sources(spec: &RunSpec, further: Option<&Path>) -> Vec<(String, PathBuf)> {
             add(format!("a file of stage {}", stage.name), &stage.path(file));
         }
     }
-    for (name, value) in &spec.params {
+    for (name, value) in params {
         let what = || format!("the file of -p {name}");
         match value {
             Value::String(text) => add(what(), text),
             Value::List(list) => {
-                let kind = spec.workflow.param(name).map(|param| param.kind);
+                let kind = workflow.param(name).map(|param| param.kind);
                 let texts = list.iter().filter(|_| kind == Some(ParamType::Files));
                 for text in texts.map(Value::to_text) {
                     match is_pattern(&text) {
@@ -200,7 +226,7 @@ fn sources(spec: &RunSpec, further: Option<&Path>) -> Vec<(String, PathBuf)> {
             _ => {}
         }
     }
-    for text in path_texts(&spec.workflow, &spec.params) {
+    for text in path_texts(workflow, params) {
         add("a file that the workflow names".to_owned(), &text);
     }
     let there = found.iter().filter(|(_, path)| path.exists());

@@ -17,6 +17,18 @@ use crate::render;
 /// # Errors
 /// Fails if the thread or its signal handlers cannot be set up.
 pub(crate) fn listen(line: Line) -> anyhow::Result<()> {
+    let mut first = true;
+    each(move || {
+        pass_on(first, &line);
+        first = false;
+    })
+}
+
+/// Starts a thread that listens for signals and calls `told` for each.
+///
+/// # Errors
+/// Fails if the thread or its signal handlers cannot be set up.
+pub(crate) fn each(mut told: impl FnMut() + Send + 'static) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .build()
@@ -43,7 +55,6 @@ pub(crate) fn listen(line: Line) -> anyhow::Result<()> {
         .name("signals".to_owned())
         .spawn(move || {
             runtime.block_on(async {
-                let mut first = true;
                 loop {
                     let some = tokio::select! {
                         some = interrupt.recv() => some,
@@ -54,8 +65,7 @@ pub(crate) fn listen(line: Line) -> anyhow::Result<()> {
                     if some.is_none() {
                         return;
                     }
-                    pass_on(first, &line);
-                    first = false;
+                    told();
                 }
             });
         })

@@ -71,6 +71,16 @@ impl Workflow {
         stages.filter(|stage| is_inside(stage, used)).collect()
     }
 
+    /// The stages that a name means: the stage itself, or all stages of the file that it uses. Empty if
+    /// there is no such stage.
+    #[must_use]
+    pub fn stages_named<'w>(&'w self, name: &str) -> Vec<&'w str> {
+        match self.stages.get_key_value(name) {
+            Some((name, _)) => vec![name],
+            None => self.stages_in(name),
+        }
+    }
+
     /// The folder of the file in which a stage or parameter is written, relative to the workflow's
     /// folder; empty for the workflow's own.
     #[must_use]

@@ -31,6 +31,12 @@ static CASE: Shape = Shape::new(
             "Further options of `sunward run`, a word each.",
         )
         .example("[--device, host]"),
+        Key::new(
+            "timeout",
+            Kind::Duration,
+            "How long the run may take. Then it is stopped, and the test fails.",
+        )
+        .example("5m"),
         Key::new("expect", Kind::Node(&EXPECT), "What the run must give.")
             .example("{ outputs: { hits: { rows: 3 } } }")
             .required(),
@@ -58,14 +64,14 @@ static EXPECT: Shape = Shape::new(
         .example("{ hits: { equals: ./expected/hits.csv, tolerance: 1.0e-6 } }"),
         Key::new(
             "skipped",
-            Kind::OneOrMany(&Kind::Name),
-            "Outputs that the run must not have.",
+            Kind::OneOrMany(&Kind::LooseName),
+            "Outputs or stages that the run must skip. A stage with `uses` means all stages of its file.",
         )
         .example("[figure]"),
         Key::new(
             "ran",
             Kind::Map(KeyRule::Any, &Kind::Whole(0, i64::MAX)),
-            "How many tasks of a stage must have run, by stage.",
+            "How many tasks of a stage must have run, those that failed too, by stage. A stage with `uses` means all stages of its file.",
         )
         .example("{ search: 4 }"),
         Key::new(
@@ -96,13 +102,13 @@ static OUTPUT: Shape = Shape::new(
         Key::new(
             "snapshot",
             Kind::Text,
-            "As `equals`, for a file that `sunward test --update` writes; for a table, CSV.",
+            "As `equals`, for a file or folder that `sunward test --update` writes. That of a table is CSV.",
         )
         .example("./snapshots/hits.csv"),
         Key::new(
             "tolerance",
             Kind::Number(0.0),
-            "How far numbers may differ: |a - b| <= tolerance * max(1, |a|, |b|).",
+            "How far numbers of a table may differ: |a - b| <= tolerance * max(1, |a|, |b|).",
         )
         .default_is("0")
         .example("1.0e-6"),

@@ -47,6 +47,16 @@ pub(crate) struct Notices {
 }
 
 impl Notices {
+    /// No messages.
+    pub(crate) fn none() -> Self {
+        Self {
+            event: "end",
+            labels: Vec::new(),
+            answers: channel().1,
+            begun: Instant::now(),
+        }
+    }
+
     /// Sends the messages about a run that has ended or is held. Returns at once.
     pub(crate) fn begin(run: &RunState, account: &Account) -> Self {
         let (send, answers) = channel();

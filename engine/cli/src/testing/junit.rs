@@ -1,9 +1,9 @@
 //! The results of tests in the form of JUnit, which CI systems read.
 
-use super::Tested;
+use super::outcome::Outcome;
 
 /// One suite of tests, as XML.
-pub(crate) fn render(suite: &str, tests: &[Tested]) -> String {
+pub(crate) fn render(suite: &str, tests: &[Outcome]) -> String {
     let failed = tests.iter().filter(|test| !test.passed).count();
     let seconds: f64 = tests.iter().map(|test| test.seconds).sum();
     let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");

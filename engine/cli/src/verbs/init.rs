@@ -13,9 +13,10 @@ use crate::exit::{Exit, wrong_input};
 use crate::render::{self, Page, View};
 
 /// The files: their names and texts. The pipeline is first.
-const FILES: [(&str, &str); 2] = [
+const FILES: [(&str, &str); 3] = [
     ("workflow.yaml", include_str!("init.yaml")),
     ("workflow.test.yaml", include_str!("init.test.yaml")),
+    ("expected/pi.csv", include_str!("init.pi.csv")),
 ];
 
 /// Write a small pipeline to start from, with tests
@@ -58,10 +59,11 @@ impl Init {
                 shown(name)
             )));
         }
-        fs::create_dir_all(&folder).map_err(|error| {
+        let expected = folder.join("expected");
+        fs::create_dir_all(&expected).map_err(|error| {
             wrong_input(format!(
                 "{} cannot be created: {error}",
-                sunward_files::shown(&folder)
+                sunward_files::shown(&expected)
             ))
         })?;
         for (name, text) in FILES {
@@ -73,7 +75,7 @@ impl Init {
             file.write_all(text.as_bytes())
                 .with_context(|| format!("{} cannot be written", shown(name)))?;
         }
-        let [(workflow, _), (tests, _)] = FILES;
+        let [(workflow, _), (tests, _), _] = FILES;
         let written = Written {
             path: shown(workflow),
             tests: shown(tests),

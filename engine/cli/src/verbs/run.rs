@@ -1,5 +1,6 @@
 //! `sunward run FILE`: continues an unfinished run, or starts a new one.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,11 +13,13 @@ use sunward_worker::Host;
 use crate::changes::changed_inputs;
 use crate::conduct::{Means, OpenHome, conduct};
 use crate::context::Context;
+use crate::everywhere::Everywhere;
 use crate::exit::{Exit, wrong_input};
 use crate::feeds::Feeds;
 use crate::foresight::Foresight;
 use crate::grid_args::{Over, go_on};
 use crate::home;
+use crate::leash;
 use crate::machine::{Machine, now};
 use crate::params::ParamArgs;
 use crate::placing::{Foreknown, Placing, refused};
@@ -44,12 +47,27 @@ pub(crate) struct Run {
     /// Start a new run, even if an unfinished one could be continued
     #[arg(long)]
     fresh: bool,
+    /// Stop when standard input ends (`sunward test` starts its runs so)
+    #[arg(long, hide = true)]
+    leashed: bool,
     #[command(flatten)]
     means: Means,
 }
 
 impl Run {
+    /// What is wrong with arguments of `sunward run`, in one line. `None` if nothing is.
+    pub(crate) fn refused_arguments(words: impl Iterator<Item = OsString>) -> Option<String> {
+        let command = clap::Command::new("run").no_binary_name(true);
+        let command = Everywhere::augment_args(Self::augment_args(command));
+        let told = command.try_get_matches_from(words).err()?.to_string();
+        let first = told.lines().next().unwrap_or_default();
+        Some(first.trim_start_matches("error: ").to_owned())
+    }
+
     pub(crate) fn perform(&self, context: &Context) -> anyhow::Result<Exit> {
+        if self.leashed {
+            leash::hold()?;
+        }
         let machine = Machine::find(self.means.jobs);
         let (params, device) = (&self.params, self.means.device);
         let mut prepared = prepare(

@@ -6,14 +6,15 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::Args;
 use serde::Serialize;
-use sunward_workflows::{Case, check_cases, render_human, to_json};
+use sunward_workflows::{Case, render_human, to_json};
 
 use crate::context::Context;
 use crate::exit::{Exit, SaidAlready, wrong_input};
 use crate::render::style::harmless;
 use crate::render::units::{plural, seconds};
 use crate::render::{self, Page, View};
-use crate::testing::{Bench, Tested, junit};
+use crate::signals;
+use crate::testing::{Bench, Outcome, Stop, TestFile, junit};
 
 /// Run the tests of a workflow, which are in NAME.test.yaml beside NAME.yaml
 #[derive(Args)]
@@ -21,12 +22,12 @@ use crate::testing::{Bench, Tested, junit};
     after_help = "Example:\n  sunward test workflow.yaml\n  sunward test workflow.yaml --junit results.xml"
 )]
 pub(crate) struct Test {
-    /// The workflow
+    /// The workflow, or its test file
     file: PathBuf,
     /// Run only tests whose name contains this text; may be given more than once
     #[arg(long, value_name = "TEXT")]
     only: Vec<String>,
-    /// Write the snapshots that differ or do not exist
+    /// Write the snapshots that differ or do not exist, of tests that have no other problem
     #[arg(long)]
     update: bool,
     /// Also write the results to a file, in the form of JUnit
@@ -39,56 +40,56 @@ pub(crate) struct Test {
 struct Results {
     /// The test file.
     file: String,
-    tests: Vec<Tested>,
+    tests: Vec<Outcome>,
+    /// Tests that did not run, because the user stopped them.
+    stopped: usize,
 }
 
 impl View for Results {
+    /// The last line. The results were shown when the tests ended.
     fn page(&self, page: &mut Page) {
-        for test in &self.tests {
-            let word = match test.passed {
-                true => page.style.good("pass"),
-                false => page.style.bad("fail"),
-            };
-            let name = harmless(&test.name);
-            page.line(format!("{word}  {name}  {}", seconds(test.seconds)));
-            for problem in &test.problems {
-                page.indented(6, &harmless(problem));
-            }
-            for path in &test.written {
-                page.line(format!("      wrote {}", harmless(path)));
-            }
-        }
         let failed = self.tests.iter().filter(|test| !test.passed).count();
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         let all = plural(count(self.tests.len()), "test");
-        page.line(format!("{all}, {failed} failed"));
+        let stopped = match self.stopped {
+            0 => String::new(),
+            stopped => format!(", {stopped} stopped"),
+        };
+        page.line(format!("{all}, {failed} failed{stopped}"));
     }
+}
+
+/// Shows the result of one test to people.
+fn show(context: &Context, test: &Outcome) -> anyhow::Result<()> {
+    if context.json {
+        return Ok(());
+    }
+    let mut page = Page::new(context.out_style);
+    let word = match test.passed {
+        true => page.style.good("pass"),
+        false => page.style.bad("fail"),
+    };
+    let name = harmless(&test.name);
+    page.line(format!("{word}  {name}  {}", seconds(test.seconds)));
+    for problem in &test.problems {
+        page.indented(6, &harmless(problem));
+    }
+    for path in &test.written {
+        page.line(format!("      wrote {}", harmless(path)));
+    }
+    render::raw(page.finish().as_bytes())
 }
 
 impl Test {
     /// Runs the tests one after the other.
     pub(crate) fn perform(&self, context: &Context) -> anyhow::Result<Exit> {
-        let workflow = context.folder.join(&self.file);
-        if !workflow.is_file() {
-            return Err(wrong_input(format!(
-                "{} is not a file; expected a workflow's YAML file",
-                sunward_files::shown(&self.file)
-            )));
-        }
-        let path = beside(&self.file);
-        let shown = sunward_files::shown(&path);
-        let cases = read(context, &context.folder.join(&path), &shown)?;
-        let is_meant = |case: &&Case| {
-            let mut texts = self.only.iter();
-            self.only.is_empty() || texts.any(|text| case.name.contains(text.as_str()))
-        };
-        let chosen: Vec<&Case> = cases.iter().filter(is_meant).collect();
-        if chosen.is_empty() {
-            let names: Vec<&str> = cases.iter().map(|case| case.name.as_str()).collect();
-            return Err(wrong_input(format!(
-                "{shown} has no such test; its tests are: {}",
-                names.join("; ")
-            )));
+        let file = TestFile::read(context, &self.file)?;
+        let shown = file.shown.clone();
+        let (workflow, cases) = (file.workflow.clone(), cases_of(context, file)?);
+        let chosen = self.chosen(&shown, &cases)?;
+        let junit = self.junit.as_deref().map(|file| context.folder.join(file));
+        if let Some(file) = &junit {
+            writable(file)?;
         }
         let folder = workflow.parent().unwrap_or_else(|| Path::new("/"));
         let bench = Bench {
@@ -96,47 +97,91 @@ impl Test {
             workflow,
             update: self.update,
         };
+        let mut stop = Stop::new();
+        signals::each(stop.requests())?;
+        bench.sweep();
         let mut tests = Vec::with_capacity(chosen.len());
-        for case in chosen {
-            tests.push(bench.test(case)?);
+        for case in &chosen {
+            if stop.is_requested() {
+                break;
+            }
+            let Some(test) = bench.test(case, &mut stop)? else {
+                break;
+            };
+            show(context, &test)?;
+            tests.push(test);
         }
-        if let Some(file) = &self.junit {
-            let text = junit::render(&shown, &tests);
-            std::fs::write(context.folder.join(file), text)
+        let stopped = chosen.len() - tests.len();
+        let passed = tests.iter().all(|test| test.passed);
+        let xml = junit::render(&shown, &tests);
+        let results = Results {
+            file: shown,
+            tests,
+            stopped,
+        };
+        render::answer(context, &results)?;
+        if let Some(file) = &junit {
+            std::fs::write(file, xml)
                 .with_context(|| format!("{} cannot be written", sunward_files::shown(file)))?;
         }
-        let passed = tests.iter().all(|test| test.passed);
-        render::answer(context, &Results { file: shown, tests })?;
-        Ok(match passed {
-            true => Exit::Done,
-            false => Exit::RunFailed,
+        Ok(match (stopped, passed) {
+            (0, true) => Exit::Done,
+            (0, false) => Exit::RunFailed,
+            _ => Exit::Interrupted,
         })
+    }
+
+    /// The tests that `--only` names; all without it.
+    fn chosen<'c>(&self, shown: &str, cases: &'c [Case]) -> anyhow::Result<Vec<&'c Case>> {
+        let is_meant = |case: &&Case| {
+            let mut texts = self.only.iter();
+            self.only.is_empty() || texts.any(|text| case.name.contains(text.as_str()))
+        };
+        let chosen: Vec<&Case> = cases.iter().filter(is_meant).collect();
+        if !chosen.is_empty() {
+            return Ok(chosen);
+        }
+        let names: Vec<&str> = cases.iter().map(|case| case.name.as_str()).collect();
+        Err(wrong_input(format!(
+            "{shown} has no such test; its tests are: {}",
+            names.join("; ")
+        )))
     }
 }
 
-/// The test file of a workflow: `workflow.test.yaml` for `workflow.yaml`.
-fn beside(workflow: &Path) -> PathBuf {
-    let stem = workflow.file_stem().unwrap_or_default();
-    let mut name = stem.to_owned();
-    name.push(".test.yaml");
-    workflow.with_file_name(name)
-}
-
-fn read(context: &Context, path: &Path, shown: &str) -> anyhow::Result<Vec<Case>> {
-    let text = sunward_files::read_text(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => wrong_input(format!(
-            "{shown} does not exist; write the tests there (`sunward docs testing` shows how)"
-        )),
-        _ => wrong_input(format!("{shown} cannot be read: {error}")),
-    })?;
-    check_cases(&text).map_err(|found| {
+/// The tests of a file. Tells what is wrong with it.
+fn cases_of(context: &Context, file: TestFile) -> anyhow::Result<Vec<Case>> {
+    let TestFile {
+        shown,
+        text,
+        checked,
+        ..
+    } = file;
+    checked.map_err(|found| {
         let color = context.err_style.is_coloured();
-        render::say(&render_human(shown, &text, &found, color));
+        render::say(&render_human(&shown, &text, &found, color));
         if context.json
-            && let Err(error) = render::machine(&to_json(shown, &text, &found))
+            && let Err(error) = render::machine(&to_json(&shown, &text, &found))
         {
             return error;
         }
         anyhow::Error::new(SaidAlready(Exit::WrongInput))
     })
+}
+
+/// Refuses a file that cannot be written, before tests take their time.
+fn writable(file: &Path) -> anyhow::Result<()> {
+    let folder = file.parent().unwrap_or_else(|| Path::new("/"));
+    let shown = sunward_files::shown(file);
+    if !folder.is_dir() {
+        return Err(wrong_input(format!(
+            "--junit: {shown} cannot be written, because its folder does not exist; create it first"
+        )));
+    }
+    if file.is_dir() {
+        return Err(wrong_input(format!(
+            "--junit: {shown} is a folder; expected a file, such as results.xml"
+        )));
+    }
+    Ok(())
 }
