@@ -522,40 +522,6 @@ fn a_script_that_is_not_beside_the_workflow_is_refused_before_anything_runs() {
 }
 
 #[test]
-fn a_retry_runs_the_script_of_now_under_the_key_of_now() {
-    let scene = Scene::with(
-        "name: r\nstages: { a: { run: \"sh ./b.sh ${{ outputs.o }}\", outputs: { o: { format: file, ext: txt } } } }\noutputs: { o: a.o }\n",
-    );
-    let broken = "echo old > $1; exit 1\n";
-    scene.file("b.sh", broken);
-    scene.run(&[]).expect(1);
-    scene.file("b.sh", "echo new > $1\n");
-    let told = scene.sunward(&["retry", "--out", "out"]).expect(0);
-    assert!(told.err.contains("b.sh changed"), "{told:?}");
-    assert_eq!(scene.text("out/o.txt"), "new\n");
-    // The old script does not get the result of the new one.
-    scene.file("b.sh", broken);
-    scene.run(&[]).expect(1);
-    scene.file("b.sh", "echo new > $1\n");
-    let told = scene.run(&[]).expect(0);
-    assert!(told.out.contains("\"cached\":1"), "{told:?}");
-}
-
-#[test]
-fn a_retry_runs_what_succeeded_before_too_where_its_script_changed() {
-    let scene = Scene::with(
-        "name: r\nstages:\n  a: { run: \"sh ./a.sh > ${{ outputs.o }}\", outputs: { o: { format: file, ext: txt } } }\n  b: { inputs: { i: a.o }, run: \"sh ./b.sh ${{ inputs.i }} > ${{ outputs.o }}\", outputs: { o: { format: file, ext: txt } } }\noutputs: { o: b.o }\n",
-    );
-    scene.file("a.sh", "echo one\n");
-    scene.file("b.sh", "exit 1\n");
-    scene.run(&[]).expect(1);
-    scene.file("a.sh", "echo two\n");
-    scene.file("b.sh", "cat $1\n");
-    scene.sunward(&["retry", "--out", "out"]).expect(0);
-    assert_eq!(scene.text("out/o.txt"), "two\n");
-}
-
-#[test]
 fn a_script_that_changes_between_start_and_stage_is_not_run_under_the_old_key() {
     // A file, a folder and a param's file. The first stage changes them.
     for (files, run, change) in [
@@ -603,17 +569,4 @@ fn one_run_reads_one_version_of_a_data_file() {
     scene.file("d.csv", "n\n1\n");
     let told = scene.run(&[]).expect(1);
     assert!(told.err.contains("changed since this run"), "{told:?}");
-}
-
-#[test]
-fn a_retry_reads_data_anew_too() {
-    let scene = Scene::with(
-        "name: r\nstages:\n  a: { inputs: { d: { from: ./d.csv, as: file } }, run: \"grep good ${{ inputs.d }} > ${{ outputs.o }}\", outputs: { o: { format: file, ext: txt } } }\noutputs: { o: a.o }\n",
-    );
-    scene.file("d.csv", "a\nbad\n");
-    scene.run(&[]).expect(1);
-    scene.file("d.csv", "a\ngood\n");
-    let told = scene.sunward(&["retry", "--out", "out"]).expect(0);
-    assert!(told.err.contains("files that it reads changed"), "{told:?}");
-    assert_eq!(scene.text("out/o.txt"), "good\n");
 }

@@ -276,3 +276,50 @@ fn a_run_whose_data_is_as_it_was_goes_on() {
         assert_eq!(read(&scene, way.name), FIRST);
     }
 }
+
+#[test]
+fn a_retry_runs_what_succeeded_before_too_where_its_script_changed() {
+    let scene = Scene::with(
+        "name: r\nstages:\n  a: { run: \"sh ./a.sh > ${{ outputs.o }}\", outputs: { o: { format: file, ext: txt } } }\n  b: { inputs: { i: a.o }, run: \"sh ./b.sh ${{ inputs.i }} > ${{ outputs.o }}\", outputs: { o: { format: file, ext: txt } } }\noutputs: { o: b.o }\n",
+    );
+    scene.file("a.sh", "echo one\n");
+    scene.file("b.sh", "exit 1\n");
+    scene.run(&[]).expect(1);
+    scene.file("a.sh", "echo two\n");
+    scene.file("b.sh", "cat $1\n");
+    scene.sunward(&["retry", "--out", "out"]).expect(0);
+    assert_eq!(scene.text("out/o.txt"), "two\n");
+}
+
+#[test]
+fn a_retry_reads_data_anew_too() {
+    let scene = Scene::with(
+        "name: r\nstages:\n  a: { inputs: { d: { from: ./d.csv, as: file } }, run: \"grep good ${{ inputs.d }} > ${{ outputs.o }}\", outputs: { o: { format: file, ext: txt } } }\noutputs: { o: a.o }\n",
+    );
+    scene.file("d.csv", "a\nbad\n");
+    scene.run(&[]).expect(1);
+    scene.file("d.csv", "a\ngood\n");
+    let told = scene.sunward(&["retry", "--out", "out"]).expect(0);
+    assert!(told.err.contains("files that it reads changed"), "{told:?}");
+    assert_eq!(scene.text("out/o.txt"), "good\n");
+}
+
+#[test]
+fn a_retry_runs_the_script_of_now_under_the_key_of_now() {
+    let scene = Scene::with(
+        "name: r\nstages: { a: { run: \"sh ./b.sh ${{ outputs.o }}\", outputs: { o: { format: file, ext: txt } } } }\noutputs: { o: a.o }\n",
+    );
+    let broken = "echo old > $1; exit 1\n";
+    scene.file("b.sh", broken);
+    scene.run(&[]).expect(1);
+    scene.file("b.sh", "echo new > $1\n");
+    let told = scene.sunward(&["retry", "--out", "out"]).expect(0);
+    assert!(told.err.contains("b.sh changed"), "{told:?}");
+    assert_eq!(scene.text("out/o.txt"), "new\n");
+    // The old script does not get the result of the new one.
+    scene.file("b.sh", broken);
+    scene.run(&[]).expect(1);
+    scene.file("b.sh", "echo new > $1\n");
+    let told = scene.run(&[]).expect(0);
+    assert!(told.out.contains("\"cached\":1"), "{told:?}");
+}
