@@ -123,7 +123,7 @@ mod tests {
         let all = weather();
         let begin = Timestamp(104 * DAY_MS);
         let seen = |before_ms: u64| {
-            let sky = all.at(begin, Timestamp(begin.0 - before_ms));
+            let sky = all.of_hour(begin, Timestamp(begin.0 - before_ms));
             sky.map(|sky| sky.turbine_permille)
         };
         assert_eq!(seen(0), Some(1));
@@ -131,7 +131,7 @@ mod tests {
         assert_eq!(seen(DAY_MS - DELAY_MS + 1), Some(2));
         assert_eq!(seen(REACH_MS), Some(3));
         assert_eq!(seen(REACH_MS + 1), None);
-        let after = all.at(begin, all.issued_at).unwrap();
+        let after = all.of_hour(begin, all.issued_at).unwrap();
         assert_eq!(after.turbine_permille, 0, "the newest");
     }
 

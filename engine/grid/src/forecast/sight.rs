@@ -189,7 +189,7 @@ mod tests {
             usual in 1_u32..2_000_000,
             step in 0_usize..400,
         ) {
-            let at = |step: usize| faded(value, step, f64::from(usual));
+            let at = |step: usize| faded(value, step.saturating_sub(DAY_H), f64::from(usual));
             prop_assert!(step > DAY_H || at(step) == value);
             let (low, high) = (value.min(usual), value.max(usual));
             prop_assert!((low..=high).contains(&at(step)));
