@@ -183,7 +183,7 @@ impl Refusal {
                 as_number(source)
             ),
             Self::Unparsed => format!(
-                "bash may accept the script: if `bash -n` shows no error, write that part in another way, or put it into a file and pass the text as its argument, `bash steps.sh {value}`. The reader does not know `{{ …; }} <<< x` and `( … ) <<< x` (write `echo x | {{ …; }}`), `exec 3<<< x` (write `exec 3< <(echo x)`), `op==` (write `op='='`), `x=$(f) 2>log` (write `x=$(f 2>log)`), `cat <<EOF; g` (write `g` on a line after the document), a here-document that begins with a backslash (write a line before it), and `then (a) fi` (write `;` before `fi`)"
+                "bash may accept the script: if `bash -n` shows no error, write that part in another way, or put it into a file and pass the text as its argument, `bash steps.sh {value}`. The reader does not know `cmd > f <<< x` (write `cmd <<< x > f`), `{{ …; }} <<< x` and `( … ) <<< x` (write `echo x | {{ …; }}`), `exec 3<<< x` (write `exec 3< <(echo x)`), `op==` (write `op='='`), `x=$(f) 2>log` (write `x=$(f 2>log)`), `cat <<EOF; g` (write `g` on a line after the document), a here-document that begins with a backslash (write a line before it), and `then (a) fi` (write `;` before `fi`)"
             ),
             Self::NotUnderstood => {
                 format!("write `V={value}` on the line before, and `\"$V\"` here")
