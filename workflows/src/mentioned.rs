@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::check::{
-    input_options, input_sources, is_pattern, listed_paths, local_words, outside_words,
-    parse_reference, word_from,
+    input_options, input_sources, is_pattern, listed_paths, local_words, local_words_of_value,
+    outside_words, parse_reference, word_from,
 };
 use crate::model::{Image, Input, Reference, path_from};
 use crate::yaml::{self, Entry, Node};
@@ -220,8 +220,12 @@ impl Finder<'_> {
 
     /// The paths in `env:`.
     fn environment(&mut self, node: &Node) {
-        for entry in entries(node, "env") {
-            let words = entry.value.text().map(listed_paths).unwrap_or_default();
+        for text in entries(node, "env").iter().filter_map(|e| e.value.text()) {
+            for word in local_words_of_value(text) {
+                let word = self.path(&word);
+                add(&mut self.found.run_words, &word);
+            }
+            let words = listed_paths(text);
             words.iter().for_each(|word| self.outside(word));
         }
     }

@@ -408,6 +408,19 @@ fn what_values_name_is_read_anew_when_it_has_changed() {
 }
 
 #[test]
+fn a_file_that_a_variable_names_is_staged_and_counts() {
+    let scene = Scene::with(
+        "name: w\ndefaults: { env: { MORE: ./more.txt } }\nstages:\n  s: { env: { F: \"./d/x y.txt\" }, run: 'cat \"$F\" \"$MORE\" > ${{ outputs.o }}', outputs: { o: { format: file, ext: txt } } }\noutputs: { o: s.o }\n",
+    );
+    scene.file("d/x y.txt", "one\n");
+    scene.file("more.txt", "more\n");
+    assert_eq!(output(&scene, &[]), "one\nmore\n");
+    scene.file("d/x y.txt", "two\n");
+    scene.file("more.txt", "more of it\n");
+    assert_eq!(output(&scene, &[]), "two\nmore of it\n");
+}
+
+#[test]
 fn a_command_cannot_change_the_file_that_a_param_names() {
     let scene = Scene::with(
         "name: w\nparams: { f: { type: path, default: ./d.txt } }\nstages:\n  s:\n    run: \"touch ${{ params.f }}.fai; basename ${{ params.f }} > ${{ outputs.o }}\"\n    outputs: { o: { format: file, ext: txt } }\noutputs: { o: s.o }\n",

@@ -360,6 +360,8 @@ fn stage_local_words(stage: &mut DraftStage<'_>, context: &Context<'_>) {
     };
     let setup = stage.stage.setup.as_deref();
     words.extend(setup.map(local_words).unwrap_or_default());
+    let env = stage.stage.env.values();
+    words.extend(env.flat_map(|value| local_words_of_value(&value.source)));
     let plain = |path: &str| path.trim_start_matches("./").to_owned();
     for word in words {
         let beside = context
@@ -376,6 +378,16 @@ fn stage_local_words(stage: &mut DraftStage<'_>, context: &Context<'_>) {
             stage.stage.files.push(word);
         }
     }
+}
+
+/// As [`local_words`], in a value that no shell reads: all of it may be one path.
+pub(crate) fn local_words_of_value(value: &str) -> Vec<String> {
+    let mut words = local_words(value);
+    let is_whole = value.starts_with("./") && !value.contains("${{");
+    if is_whole && !words.iter().any(|word| word == value) {
+        words.push(value.to_owned());
+    }
+    words
 }
 
 /// The distinct words such as `./plot.py` in a command, in the order written: as they are in a program

@@ -42,8 +42,8 @@ mod stage;
 mod used;
 mod values;
 
-pub(crate) use files::local_words;
 pub use files::{TABLE_SUFFIXES, download};
+pub(crate) use files::{local_words, local_words_of_value};
 pub use outside::literal_folder;
 pub(crate) use outside::{listed_paths, outside_words};
 pub use reference::{is_path, is_pattern};
