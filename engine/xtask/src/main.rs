@@ -1,9 +1,10 @@
-//! The project's own tasks: `cargo xtask test`, `bench`, `fuzz`, `tidy`.
+//! The project's own tasks: `cargo xtask test`, `bench`, `book`, `fuzz`, `tidy`.
 //!
 //! They run the tools that build and check the project, those that fail fastest first, and print
 //! each command. Nothing of Sunward itself is in this crate.
 
 mod bench;
+mod book;
 mod bucket;
 mod floors;
 mod fuzz;
@@ -24,6 +25,7 @@ cargo xtask CHORE
   test [--quick]        formatting, lints, tidiness, a minute of fuzzing, tests, documentation, dependencies, examples
                         (--quick: formatting, tidiness and tests only)
   bench [NAME] [--json] measurements of Sunward and of other tools in one run, with ratios
+  book [FOLDER]         the pages of `sunward docs` as a web site with a search, which needs no server (default target/book)
   tidy                  first lines and sizes of files, imports between crates, words
   fuzz [--seconds N] [--program PATH] [TARGET]
                         damaged files and answers of every kind, given to the built program with limits
@@ -41,6 +43,8 @@ fn main() -> ExitCode {
             let name = rest.iter().copied().find(|word| !word.starts_with("--"));
             bench::run(name, json)
         }
+        ["book"] => book::book(None),
+        ["book", folder] => book::book(Some(folder)),
         ["tidy"] => tidy::run(),
         ["fuzz", rest @ ..] => fuzz::fuzz(rest),
         ["s3", "--", program, rest @ ..] => beside_s3(program, rest),

@@ -3,8 +3,8 @@
 use anyhow::Result;
 
 use crate::bucket::Bucket;
-use crate::shell::{has, run, say};
-use crate::{fuzz, notebook, nvrtc, tidy};
+use crate::shell::{has, root, run, say};
+use crate::{book, fuzz, notebook, nvrtc, tidy};
 
 /// Runs every check, the quickest first, and stops at the first failure. The tests and the README's
 /// command share the release profile, so that one build serves both.
@@ -34,6 +34,7 @@ pub(crate) fn test(quick: bool) -> Result<()> {
     }
     run("cargo", &["build", "--release"], &[])?;
     examples()?;
+    book::write(&root().join("target/book"))?;
     if !quick {
         fuzz::briefly()?;
         match notebook::installed() {
