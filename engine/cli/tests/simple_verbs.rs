@@ -9,7 +9,7 @@ fn init_writes_a_pipeline_and_never_over_something() {
     let told = scene.sunward(&["init", "first"]).expect(0);
     assert_eq!(
         told.out,
-        "wrote first/workflow.yaml and first/workflow.test.yaml\nnext: sunward run first/workflow.yaml\n"
+        "wrote first/workflow.yaml and first/workflow.test.yaml\nand beside them first/expected/pi.csv\nnext: sunward run first/workflow.yaml\n"
     );
     let before = scene.text("first/workflow.yaml");
     scene
@@ -17,6 +17,21 @@ fn init_writes_a_pipeline_and_never_over_something() {
         .expect(2)
         .says(&["first/workflow.yaml already exists"]);
     assert_eq!(scene.text("first/workflow.yaml"), before);
+}
+
+#[test]
+fn every_template_passes_its_own_tests() {
+    let scene = Scene::new();
+    let help = scene.sunward(&["init", "--help"]).expect(0).out;
+    for template in ["first", "files", "screen", "climate", "gpu", "ci"] {
+        assert!(help.contains(&format!("- {template}:")), "{help}");
+        scene
+            .sunward(&["init", "--template", template, template])
+            .expect(0);
+        let workflow = format!("{template}/workflow.yaml");
+        scene.sunward(&["check", &workflow]).expect(0);
+        scene.sunward(&["test", &workflow]).expect(0);
+    }
 }
 
 #[test]
