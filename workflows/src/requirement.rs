@@ -14,8 +14,7 @@ struct Requirement {
     marker: Option<String>,
 }
 
-/// Why a text is not a requirement of a package of an index; `None` if it is one. `--hash` is no part
-/// of it.
+/// Checks that a text is a requirement of a package of an index. `--hash` is no part of it.
 ///
 /// # Errors
 /// Says what is wrong, and what to write.
@@ -59,9 +58,7 @@ fn parse(text: &str) -> Result<Requirement, String> {
     if text.contains(char::is_control) {
         return refused("it has an invisible character");
     }
-    let end = text
-        .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')))
-        .unwrap_or(text.len());
+    let end = text.find(|c| !is_of_name(c)).unwrap_or(text.len());
     let (name, rest) = text.split_at(end);
     let at_ends = |c: char| c.is_ascii_alphanumeric();
     if !name.starts_with(at_ends) || !name.ends_with(at_ends) {
@@ -74,8 +71,7 @@ fn parse(text: &str) -> Result<Requirement, String> {
         ));
     }
     let (rest, marker) = match rest.split_once(';') {
-        Some((rest, marker)) if marker.trim().is_empty() => {
-            let _ = rest;
+        Some((_, marker)) if marker.trim().is_empty() => {
             return refused("nothing is behind its `;`");
         }
         Some((rest, marker)) => (rest, Some(one_blank(marker))),

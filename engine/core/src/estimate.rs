@@ -313,9 +313,7 @@ fn admitted<'a>(
     spec: &'a RunSpec,
     planned: &'a PlannedStage,
 ) -> impl Iterator<Item = (PoolId, &'a Pool)> {
-    let (own, all) = (&planned.stage.place, &spec.workflow.place);
-    let regions = first_said(&own.regions, &all.regions);
-    let rests = first_said(&own.data_regions, &all.data_regions);
+    let [regions, rests] = regions_of(spec, planned);
     fleet
         .iter()
         .filter(move |(_, pool)| is_named(pool, regions) && is_named(pool, rests))
@@ -332,6 +330,17 @@ fn has_model(pool: &Pool, asked: &Gpus) -> bool {
             .is_none_or(|has| has.eq_ignore_ascii_case(model)),
         Gpus::AnyOf(choices) => choices.iter().any(|choice| has_model(pool, choice)),
     }
+}
+
+/// The regions in which a stage may run, and those in which its data may rest: its own, or else the
+/// workflow's. An empty list allows all.
+#[must_use]
+pub fn regions_of<'a>(spec: &'a RunSpec, planned: &'a PlannedStage) -> [&'a [String]; 2] {
+    let (own, all) = (&planned.stage.place, &spec.workflow.place);
+    [
+        first_said(&own.regions, &all.regions),
+        first_said(&own.data_regions, &all.data_regions),
+    ]
 }
 
 fn first_said<'a>(stage: &'a [String], workflow: &'a [String]) -> &'a [String] {

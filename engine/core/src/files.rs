@@ -25,6 +25,17 @@ pub struct FileRows {
 }
 
 impl FileRows {
+    /// Files that are told apart by their number, because they have no names of their own.
+    #[must_use]
+    pub fn unnamed(name: String, count: usize) -> Self {
+        Self {
+            names: vec![name; count],
+            folders: vec![String::new(); count],
+            numbered: true,
+            columns: Vec::new(),
+        }
+    }
+
     /// What is known of one file, as the value of `item`. `kind` is the kind of one: a folder has no
     /// size.
     #[must_use]

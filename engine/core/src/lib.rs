@@ -69,7 +69,7 @@ pub use decide::decide;
 pub use digest::{Digest, Hasher};
 pub use earlier::{EarlierStages, Outline};
 pub use energy::Energy;
-pub use estimate::{pools_that_may, unknown_homes};
+pub use estimate::{pools_that_may, regions_of, unknown_homes};
 pub use explain::{
     Explanation, NamedPool, PlacedSegment, PlacedStage, PlacementAlternative, Reason, WhyRan,
     explain,

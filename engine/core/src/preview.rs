@@ -191,7 +191,7 @@ fn early(
             Outlook::ConditionFalse | Outlook::UpstreamSkipped(_) => {
                 return Some(Outlook::UpstreamSkipped(before.stage.clone()));
             }
-            Outlook::Lacks(_) | Outlook::LeftOut if lacking.contains(&before.stage) => {
+            Outlook::LeftOut if lacking.contains(&before.stage) => {
                 return Some(Outlook::Lacks(before.stage.clone()));
             }
             Outlook::Cached

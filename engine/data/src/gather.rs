@@ -333,7 +333,7 @@ fn files_of(
 ) -> Dataset {
     let known: Option<Vec<&FileRows>> = written.iter().map(|one| one.files.as_ref()).collect();
     let mut files = known.map_or_else(
-        || unnamed(stage, port, written.len()),
+        || FileRows::unnamed(stage.unnamed_file(port), written.len()),
         |known| FileRows::joined(&known),
     );
     if items.len() == written.len() {
@@ -351,19 +351,6 @@ fn files_of(
     }
     let parts = written.iter().flat_map(|one| one.parts.iter().copied());
     Dataset::of_files(kind.of_part(), parts.collect(), files)
-}
-
-/// Files or folders that are told apart by their number.
-fn unnamed(stage: &Stage, port: &str, count: usize) -> FileRows {
-    let output = stage.outputs.get(port);
-    let ext = output.and_then(|output| output.ext.as_deref());
-    let name = ext.map_or_else(|| port.to_owned(), |ext| format!("{port}.{ext}"));
-    FileRows {
-        names: vec![name; count],
-        folders: vec![String::new(); count],
-        numbered: true,
-        columns: Vec::new(),
-    }
 }
 
 /// The declared columns of an output as a schema; `None` if they are not declared, or one may have

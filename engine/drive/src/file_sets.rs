@@ -1,5 +1,6 @@
 //! Datasets of files: what patterns match, and which task gets which file.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -180,10 +181,10 @@ pub(crate) fn as_set(
             paths[at], files[at].kind, kind
         )));
     }
-    let stated: Vec<String> = paths
-        .iter()
-        .map(|path| stage.stated(path).into_owned())
-        .collect();
+    let stated: Cow<'_, [String]> = match stage.folder.is_empty() {
+        true => paths.into(),
+        false => paths.iter().map(|path| stage.stated(path).into()).collect(),
+    };
     let split = |path: &String| match path.trim_end_matches('/').rsplit_once('/') {
         Some((folder, name)) => (folder.to_owned(), name.to_owned()),
         None => (".".to_owned(), path.clone()),
@@ -209,12 +210,7 @@ fn split_columns(paths: &[String], input: &Input) -> Result<Vec<(String, Vec<Val
 /// The file of a stage that runs once, as a dataset of one file. `name` is what it is called if it has
 /// no name of its own.
 pub(crate) fn of_one(file: Dataset, name: String) -> Dataset {
-    let rows = file.files.unwrap_or_else(|| FileRows {
-        names: vec![name],
-        folders: vec![String::new()],
-        numbered: true,
-        columns: Vec::new(),
-    });
+    let rows = file.files.unwrap_or_else(|| FileRows::unnamed(name, 1));
     Dataset::of_files(file.kind, file.parts, rows)
 }
 

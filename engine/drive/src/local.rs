@@ -141,13 +141,6 @@ pub(crate) type Unread = Box<(usize, DataError)>;
 /// A dataset with the name by which a user knows it; empty if there is none.
 pub(crate) type Named = (String, Dataset);
 
-/// The name of a file of a stage that gives its files none.
-fn unnamed(stage: &Stage, port: &str) -> String {
-    let output = stage.outputs.get(port);
-    let ext = output.and_then(|output| output.ext.as_deref());
-    ext.map_or_else(|| port.to_owned(), |ext| format!("{port}.{ext}"))
-}
-
 /// The stage and the port that a source names.
 fn producer<'s>(spec: &'s RunSpec, source: &'s Reference) -> Option<(&'s Stage, &'s str)> {
     let (stage, port) = source.port()?;
@@ -322,7 +315,7 @@ impl LocalResolver {
         for (piece, name) in pieces.into_iter().zip(names) {
             match (piece.kind, input.form) {
                 (DatasetKind::File | DatasetKind::Files, form) if form.is_table() => {
-                    let unnamed = unnamed(stage, port);
+                    let unnamed = stage.unnamed_file(port);
                     found.extend(self.store.file_tables(&piece, &unnamed, options)?);
                 }
                 (DatasetKind::Dir, Form::Files) => {
@@ -337,7 +330,7 @@ impl LocalResolver {
                     found.push((String::new(), file_sets::with_columns(files, input)?));
                 }
                 (DatasetKind::File, Form::Files) => {
-                    let one = file_sets::of_one(piece, unnamed(stage, port));
+                    let one = file_sets::of_one(piece, stage.unnamed_file(port));
                     found.push((String::new(), file_sets::with_columns(one, input)?));
                 }
                 _ => found.push((name, file_sets::with_columns(piece, input)?)),

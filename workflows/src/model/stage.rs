@@ -129,6 +129,14 @@ impl Stage {
         outer.chain(own.map(|condition| (self.name.as_str(), condition)))
     }
 
+    /// What a file of an output is called to which the stage gives no name.
+    #[must_use]
+    pub fn unnamed_file(&self, port: &str) -> String {
+        let output = self.outputs.get(port);
+        let ext = output.and_then(|output| output.ext.as_deref());
+        ext.map_or_else(|| port.to_owned(), |ext| format!("{port}.{ext}"))
+    }
+
     /// A path that the stage's file states, as it is from the workflow's folder.
     #[must_use]
     pub fn path(&self, path: &str) -> String {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use sunward_core::{Fleet, PlannedStage, Pool, RunSpec, pools_that_may, unknown_homes};
+use sunward_core::{Fleet, PlannedStage, Pool, RunSpec, pools_that_may, regions_of, unknown_homes};
 use sunward_grid::{most_open, pool_of};
 use sunward_workflows::{Action, Gpus, PoolSpec, Stage, names};
 
@@ -72,15 +72,10 @@ pub(crate) fn other_region(zone: Option<&str>, spec: &RunSpec) -> anyhow::Result
 
 /// The regions in which a stage may run and its data may rest, as its workflow states them.
 fn stated_regions(spec: &RunSpec, planned: &PlannedStage) -> Option<String> {
-    let (own, all) = (&planned.stage.place, &spec.workflow.place);
-    let lists = [
-        ("regions", &own.regions, &all.regions),
-        ("data_regions", &own.data_regions, &all.data_regions),
-    ];
-    let told = lists.into_iter().filter_map(|(key, own, all)| {
-        let list = if own.is_empty() { all } else { own };
-        (!list.is_empty()).then(|| format!("`{key}: [{}]`", list.join(", ")))
-    });
+    let keys = ["regions", "data_regions"].into_iter();
+    let stated = keys.zip(regions_of(spec, planned));
+    let stated = stated.filter(|(_, list)| !list.is_empty());
+    let told = stated.map(|(key, list)| format!("`{key}: [{}]`", list.join(", ")));
     let told: Vec<String> = told.collect();
     (!told.is_empty()).then(|| told.join(" and "))
 }

@@ -89,19 +89,21 @@ fn begin_again(run: &RunState) -> Vec<StageId> {
             continue;
         };
         let follows = planned.upstream.iter().any(|one| touched.contains(one));
-        let keeps_results = match &stage.phase {
-            Phase::Ended(StageEnd::Skipped(SkipReason::NotSelected)) => continue,
-            Phase::Ended(StageEnd::Succeeded) if !follows && !run.has_to_retry(id) => continue,
-            Phase::Ended(StageEnd::Skipped(_))
+        let has_to_retry = run.has_to_retry(id);
+        let stands = match stage.phase {
+            Phase::Ended(StageEnd::Skipped(SkipReason::NotSelected)) => true,
+            Phase::Ended(StageEnd::Succeeded) => !follows && !has_to_retry,
+            Phase::Ended(StageEnd::Failed | StageEnd::Cancelled | StageEnd::Skipped(_))
             | Phase::Waiting
             | Phase::Resolving
             | Phase::Open => false,
-            Phase::Ended(StageEnd::Failed | StageEnd::Cancelled | StageEnd::Succeeded) => {
-                !follows && run.has_to_retry(id)
-            }
         };
+        if stands {
+            continue;
+        }
         touched.insert(id);
-        if !keeps_results {
+        // Otherwise its failed tasks run again, and its other tasks keep their results.
+        if follows || !has_to_retry {
             again.push(id);
         }
     }

@@ -54,13 +54,13 @@ pub(super) fn render(page: &Entry, text: &str, book: &[Entry], topics: &[&str]) 
         match event {
             Event::Start(Tag::Heading { level, .. }) if level > HeadingLevel::H1 => {
                 in_heading = true;
+                let anchor = format!("s{}", passages.len());
                 passages.push(Passage {
                     topic: page.topic.clone(),
                     heading: String::new(),
-                    anchor: format!("s{}", passages.len()),
+                    anchor: anchor.clone(),
                     text: String::new(),
                 });
-                let anchor = format!("s{}", passages.len() - 1);
                 events.push(Event::Start(Tag::Heading {
                     level,
                     id: Some(anchor.into()),
