@@ -7,6 +7,7 @@ use sunward_core::{Failure, Generation, TaskId};
 use sunward_protocol::Job;
 use sunward_workflows::{Stage, Value};
 
+use crate::arrived::Arrived;
 use crate::fault::Fault;
 use crate::stop::BatchStop;
 
@@ -17,6 +18,8 @@ const NAME_CHARS: usize = 60;
 #[derive(Clone, Copy)]
 pub(crate) struct Attempt<'a> {
     pub(crate) job: &'a Job,
+    /// Files of its inputs that came after the job.
+    pub(crate) arrived: &'a Arrived,
     /// The task's index in its stage.
     pub(crate) index: u32,
     /// The attempt's number, from 1.

@@ -40,6 +40,7 @@ impl Batch {
     pub(crate) fn attempt(&self, index: u32) -> Attempt<'_> {
         Attempt {
             job: &self.job.job,
+            arrived: &self.job.arrived,
             index,
             number: self.attempt,
             generation: self.generation,

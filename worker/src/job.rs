@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use sunward_protocol::Job;
 use sunward_workflows::Action;
 
+use crate::arrived::Arrived;
 use crate::context::WorkerContext;
 use crate::device::Venue;
 use crate::environments::kind::Ready;
@@ -23,6 +24,8 @@ const BATCH_TASKS: u32 = 4096;
 /// One stage of one run.
 pub(crate) struct JobState {
     pub(crate) job: Arc<Job>,
+    /// Files of its inputs that came after it.
+    pub(crate) arrived: Arrived,
     pub(crate) command: Memo<PreparedCommand>,
     /// The environment of its commands.
     pub(crate) environment: Memo<Ready>,
@@ -71,6 +74,7 @@ impl JobState {
             venue,
             gpus,
             job,
+            arrived: Arrived::default(),
             command: Memo::default(),
             environment: Memo::default(),
             kernel: Memo::default(),

@@ -18,6 +18,7 @@
     )
 )]
 
+mod arrived;
 mod attempt;
 mod batch;
 mod clock;

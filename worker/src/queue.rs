@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use sunward_core::{Lease, RunId, Span, StageId};
+use sunward_protocol::ArrivedFile;
 
 use crate::attempt::declared_memory;
 use crate::batch::{Batch, Need};
@@ -117,6 +118,13 @@ impl Queue {
     pub(crate) fn add_job(&mut self, job: JobState) {
         let key = (job.job.run, job.job.stage_id);
         self.jobs.insert(key, Arc::new(job));
+    }
+
+    /// Adds files that a job lacks. A stage that is not known any more needs none.
+    pub(crate) fn add_files(&mut self, stage: (RunId, StageId), files: Vec<ArrivedFile>) {
+        if let Some(job) = self.jobs.get(&stage) {
+            job.arrived.add(files);
+        }
     }
 
     /// Queues a lease. A task that asks for more cores or memory than exist takes all of them.

@@ -7,6 +7,7 @@ use sunward_core::{Dataset, Tasks};
 use sunward_protocol::Job;
 use sunward_workflows::Value;
 
+use crate::arrived::Arrived;
 use crate::fault::Fault;
 
 /// One task's share.
@@ -53,8 +54,13 @@ pub(crate) fn sliced_port(tasks: &Tasks) -> Option<&str> {
 }
 
 impl Share {
-    /// The share of task `index`.
+    /// The share of task `index`, for a job whose inputs are all there.
     pub(crate) fn of(job: &Job, index: u32) -> Result<Self, Fault> {
+        Self::with(job, &Arrived::default(), index)
+    }
+
+    /// The share of task `index`. Files that the job lacks have arrived.
+    pub(crate) fn with(job: &Job, arrived: &Arrived, index: u32) -> Result<Self, Fault> {
         if index >= job.tasks.count() {
             return Err(Fault::infrastructure(format!(
                 "the lease names a task beyond the stage's {}; this is a bug in Sunward; please report it",
@@ -78,17 +84,28 @@ impl Share {
         if let Some(groups) = job.tasks.files() {
             let index = job.tasks.each_index(index);
             for (port, dataset) in &job.inputs {
-                if let Some(of_task) = groups.of_task(index, port, dataset) {
+                let part = |row| arrived.part(port, dataset, row);
+                if let Some(of_task) = groups.of_task_with(index, port, dataset, part) {
                     files.insert(port.clone(), of_task);
+                } else if groups.divides(port) {
+                    return Err(Fault::infrastructure(format!(
+                        "a file of input {port} has not arrived; this is a bug in Sunward; please report it"
+                    )));
                 }
             }
         }
+        let item = match job.tasks.each() {
+            Tasks::Files(groups) => {
+                groups.item_of(job.tasks.each_index(index), |port| files.get(port))
+            }
+            _ => job.tasks.item(index, |port| job.inputs.get(port)),
+        };
         let cut = sliced_port(&job.tasks).zip(slice).map(|(port, slice)| Cut {
             port: port.to_owned(),
             slice,
         });
         Ok(Self {
-            item: job.tasks.item(index, |port| job.inputs.get(port)),
+            item,
             repeat: job.tasks.repeat(index),
             matrix: job.tasks.matrix(index).into_iter().collect(),
             cut,

@@ -125,6 +125,9 @@ impl Worker {
                 let job = JobState::here(&self.shared.context, job);
                 self.shared.queue.lock().add_job(job);
             }
+            ToWorker::Files { run, stage, files } => {
+                self.shared.queue.lock().add_files((run, stage), files);
+            }
             ToWorker::Lease(lease) => self.shared.lease(lease),
             ToWorker::Revoke { run } => self.shared.revoke(run),
             ToWorker::Yield { tasks, stops } => self.shared.make_way(tasks, stops),

@@ -50,7 +50,11 @@ pub(crate) fn changed_inputs(
             })
             .collect();
         let skipped = skipped.clone();
-        let gathered = Gathered { written, skipped };
+        let gathered = Gathered {
+            written,
+            skipped,
+            ..Gathered::default()
+        };
         let Some((inputs, tasks)) = foresight.inputs(stage.planned, &gathered) else {
             foresight.check()?;
             continue;

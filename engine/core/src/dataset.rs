@@ -21,6 +21,21 @@ pub struct PartRef {
     pub rows: u64,
 }
 
+impl PartRef {
+    /// Stands for a part that a task is still to write.
+    pub const AWAITED: Self = Self {
+        digest: Digest([0; 32]),
+        bytes: 0,
+        rows: 0,
+    };
+
+    /// Whether a task is still to write it.
+    #[must_use]
+    pub fn is_awaited(&self) -> bool {
+        *self == Self::AWAITED
+    }
+}
+
 /// The kind of a dataset.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DatasetKind {
@@ -131,10 +146,11 @@ impl Dataset {
         }
     }
 
-    /// All of its parts in the store.
+    /// All of its parts in the store. Those that tasks are still to write are not there.
     pub fn stored(&self) -> impl Iterator<Item = &PartRef> {
         let written = self.written.iter().flat_map(|written| &written.files);
-        self.parts.iter().chain(written)
+        let all = self.parts.iter().chain(written);
+        all.filter(|part| !part.is_awaited())
     }
 
     /// The original files, if they have this form.

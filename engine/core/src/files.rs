@@ -36,6 +36,16 @@ impl FileRows {
         }
     }
 
+    /// One file or folder that a stage wrote under a name.
+    #[must_use]
+    pub fn named(name: String) -> Self {
+        Self {
+            names: vec![name],
+            folders: vec![String::new()],
+            ..Self::default()
+        }
+    }
+
     /// What is known of one file, as the value of `item`. `kind` is the kind of one: a folder has no
     /// size.
     #[must_use]
@@ -213,10 +223,18 @@ impl Dataset {
     /// itself. `None` if they are not files, or there are fewer.
     #[must_use]
     pub fn files_at(&self, rows: &[usize], alone: bool) -> Option<Self> {
-        let parts: Option<Vec<PartRef>> = rows
-            .iter()
-            .map(|row| self.parts.get(*row).copied())
-            .collect();
+        self.files_with(rows, alone, |row| self.parts.get(row).copied())
+    }
+
+    /// As [`Self::files_at`], with the contents that `part` gives.
+    #[must_use]
+    pub fn files_with(
+        &self,
+        rows: &[usize],
+        alone: bool,
+        part: impl Fn(usize) -> Option<PartRef>,
+    ) -> Option<Self> {
+        let parts: Option<Vec<PartRef>> = rows.iter().map(|row| part(*row)).collect();
         let files = self.files.as_ref()?.of(rows);
         let one = self.kind.of_part();
         if !alone {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use sunward_workflows::Value;
 
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, PartRef};
 use crate::digest::Digest;
 use crate::ids::place;
 
@@ -85,9 +85,29 @@ impl FileGroups {
     /// What one task gets of a divided input. `None` if the input is not divided, or has fewer files.
     #[must_use]
     pub fn of_task(&self, index: u32, port: &str, dataset: &Dataset) -> Option<Dataset> {
+        self.of_task_with(index, port, dataset, |row| dataset.parts.get(row).copied())
+    }
+
+    /// As [`Self::of_task`], with the contents of files that `part` gives by their rows.
+    #[must_use]
+    pub fn of_task_with(
+        &self,
+        index: u32,
+        port: &str,
+        dataset: &Dataset,
+        part: impl Fn(usize) -> Option<PartRef>,
+    ) -> Option<Dataset> {
         let (_, grouping) = self.ports.iter().find(|(divided, _)| divided == port)?;
         let rows = grouping.rows(index, dataset.parts.len());
-        dataset.files_at(&rows, grouping.is_alone())
+        dataset.files_with(&rows, grouping.is_alone(), part)
+    }
+
+    /// The rows of a divided input whose files one task gets. Empty for any other input.
+    pub(crate) fn rows_of(&self, index: u32, port: &str, dataset: &Dataset) -> Vec<usize> {
+        let grouping = self.ports.iter().find(|(divided, _)| divided == port);
+        grouping.map_or_else(Vec::new, |(_, grouping)| {
+            grouping.rows(index, dataset.parts.len())
+        })
     }
 
     /// The digest of what one task gets of a divided input.
@@ -122,11 +142,28 @@ impl FileGroups {
         index: u32,
         of_port: impl Fn(&str) -> Option<&'d Dataset>,
     ) -> Option<Value> {
-        let row = |port: &str, grouping: &Grouping| {
+        self.item_by(index, |port, grouping| {
             let dataset = of_port(port)?;
             let rows = grouping.rows(index, dataset.parts.len());
             dataset.file_row(*rows.first()?)
-        };
+        })
+    }
+
+    /// The value of `item` in one task, from what it gets of the divided inputs.
+    #[must_use]
+    pub fn item_of<'d>(
+        &self,
+        index: u32,
+        of_task: impl Fn(&str) -> Option<&'d Dataset>,
+    ) -> Option<Value> {
+        self.item_by(index, |port, _| of_task(port)?.file_row(0))
+    }
+
+    fn item_by(
+        &self,
+        index: u32,
+        row: impl Fn(&str, &Grouping) -> Option<Value>,
+    ) -> Option<Value> {
         let by = self
             .by
             .as_ref()

@@ -32,6 +32,7 @@ pub mod explain;
 pub mod fact;
 pub mod failure;
 pub mod files;
+mod follow;
 mod from_tasks;
 mod groups;
 pub mod ids;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use sunward_workflows::{CompiledTemplate, Scope, Stage, Value, quoted};
+use sunward_workflows::{CompiledTemplate, RenderError, Scope, Stage, Template, Value, quoted};
 
 use crate::dataset::Dataset;
 use crate::plan::Tasks;
@@ -41,24 +41,11 @@ pub fn unusable(
 ) -> Option<String> {
     let named = stage.outputs.iter();
     let mut named = named.filter_map(|(port, output)| Some((port, output.name.as_ref()?)));
-    let of_port = |port: &str| inputs.get(stage.inputs.get_index_of(port)?);
-    let scope = Scope {
-        params: Arc::new(params.clone()),
-        ..Scope::default()
-    };
     named.find_map(|(port, template)| {
-        let Ok(template) = CompiledTemplate::new(&template.source) else {
-            return None;
-        };
+        let names = Names::new(stage, params, (inputs, tasks), template)?;
         let mut known: BTreeMap<String, u32> = BTreeMap::new();
         (0..tasks.count()).find_map(|index| {
-            let scope = Scope {
-                item: tasks.item(index, of_port),
-                matrix: tasks.matrix(index).into_iter().collect(),
-                repeat: tasks.repeat(index),
-                ..scope.clone()
-            };
-            let name = match template.render_text(&scope) {
+            let name = match names.of(index) {
                 Ok(name) => name,
                 Err(error) => return Some(format!("the name of `{port}`: {error}")),
             };
@@ -78,4 +65,49 @@ pub fn unusable(
             ))
         })
     })
+}
+
+/// The names that a template gives to what the tasks of a stage write to one port.
+pub(crate) struct Names<'a> {
+    stage: &'a Stage,
+    inputs: &'a [Dataset],
+    tasks: &'a Tasks,
+    template: CompiledTemplate,
+    scope: Scope,
+}
+
+impl<'a> Names<'a> {
+    /// `None` if the template is not one.
+    pub(crate) fn new(
+        stage: &'a Stage,
+        params: &BTreeMap<String, Value>,
+        (inputs, tasks): (&'a [Dataset], &'a Tasks),
+        template: &Template,
+    ) -> Option<Self> {
+        Some(Self {
+            stage,
+            inputs,
+            tasks,
+            template: CompiledTemplate::new(&template.source).ok()?,
+            scope: Scope {
+                params: Arc::new(params.clone()),
+                ..Scope::default()
+            },
+        })
+    }
+
+    /// The name in one task.
+    ///
+    /// # Errors
+    /// Fails if the template cannot be rendered there.
+    pub(crate) fn of(&self, index: u32) -> Result<String, RenderError> {
+        let of_port = |port: &str| self.inputs.get(self.stage.inputs.get_index_of(port)?);
+        let scope = Scope {
+            item: self.tasks.item(index, of_port),
+            matrix: self.tasks.matrix(index).into_iter().collect(),
+            repeat: self.tasks.repeat(index),
+            ..self.scope.clone()
+        };
+        self.template.render_text(&scope)
+    }
 }

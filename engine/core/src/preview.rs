@@ -9,16 +9,18 @@ use std::sync::Arc;
 use serde::Serialize;
 use sunward_workflows::{Input, Reference, Scope, Value, params_of};
 
-use crate::dataset::{Dataset, DatasetKind, TaskResult};
+use crate::dataset::{Dataset, DatasetKind, PartRef, TaskResult};
 use crate::digest::Digest;
 use crate::earlier::EarlierStages;
 use crate::explain::{WhyRan, why_ran};
+use crate::follow::{Feed, feeds, foretold};
 use crate::from_tasks::{FromTasks, carried_item};
-use crate::ids::index_of;
+use crate::ids::{StageId, index_of, place};
 use crate::ingredient::{Ingredient, diff_ingredients};
 use crate::key::TaskKeys;
 use crate::key::ingredients;
 use crate::plan::{PlannedStage, RunSpec, Tasks};
+use crate::state::awaited::Awaited;
 use crate::state::run::needed;
 use crate::state::stage::looks_up;
 use crate::statuses::{condition_asks, is_left_out, statuses_for};
@@ -33,6 +35,9 @@ pub struct Gathered {
     pub written: BTreeMap<(String, String), FromTasks>,
     /// Stages that will be skipped.
     pub skipped: BTreeSet<String>,
+    /// Stages that others follow: what is known of their files before they are written tells which tasks
+    /// of those run.
+    pub followed: BTreeSet<String>,
 }
 
 /// The lookups that the caller provides.
@@ -119,7 +124,13 @@ pub fn preview(
     known: &mut dyn Known,
     earlier: &EarlierStages,
 ) -> Vec<StagePreview> {
-    let mut gathered = Gathered::default();
+    let all_feeds = spec.plan.stages.iter();
+    let followed = all_feeds.flat_map(|planned| feeds(&spec.plan, planned));
+    let name = |id: StageId| Some(spec.plan.stage(id)?.stage.name.clone());
+    let mut gathered = Gathered {
+        followed: followed.filter_map(|feed| name(feed.from)).collect(),
+        ..Gathered::default()
+    };
     let mut previews: Vec<StagePreview> = Vec::with_capacity(spec.plan.stages.len());
     let needed = needed(&spec.plan);
     let mut lacking = BTreeSet::new();
@@ -133,10 +144,10 @@ pub fn preview(
             changes: Vec::new(),
             file_bytes: Vec::new(),
         };
-        match early(spec, planned, &previews, (&gathered.skipped, &lacking)) {
+        match early((spec, planned), &previews, &gathered, &lacking) {
             // Its results are looked up, and its tasks never run.
             Some(Outlook::LeftOut) if needed.contains(&at) => {
-                look(planned, known, &mut gathered, &mut one);
+                look((spec, planned), known, &mut gathered, &mut one);
                 if one.outlook != Outlook::Cached {
                     lacking.insert(one.stage.clone());
                 }
@@ -149,7 +160,7 @@ pub fn preview(
                 }
                 one.outlook = outlook;
             }
-            None => look(planned, known, &mut gathered, &mut one),
+            None => look((spec, planned), known, &mut gathered, &mut one),
         }
         let has_inputs = one.ingredients.len() > planned.ingredients.len();
         if let Some(before) = earlier.ingredients(&one.stage, has_inputs) {
@@ -162,14 +173,15 @@ pub fn preview(
 
 /// The outlook of a stage, if its upstream, its condition and the selection determine it.
 fn early(
-    spec: &RunSpec,
-    planned: &PlannedStage,
+    (spec, planned): (&RunSpec, &PlannedStage),
     done: &[StagePreview],
-    (skipped, lacking): (&BTreeSet<String>, &BTreeSet<String>),
+    gathered: &Gathered,
+    lacking: &BTreeSet<String>,
 ) -> Option<Outlook> {
     if !planned.selected {
         return Some(Outlook::LeftOut);
     }
+    let skipped = &gathered.skipped;
     let is_skipped = |stage: &str| skipped.contains(stage);
     let upstream = planned.upstream.iter();
     let upstream = upstream.filter_map(|id| done.get(id.place()));
@@ -208,9 +220,21 @@ fn early(
     if is_false(spec, planned, asked) {
         return Some(Outlook::ConditionFalse);
     }
+    // Of a stage that it follows, the files whose contents are known tell the most.
+    let feeds = feeds(&spec.plan, planned);
+    let is_followed = |before: &StagePreview| {
+        let of = |feed: &Feed| {
+            let writer = spec.plan.stage(feed.from).map(|one| &one.stage)?;
+            let (port, _) = writer.outputs.get_index(feed.port)?;
+            let name = (writer.name.clone(), port.clone());
+            (writer.name == before.stage).then(|| gathered.written.contains_key(&name))
+        };
+        feeds.iter().find_map(of).unwrap_or(false)
+    };
     upstream
         .filter(depends)
         .filter(|before| !matches!(before.outlook, Outlook::Cached | Outlook::LeftOut))
+        .filter(|before| !is_followed(before))
         .find(|before| planned.stage.reads_from(&before.stage))
         .map(|before| Outlook::After(before.stage.clone()))
 }
@@ -259,9 +283,9 @@ fn file_bytes(input: &Input, dataset: &Dataset) -> Option<u64> {
     (is_outside && are_files).then(|| dataset.bytes())
 }
 
-/// Looks up a stage's keys.
+/// Looks up a stage's keys. The keys of tasks whose files are still to come are not known.
 fn look(
-    planned: &PlannedStage,
+    (spec, planned): (&RunSpec, &PlannedStage),
     known: &mut dyn Known,
     gathered: &mut Gathered,
     one: &mut StagePreview,
@@ -283,37 +307,89 @@ fn look(
         .map(|(input, dataset)| file_bytes(input, dataset))
         .collect();
     one.ingredients = ingredients(planned, &inputs, None, None);
-    if !looks_up(planned) {
-        one.outlook = Outlook::Runs(why_ran(planned));
-        return;
-    }
-    let keys = TaskKeys::new(planned, &inputs, &tasks);
-    let mut ports: Vec<Vec<Dataset>> = vec![Vec::new(); planned.stage.outputs.len()];
-    let mut first = 0;
-    while first < count {
-        let chunk = keys.range(first, CHUNK.min(count - first));
-        first += index_of(chunk.len());
-        for result in known.results(&chunk).into_iter().flatten() {
-            one.cached += 1;
-            for (port, dataset) in ports.iter_mut().zip(result.ports) {
-                port.push(dataset);
-            }
+    let mut results = Vec::new();
+    if looks_up(planned) {
+        let keys = TaskKeys::new(planned, &inputs, &tasks);
+        while results.len() < place(count) {
+            let first = index_of(results.len());
+            results.extend(known.results(&keys.range(first, CHUNK.min(count - first))));
         }
     }
-    if one.cached < count {
-        one.outlook = Outlook::Runs(WhyRan::NotInCache);
+    one.cached = index_of(results.iter().flatten().count());
+    one.outlook = match one.cached == count && looks_up(planned) {
+        true => Outlook::Cached,
+        false => runs(spec, planned, (&inputs, &tasks), &results),
+    };
+    give(spec, planned, (&inputs, &tasks), results, gathered);
+}
+
+/// Why a stage runs of which not all results are known: it waits for files that other tasks are still to
+/// write, or its results are not in the cache.
+fn runs(
+    spec: &RunSpec,
+    planned: &PlannedStage,
+    (inputs, tasks): (&[Dataset], &Tasks),
+    results: &[Option<TaskResult>],
+) -> Outlook {
+    if !looks_up(planned) {
+        return Outlook::Runs(why_ran(planned));
+    }
+    let feeds = feeds(&spec.plan, planned);
+    let awaited = Awaited::of(planned, &feeds, (inputs, tasks));
+    let awaits = |task: u32| awaited.as_ref().is_some_and(|one| one.holds_back(task));
+    let mut unknown = (0..).zip(results).filter(|(_, result)| result.is_none());
+    let waits_for = feeds.iter().find(|feed| {
+        let parts = inputs.get(feed.input).map(|input| input.parts.iter());
+        parts.is_some_and(|mut parts| parts.any(PartRef::is_awaited))
+    });
+    let waits_for = waits_for.and_then(|feed| spec.plan.stage(feed.from));
+    match waits_for {
+        Some(stage) if unknown.all(|(task, _)| awaits(task)) => {
+            Outlook::After(stage.stage.name.clone())
+        }
+        Some(_) | None => Outlook::Runs(WhyRan::NotInCache),
+    }
+}
+
+/// Adds what a stage gives: all of its results, or what is known of its files before they are written.
+fn give(
+    spec: &RunSpec,
+    planned: &PlannedStage,
+    (inputs, tasks): (&[Dataset], &Tasks),
+    results: Vec<Option<TaskResult>>,
+    gathered: &mut Gathered,
+) {
+    let count = tasks.count();
+    let all_known = results.iter().flatten().count() == place(count);
+    if !all_known && !gathered.followed.contains(&planned.stage.name) {
         return;
     }
-    one.outlook = Outlook::Cached;
-    let items: Vec<Value> = (0..count)
-        .map_while(|index| carried_item(planned, &inputs, &tasks, index))
-        .collect();
-    for (name, datasets) in planned.stage.outputs.keys().zip(ports) {
-        let items = match datasets
+    let items = || -> Vec<Value> {
+        let all = 0..count;
+        all.map_while(|index| carried_item(planned, inputs, tasks, index))
+            .collect()
+    };
+    let params = params_of(&planned.stage.name, &spec.params);
+    for (at, port) in planned.stage.outputs.keys().enumerate() {
+        let known = |index: u32| {
+            let result = results.get(place(index))?.as_ref()?;
+            result.ports.get(at).cloned()
+        };
+        let datasets: Vec<Dataset> = if all_known {
+            (0..count).filter_map(known).collect()
+        } else {
+            let Some(foretold) = foretold(planned, (port, &params), (inputs, tasks)) else {
+                continue;
+            };
+            let all = 0..count;
+            all.map(|index| known(index).unwrap_or_else(|| foretold(index)))
+                .collect()
+        };
+        let are_files = datasets
             .first()
-            .is_some_and(|one| one.kind != DatasetKind::Table)
-        {
-            true => items.clone(),
+            .is_some_and(|one| one.kind != DatasetKind::Table);
+        let items = match are_files {
+            true => items(),
             false => Vec::new(),
         };
         let from_tasks = FromTasks {
@@ -321,8 +397,7 @@ fn look(
             items,
             failed: 0,
         };
-        gathered
-            .written
-            .insert((one.stage.clone(), name.clone()), from_tasks);
+        let name = (planned.stage.name.clone(), port.clone());
+        gathered.written.insert(name, from_tasks);
     }
 }

@@ -74,6 +74,12 @@ impl WorkerRegistry {
             };
             self.transport.send(worker, ToWorker::Job(job));
         }
+        let files = view::files_of(state, &lease);
+        if !files.is_empty() {
+            let (run, stage) = stage;
+            let message = ToWorker::Files { run, stage, files };
+            self.transport.send(worker, message);
+        }
         self.transport.send(worker, ToWorker::Lease(lease));
     }
 

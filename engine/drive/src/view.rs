@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use sunward_core::{
-    Dataset, Fact, Input, PlannedStage, RunId, StageId, State, TaskKeys, statuses_for,
+    Dataset, Fact, Input, Lease, PlannedStage, RunId, StageId, State, TaskKeys, statuses_for,
 };
-use sunward_protocol::Job;
+use sunward_protocol::{ArrivedFile, Job};
 use sunward_state::{Group, Reader, StateError};
 use sunward_workflows::{Reference, Stage, params_of};
 use tracing::Span;
@@ -102,7 +102,12 @@ pub(crate) fn resolve_request(
     let stage = run.stage(stage_id)?;
     let written = |reference: &Reference| {
         let (stage, port) = reference.port()?;
-        run.from_tasks(run.spec.plan.find(stage)?, port)
+        let id = run.spec.plan.find(stage)?;
+        // A stage that follows another one opens before that one has ended.
+        match run.stage(id).is_some_and(|stage| stage.end().is_none()) {
+            true => run.foretold(id, port),
+            false => run.from_tasks(id, port),
+        }
     };
     let source = |reference: &Reference| Source {
         reference: reference.clone(),
@@ -179,6 +184,22 @@ pub(crate) fn job(state: &State, run_id: RunId, stage_id: StageId) -> Option<Job
         staged: view.planned.staged.clone(),
         stage: stage.clone(),
     })
+}
+
+/// The files that the tasks of a lease get one by one. A job that was sent before they came lacks them.
+pub(crate) fn files_of(state: &State, lease: &Lease) -> Vec<ArrivedFile> {
+    let stage = state.run(lease.run).and_then(|run| run.stage(lease.stage));
+    let stage = stage.filter(|stage| stage.takes_files_one_by_one());
+    let tasks = lease.first..lease.first.saturating_add(lease.count);
+    let files = stage.into_iter().flat_map(|stage| {
+        let of_tasks = tasks.clone().flat_map(move |index| stage.files_of(index));
+        of_tasks.map(|(port, row, part)| ArrivedFile {
+            port: port.to_owned(),
+            row,
+            part,
+        })
+    });
+    files.collect()
 }
 
 /// The folder of the file in which a stage is written.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use sunward_core::{
-    Capacity, Dataset, Lease, RunId, Span, StageId, StagedFiles, TaskEnd, TaskId, Tasks, WorkerId,
+    Capacity, Dataset, Lease, PartRef, RunId, Span, StageId, StagedFiles, TaskEnd, TaskId, Tasks, WorkerId,
 };
 use sunward_workflows::{Stage, Value};
 
@@ -20,6 +20,16 @@ pub const VERSION: u32 = 1;
 pub enum ToWorker {
     /// A stage's job; it is sent before the first lease of the stage.
     Job(Arc<Job>),
+    /// Files of a stage's tasks that were not there yet when its job was sent. They are sent before the
+    /// lease of the tasks that get them.
+    Files {
+        /// The run.
+        run: RunId,
+        /// The stage.
+        stage: StageId,
+        /// The files.
+        files: Vec<ArrivedFile>,
+    },
     /// A lease to work on.
     Lease(Lease),
     /// End the run's tasks and drop its waiting leases. Each is answered by an end with
@@ -81,6 +91,17 @@ pub struct Envelope {
     pub message: FromWorker,
 }
 
+/// The content of one file of a job's input.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArrivedFile {
+    /// The input's port.
+    pub port: String,
+    /// The place of the file in the input.
+    pub row: u32,
+    /// The file in the store.
+    pub part: PartRef,
+}
+
 /// A stage of a run, as its executors need it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Job {
@@ -94,7 +115,8 @@ pub struct Job {
     pub stage: Stage,
     /// The values of all params.
     pub params: BTreeMap<String, Value>,
-    /// The inputs by port.
+    /// The inputs by port. Files of other stages' tasks that were not there yet are awaited parts; they
+    /// come as [`ToWorker::Files`].
     pub inputs: BTreeMap<String, Dataset>,
     /// The tasks. A task finds its item or slice here by its index.
     pub tasks: Tasks,

@@ -14,6 +14,7 @@ use sunward_protocol::Job;
 
 use super::messages::{Assignment, Request, Response, receive, send};
 use super::table::write_table;
+use crate::arrived::Arrived;
 use crate::attempt::Attempt;
 use crate::clock::process_cpu_us;
 use crate::fault::Fault;
@@ -108,6 +109,8 @@ impl Server {
     fn answer(&self, request: &Request) -> Result<Vec<Rejects>, Fault> {
         let attempt = Attempt {
             job: &self.job,
+            // Kernels get their inputs whole.
+            arrived: &Arrived::default(),
             index: request.index,
             number: request.attempt,
             generation: Generation(0),

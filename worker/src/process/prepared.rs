@@ -149,7 +149,7 @@ impl PreparedCommand {
         attempt: &Attempt<'_>,
     ) -> Result<TaskOrder, Fault> {
         let job = attempt.job;
-        let share = Share::of(job, attempt.index)?;
+        let share = Share::with(job, attempt.arrived, attempt.index)?;
         if let Some(staged) = &self.staged {
             staged.place(task_folder.work())?;
         }

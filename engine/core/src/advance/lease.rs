@@ -19,7 +19,7 @@ use crate::state::{RunState, State};
 const BATCH: usize = 1024;
 
 /// Leases ready tasks to workers; stages and workers are taken in order. Placed stages come first,
-/// each in its pools, then stages that may run anywhere.
+/// each in its pools, then stages that may run anywhere: those that follow others before the rest.
 pub(super) fn lease(state: &State, now: Timestamp, step: &mut Step) {
     if state.lanes.is_empty() {
         return;
@@ -46,19 +46,34 @@ pub(super) fn lease(state: &State, now: Timestamp, step: &mut Step) {
         }
     }
     let nobody = BTreeSet::new();
-    let [plain, devices] = [false, true].map(|gpus| Lane { pool: None, gpus });
-    let on_devices = state.lanes.get(&devices).unwrap_or(&nobody);
-    let on_cores = state.lanes.get(&plain).unwrap_or(&nobody);
-    for &stage in on_cores.union(on_devices) {
-        if step.facts.len() >= limit || !free.is_open(plain) {
-            return;
+    for follows in [true, false] {
+        let [plain, devices] = [false, true].map(|gpus| Lane::anywhere(gpus, follows));
+        let [on_cores, on_devices] =
+            [plain, devices].map(|lane| state.lanes.get(&lane).unwrap_or(&nobody));
+        for stage in in_turn(on_cores, on_devices, follows) {
+            if step.facts.len() >= limit || !free.is_open(plain) {
+                return;
+            }
+            let lane = match on_devices.contains(&stage) {
+                true => devices,
+                false => plain,
+            };
+            offer(state, lane, stage, (&mut free, &turns), now, step);
         }
-        let lane = if on_devices.contains(&stage) {
-            devices
-        } else {
-            plain
-        };
-        offer(state, lane, stage, (&mut free, &turns), now, step);
+    }
+}
+
+/// Stages of two lanes in the order in which they are offered: the first one first, or with `follows` the
+/// last one, so that what is begun is finished before more is begun.
+fn in_turn<'s>(
+    on_cores: &'s BTreeSet<(RunId, StageId)>,
+    on_devices: &'s BTreeSet<(RunId, StageId)>,
+    follows: bool,
+) -> Box<dyn Iterator<Item = (RunId, StageId)> + 's> {
+    let stages = on_cores.union(on_devices).copied();
+    match follows {
+        true => Box::new(stages.collect::<Vec<_>>().into_iter().rev()),
+        false => Box::new(stages),
     }
 }
 
@@ -117,10 +132,9 @@ fn lanes_of(state: &State, stage: (RunId, StageId), free: &Free<'_>) -> Vec<Lane
     };
     let placed = state.lanes.keys().rev().filter(|lane| lane.pool.is_some());
     let placed = placed.filter(|lane| listed(lane) && free.is_open(**lane));
-    let anywhere = [true, false].map(|gpus| Lane { pool: None, gpus });
     placed
         .copied()
-        .chain(anywhere.into_iter().filter(listed))
+        .chain(Lane::ANYWHERE.into_iter().filter(listed))
         .collect()
 }
 

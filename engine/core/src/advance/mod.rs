@@ -42,7 +42,7 @@ pub fn advance(state: &State, now: Timestamp) -> Step {
     }
     wake::wake(state, now, &mut step);
     for run in stirred(state).filter(|run| run.stopping.is_none()) {
-        unblock::unblock(run, now, &mut step);
+        unblock::unblock(state, run, now, &mut step);
         share::share(run, &mut step);
         lookup::look_up(run, &mut step);
     }

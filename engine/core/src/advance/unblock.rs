@@ -1,4 +1,4 @@
-//! Handles stages whose upstream stages ended: they start, are skipped, or cannot start.
+//! Handles stages whose upstream stages ended, or gave enough to follow them: they start, are skipped, or cannot start.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::failure::{Failure, FailureKind};
 use crate::ids::{StageId, Timestamp};
 use crate::order::{Order, Step};
 use crate::plan::PlannedStage;
-use crate::state::RunState;
+use crate::state::{RunState, State};
 use crate::state::stage::{Phase, StageEnd, looks_up};
 use crate::statuses::{condition_asks, is_left_out, statuses_for};
 
@@ -19,10 +19,23 @@ use crate::statuses::{condition_asks, is_left_out, statuses_for};
 const BATCH: usize = 1024;
 
 /// Handles the stages that wait for nothing more.
-pub(super) fn unblock(run: &RunState, now: Timestamp, step: &mut Step) {
-    for &id in run.unblocked.iter().take(BATCH) {
+pub(super) fn unblock(state: &State, run: &RunState, now: Timestamp, step: &mut Step) {
+    let ready = run.unblocked.iter().copied();
+    let ready = ready.filter(|id| !waits_for_place(state, run, *id));
+    for id in ready.take(BATCH) {
         take_up(run, id, now, step);
     }
+}
+
+/// Whether a stage that could follow others waits for their ends: a placement puts whole stages one after
+/// the other, so where it decides, stages open one after the other.
+fn waits_for_place(state: &State, run: &RunState, id: StageId) -> bool {
+    let places = |id: StageId| {
+        let planned = run.spec.plan.stage(id);
+        planned.is_some_and(|planned| state.agenda.governs(&run.spec, planned))
+    };
+    let mut followed = run.followed(id).peekable();
+    followed.peek().is_some() && (places(id) || followed.any(places))
 }
 
 fn take_up(run: &RunState, id: StageId, now: Timestamp, step: &mut Step) {

@@ -55,7 +55,7 @@ fn change(state: &mut State, fact: &Fact) -> Result<(), Illegal> {
         } => {
             let run = get(state, *run)?;
             run.stage_mut(*stage)?.ready_at = *at;
-            run.ready_at_home(*stage);
+            run.ready_at_home(*stage, Some(*at));
             stages::resolved(run, *stage, inputs, tasks)
         }
         Fact::Unresolvable {

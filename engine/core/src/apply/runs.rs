@@ -122,7 +122,11 @@ pub(super) fn release(
         run.shift(id, index, TaskEvent::Cancel)?;
     } else {
         run.shift(id, index, TaskEvent::Lose)?;
-        run.stage_mut(id)?.ready.insert(index, index + 1);
+        if run.at(id)?.1.given_up.is_some() {
+            run.shift(id, index, TaskEvent::Skip)?;
+        } else {
+            run.stage_mut(id)?.ready.insert(index, index + 1);
+        }
     }
     Ok(())
 }

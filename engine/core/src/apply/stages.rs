@@ -61,7 +61,7 @@ pub(super) fn resolved(
             .open(planned, inputs.to_vec(), tasks, twin);
     }
     run.unblocked.remove(&id);
-    run.queue(id, 0, tasks.count())?;
+    run.opened(id)?;
     run.settle(id);
     Ok(())
 }
@@ -130,10 +130,11 @@ pub(super) fn looked_up(
     for (index, result) in hits {
         run.enter(id, next, index)?;
         run.shift(id, index, TaskEvent::Hit)?;
-        run.stage_mut(id)?.results.put(index, result);
+        run.keep(id, index, result)?;
         next = index + 1;
     }
     run.enter(id, next, end)?;
+    run.pass_on()?;
     run.settle(id);
     Ok(())
 }
@@ -155,11 +156,12 @@ pub(super) fn shared(
     };
     for ((index, result), key) in hits.iter().zip(keys) {
         run.shift(id, *index, TaskEvent::Hit)?;
-        run.stage_mut(id)?.results.put(*index, result);
+        run.keep(id, *index, result)?;
         if let Some(leader) = run.sharing.leaders.get(&key).copied() {
             run.sharing.leave(leader, id, *index);
         }
     }
+    run.pass_on()?;
     run.settle(id);
     Ok(())
 }

@@ -152,8 +152,8 @@ pub(super) fn finished(
         freed.one(holder);
         run.shift(stage, index, TaskEvent::Succeed)?;
         run.keep_pace(success.wall_us);
+        run.keep(stage, index, &success.result)?;
         let one = run.stage_mut(stage)?;
-        one.results.put(index, &success.result);
         let spent = Spent {
             started_ms: success.started_ms,
             wall_us: success.wall_us,
@@ -179,6 +179,7 @@ pub(super) fn finished(
             run.sharing.succeeded((stage, index));
         }
     }
+    run.pass_on()?;
     run.settle(stage);
     energy::locate(state, id, stage, &together);
     freed.give_back(state, id, stage);
@@ -287,8 +288,12 @@ pub(super) fn failed(state: &mut State, fact: &Fact) -> Result<(), Illegal> {
             | FailureKind::Output
             | FailureKind::Input => tries.charged += 1,
         }
-        tries.due = Some(*due);
-        run.backoffs.insert((*due, stage, index));
+        if run.at(stage)?.1.given_up.is_some() {
+            run.shift(stage, index, TaskEvent::Skip)?;
+        } else {
+            run.stage_mut(stage)?.tries.entry(index).or_default().due = Some(*due);
+            run.backoffs.insert((*due, stage, index));
+        }
     } else {
         run.free_followers(stage, index)?;
     }

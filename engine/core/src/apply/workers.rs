@@ -82,7 +82,8 @@ pub(super) fn lost(state: &mut State, worker: WorkerId) -> Result<(), Illegal> {
         .into_iter()
         .filter_map(|gpus| {
             let pool = Some(lost.pool);
-            state.lanes.get(&Lane { pool, gpus })
+            let follows = false;
+            state.lanes.get(&Lane { pool, gpus, follows })
         })
         .flatten()
         .copied()

@@ -68,7 +68,7 @@ pub struct Explanation {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
-    /// It waits for these stages to end.
+    /// It waits for these stages to end; a task of a stage that follows others, for these tasks.
     WaitsFor(Vec<String>),
     /// Its inputs are being resolved.
     FindingInputs,
@@ -366,7 +366,10 @@ fn of_task(
     status: TaskStatus,
 ) -> Reason {
     match status {
-        TaskStatus::Waiting => Reason::LookingUp,
+        TaskStatus::Waiting => match stage.awaited_by(index).as_slice() {
+            [] => Reason::LookingUp,
+            files => Reason::WaitsFor(tasks(run, files)),
+        },
         TaskStatus::Ready => curtailed(state, run, stage.id)
             .or_else(|| limited(state, run, stage.id))
             .or_else(|| placing(stage))
@@ -478,6 +481,18 @@ fn names(run: &RunState, ids: &[StageId]) -> Vec<String> {
         .filter_map(|id| run.stage(*id))
         .map(|stage| stage.name().to_owned())
         .collect()
+}
+
+/// The most tasks that a task is told to wait for.
+const AWAITED_TOLD: usize = 20;
+
+/// Tasks as messages name them: `clim/7`.
+fn tasks(run: &RunState, tasks: &[(StageId, u32)]) -> Vec<String> {
+    let named = tasks.iter().take(AWAITED_TOLD).filter_map(|(id, index)| {
+        let stage = run.stage(*id)?;
+        Some(format!("{}/{index}", stage.name()))
+    });
+    named.collect()
 }
 
 /// The reason why a stage's tasks ran, for tasks that did.

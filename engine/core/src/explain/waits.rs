@@ -127,8 +127,16 @@ fn of_stage(state: &State, run: &RunState, stage: StageView<'_>, limits: &Limits
     let counts = stage.counts();
     let some = |status| Some(counts.of(status)).filter(|count| *count > 0);
     let mut all = Vec::new();
-    if let Some(count) = some(TaskStatus::Waiting) {
-        all.push(wait(WaitsFor::Lookup, Some(count), None));
+    let awaiting = stage.awaiting();
+    if awaiting > 0 {
+        let before: Vec<StageId> = run.followed(stage.id).collect();
+        all.push(Wait {
+            stages: names(run, &before),
+            ..wait(WaitsFor::Stages, Some(awaiting), None)
+        });
+    }
+    if let Some(count) = some(TaskStatus::Waiting).filter(|count| *count > awaiting) {
+        all.push(wait(WaitsFor::Lookup, Some(count - awaiting), None));
     }
     // `max_parallel` holds tasks back too: they wait for those of their own stage.
     let may_begin = own.slack(planned) > 0;

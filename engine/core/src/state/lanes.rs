@@ -15,6 +15,28 @@ pub(crate) struct Lane {
     pub(crate) pool: Option<PoolId>,
     /// Whether the tasks ask for devices.
     pub(crate) gpus: bool,
+    /// Whether the tasks get files one by one. They come first, so that what is begun is finished
+    /// before more is begun.
+    pub(crate) follows: bool,
+}
+
+impl Lane {
+    /// All lanes of such stages, in the order in which they are offered.
+    pub(crate) const ANYWHERE: [Self; 4] = [
+        Self::anywhere(true, true),
+        Self::anywhere(false, true),
+        Self::anywhere(true, false),
+        Self::anywhere(false, false),
+    ];
+
+    /// The lane of stages that no placement puts anywhere.
+    pub(crate) const fn anywhere(gpus: bool, follows: bool) -> Self {
+        Self {
+            pool: None,
+            gpus,
+            follows,
+        }
+    }
 }
 
 /// Stages with tasks to lease, by lane.

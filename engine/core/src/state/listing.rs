@@ -111,7 +111,11 @@ impl RunState {
         let leasable = self.leasable.contains(&id);
         let gpus = gpus(&planned.stage.resources.gpus) > 0;
         if stage.from_cache || !agenda.governs(&self.spec, planned) {
-            let lane = Lane { pool: None, gpus };
+            let lane = Lane {
+                pool: None,
+                gpus,
+                follows: stage.awaited.is_some(),
+            };
             return leasable.then(|| Listing {
                 lanes: vec![lane],
                 ..Listing::default()
@@ -140,6 +144,7 @@ impl RunState {
                 .map(|pool| Lane {
                     pool: Some(pool),
                     gpus,
+                    follows: false,
                 })
                 .collect();
             // A late stage whose upstream stages ended early has no reason to wait for its start.

@@ -2,9 +2,11 @@
 
 pub(crate) mod agenda;
 pub(crate) mod at_home;
+pub(crate) mod awaited;
 pub(crate) mod course;
 pub(crate) mod curtailed;
 pub(crate) mod lanes;
+mod following;
 mod last_start;
 pub(crate) mod listing;
 pub(crate) mod pace;

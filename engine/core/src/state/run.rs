@@ -11,6 +11,7 @@ use super::placed::{Asking, Placed};
 use super::sharing::Sharing;
 use super::stage::{Phase, StageEnd, StageState, looks_up};
 use crate::fact::{RunStatus, SkipReason, Yielding};
+use crate::follow::{Feed, feeds};
 use crate::ids::{RunId, StageId, TaskId, Timestamp, index_of, place};
 use crate::illegal::Illegal;
 use crate::key::TaskKeys;
@@ -49,7 +50,11 @@ pub struct RunState {
     pub(crate) stopping: Option<Stopping>,
     pub(crate) stages: Vec<StageState>,
     /// For each stage, the stages that wait for it.
-    dependants: Vec<Vec<StageId>>,
+    pub(super) dependants: Vec<Vec<StageId>>,
+    /// For each stage, the inputs that it takes file by file.
+    pub(super) feeds: Vec<Vec<Feed>>,
+    /// Tasks whose results other stages may take up; empty between facts.
+    pub(super) fresh: Vec<(StageId, u32)>,
     /// Stages that have the same meaning as another stage of the run.
     twins: BTreeSet<StageId>,
     /// The number of stages that have not ended.
@@ -116,6 +121,8 @@ impl RunState {
             }
         }
         let twins = twins(plan);
+        let stages = plan.stages.iter();
+        let feeds = stages.map(|planned| feeds(plan, planned)).collect();
         let mut run = Self {
             id,
             status: RunStatus::Running,
@@ -126,6 +133,8 @@ impl RunState {
             stopping: None,
             stages: vec![StageState::default(); plan.stages.len()],
             dependants,
+            feeds,
+            fresh: Vec::new(),
             twins,
             open_stages: 0,
             active_tasks: 0,
@@ -325,6 +334,8 @@ impl RunState {
                 || stage.too_many_rejects(planned).is_some()
             {
                 StageEnd::Failed
+            } else if let Some(reason) = &stage.given_up {
+                StageEnd::Skipped(reason.clone())
             } else {
                 StageEnd::Succeeded
             }
@@ -348,14 +359,19 @@ impl RunState {
 
     /// Ends a stage. Stages that wait for it wait for one stage less.
     pub(crate) fn end_stage(&mut self, id: StageId, end: StageEnd) {
-        // A stage that ends before it is ready would have ended at once at home, too.
-        match self.at(id).map(|(_, stage)| &stage.phase) {
-            Ok(Phase::Waiting | Phase::Resolving) => self.ready_at_home(id),
-            Ok(Phase::Open | Phase::Ended(_)) | Err(_) => {}
-        }
+        let was_open = match self.at(id).map(|(_, stage)| &stage.phase) {
+            // A stage that ends before it is ready would have ended at once at home, too.
+            Ok(Phase::Waiting | Phase::Resolving) => {
+                self.ready_at_home(id, None);
+                false
+            }
+            Ok(Phase::Open) => true,
+            Ok(Phase::Ended(_)) | Err(_) => false,
+        };
         let Ok(stage) = self.stage_mut(id) else {
             return;
         };
+        let gave_all = end == StageEnd::Succeeded;
         stage.phase = Phase::Ended(end);
         stage.ready.clear();
         stage.unasked.clear();
@@ -367,22 +383,39 @@ impl RunState {
         }
         let dependants = self.dependants.get(id.place()).cloned().unwrap_or_default();
         for next in dependants {
-            let Ok(stage) = self.stage_mut(next) else {
-                continue;
-            };
-            stage.waits_for = stage.waits_for.saturating_sub(1);
-            if stage.waits_for == 0 && stage.phase == Phase::Waiting {
-                self.unblocked.insert(next);
+            // Its followers stopped waiting for it when it opened.
+            if !(was_open && self.follows(next, id)) {
+                self.waits_for_one_less(next);
+            }
+            if !gave_all && self.follows(next, id) {
+                self.give_up(next, id);
             }
         }
     }
 
-    /// Sets when a stage would have been ready at home: when the stages before it would have ended.
-    pub(crate) fn ready_at_home(&mut self, id: StageId) {
+    /// A stage waits for one stage less.
+    pub(super) fn waits_for_one_less(&mut self, id: StageId) {
+        let Ok(stage) = self.stage_mut(id) else {
+            return;
+        };
+        stage.waits_for = stage.waits_for.saturating_sub(1);
+        if stage.waits_for == 0 && stage.phase == Phase::Waiting {
+            self.unblocked.insert(id);
+        }
+    }
+
+    /// Sets when a stage would have been ready at home: when the stages before it would have ended. A
+    /// stage that it follows is still open, at a moment `at`; at home, it would have been as far after as
+    /// long.
+    pub(crate) fn ready_at_home(&mut self, id: StageId, at: Option<Timestamp>) {
         let upstream = self.spec.plan.stages.get(id.place());
         let upstream = upstream.into_iter().flat_map(|planned| &planned.upstream);
         let ends = upstream.filter_map(|id| self.stages.get(id.place()));
-        let ready = ends.fold(self.home_from, |ready, stage| ready.max(stage.at_home.end));
+        let ends = ends.map(|stage| match at.filter(|_| stage.phase == Phase::Open) {
+            Some(at) => stage.at_home.ready.after_ms(at.since_ms(stage.ready_at)),
+            None => stage.at_home.end,
+        });
+        let ready = ends.fold(self.home_from, Timestamp::max);
         if let Ok(stage) = self.stage_mut(id) {
             stage.at_home = AtHome::from(ready);
         }
@@ -400,22 +433,21 @@ impl RunState {
 
     /// Counts again which stages wait, after many stages changed at once.
     pub(crate) fn recount(&mut self) {
-        let ended: Vec<bool> = self
-            .stages
-            .iter()
-            .map(|stage| matches!(stage.phase, Phase::Ended(_)))
-            .collect();
-        self.open_stages = index_of(ended.iter().filter(|ended| !**ended).count());
+        let ended = |stage: &&StageState| matches!(stage.phase, Phase::Ended(_));
+        let count = self.stages.iter().filter(ended).count();
+        self.open_stages = index_of(self.stages.len() - count);
         self.unblocked.clear();
         let spec = Arc::clone(&self.spec);
-        for (at, (planned, stage)) in spec.plan.stages.iter().zip(&mut self.stages).enumerate() {
-            let waits = planned
-                .upstream
-                .iter()
-                .filter(|id| !ended.get(id.place()).copied().unwrap_or(true));
-            stage.waits_for = index_of(waits.count());
-            if stage.waits_for == 0 && stage.phase == Phase::Waiting {
-                self.unblocked.insert(StageId(index_of(at)));
+        for (id, planned) in self.ids().zip(&spec.plan.stages) {
+            let upstream = planned.upstream.iter();
+            let waits = upstream.filter(|upstream| !self.is_enough(id, **upstream));
+            let waits_for = index_of(waits.count());
+            let Some(stage) = self.stages.get_mut(id.place()) else {
+                continue;
+            };
+            stage.waits_for = waits_for;
+            if waits_for == 0 && stage.phase == Phase::Waiting {
+                self.unblocked.insert(id);
             }
         }
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::at_home::AtHome;
+use super::awaited::Awaited;
 use super::course::StageCourse;
 use super::lanes::Listing;
 use super::placed::{Asking, Placed};
@@ -109,6 +110,11 @@ pub(crate) struct StageState {
     /// Whether one of its tasks may have the same key as another task of the run.
     pub(crate) shares: bool,
     pub(crate) inputs: Vec<Dataset>,
+    /// The files that its tasks wait for, if it follows other stages. It stays once all have come.
+    pub(crate) awaited: Option<Box<Awaited>>,
+    /// The reason why nothing more of it begins although it is open: a stage that it follows did not
+    /// succeed.
+    pub(crate) given_up: Option<SkipReason>,
     /// Its tasks, if they differ from the plan's or the plan does not have them.
     pub(crate) found_tasks: Option<Tasks>,
     pub(crate) status: Vec<TaskStatus>,
@@ -213,7 +219,8 @@ impl StageState {
 
     /// Whether all keys are looked up, so that the number of tasks to run is known.
     pub(crate) fn is_counted(&self) -> bool {
-        self.phase == Phase::Open && self.unasked.is_empty() && self.asked.is_empty()
+        let awaits = self.awaited.as_ref().is_some_and(|one| !one.is_complete());
+        self.phase == Phase::Open && self.unasked.is_empty() && self.asked.is_empty() && !awaits
     }
 
     /// Whether the placement is for fewer tasks than there are. The first time that the number of

@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use sunward_workflows::params_of;
+
 use super::RunState;
 use super::placed::Asking;
 use super::run::Stopping;
 use super::sharing::TaskPlace;
 use super::stage::{Phase, StageEnd, StageState, TaskFailure};
-use crate::dataset::{Dataset, DatasetKind, TaskResult};
+use crate::dataset::{Dataset, DatasetKind, PartRef, TaskResult};
 use crate::fact::{RunStatus, SkipReason};
 use crate::failure::Failure;
+use crate::follow::{Feed, foretold};
 use crate::from_tasks::{FromTasks, carried_item};
 use crate::ids::{StageId, Timestamp, index_of};
 use crate::ledger::{AttemptRecord, Ledger, Overrun};
@@ -108,6 +111,29 @@ impl RunState {
             items: items.collect(),
             datasets,
             failed,
+        })
+    }
+
+    /// As [`Self::from_tasks`], for a stage that has not ended: a task without a result has a dataset
+    /// whose content is awaited. `None` also for a port with a table.
+    #[must_use]
+    pub fn foretold(&self, id: StageId, port: &str) -> Option<FromTasks> {
+        let (planned, state) = self.get(id)?;
+        let tasks = state.tasks(planned)?;
+        let at = planned.stage.outputs.get_index_of(port)?;
+        let params = params_of(&planned.stage.name, &self.spec.params);
+        let foretold = foretold(planned, (port, &params), (&state.inputs, tasks))?;
+        let all = 0..state.count();
+        let datasets = all.clone().map(|index| {
+            let has_result = state.status_of(index).is_some_and(TaskStatus::has_result);
+            let known = state.results.port(index, at).filter(|_| has_result);
+            known.unwrap_or_else(|| foretold(index))
+        });
+        let items = all.map_while(|index| carried_item(planned, &state.inputs, tasks, index));
+        Some(FromTasks {
+            datasets: datasets.collect(),
+            items: items.collect(),
+            failed: 0,
         })
     }
 
@@ -258,6 +284,54 @@ impl<'a> StageView<'a> {
                     .is_some_and(|stage| stage.end().is_none())
             })
             .collect()
+    }
+
+    /// Whether its tasks get files one by one, so that its inputs change while it is open.
+    #[must_use]
+    pub const fn takes_files_one_by_one(&self) -> bool {
+        self.state.awaited.is_some()
+    }
+
+    /// The number of its tasks that wait for files of other stages' tasks.
+    pub(crate) fn awaiting(&self) -> u32 {
+        let awaited = self.state.awaited.as_deref();
+        let open = self.state.phase == Phase::Open && self.state.given_up.is_none();
+        awaited.filter(|_| open).map_or(0, |awaited| awaited.waiting)
+    }
+
+    /// The files that one task gets of the inputs that its stage takes file by file: port, row, and the
+    /// file.
+    #[must_use]
+    pub fn files_of(&self, index: u32) -> Vec<(&'a str, u32, PartRef)> {
+        let feeds = self.run.feeds_of(self.id);
+        let files = feeds.iter().flat_map(|feed| {
+            let rows = self.rows_of(index, feed).into_iter();
+            rows.map(move |(port, row, part)| (port, index_of(row), part))
+        });
+        files.collect()
+    }
+
+    /// The tasks whose files a task still waits for.
+    pub(crate) fn awaited_by(&self, index: u32) -> Vec<(StageId, u32)> {
+        let feeds = self.run.feeds_of(self.id);
+        let tasks = feeds.iter().flat_map(|feed| {
+            let rows = self.rows_of(index, feed).into_iter();
+            let awaited = rows.filter(|(_, _, part)| part.is_awaited());
+            awaited.map(|(_, row, _)| (feed.from, index_of(row)))
+        });
+        tasks.collect()
+    }
+
+    fn rows_of(&self, index: u32, feed: &Feed) -> Vec<(&'a str, usize, PartRef)> {
+        let port = self.planned.stage.inputs.get_index(feed.input);
+        let dataset = self.state.inputs.get(feed.input);
+        let groups = self.tasks().and_then(|tasks| Some((tasks, tasks.files()?)));
+        let (Some((port, _)), Some(dataset), Some((tasks, groups))) = (port, dataset, groups) else {
+            return Vec::new();
+        };
+        let rows = groups.rows_of(tasks.each_index(index), port, dataset);
+        let part = |row: usize| Some((port.as_str(), row, *dataset.parts.get(row)?));
+        rows.into_iter().filter_map(part).collect()
     }
 
     /// The number of tasks, once it is known.

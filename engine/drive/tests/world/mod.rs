@@ -345,6 +345,7 @@ impl Transport for Pretender {
             ToWorker::Job(job) => {
                 self.jobs.insert(job.stage_id, job);
             }
+            ToWorker::Files { .. } => {}
             ToWorker::Lease(lease) => self.work(lease),
             ToWorker::Revoke { .. } => {
                 for lease in std::mem::take(&mut self.held) {

@@ -261,6 +261,16 @@ impl StagePlan {
         let reason = match (&preview.outlook, preview.changes.as_slice()) {
             (Outlook::Runs(WhyRan::NotInCache), _) if preview.cached > 0 => some(planned, preview),
             (Outlook::Runs(WhyRan::NotInCache), [change, ..]) => format!("runs: {change}"),
+            (Outlook::After(_), _) if preview.cached > 0 => {
+                let tasks = preview.tasks.unwrap_or_default();
+                let new = tasks.saturating_sub(preview.cached);
+                format!(
+                    "{} of {}: {}",
+                    count(u64::from(new)),
+                    count(u64::from(tasks)),
+                    preview.outlook
+                )
+            }
             (Outlook::Cached, _) if preview.tasks == Some(0) => "it has no tasks".to_owned(),
             (outlook, _) => outlook.to_string(),
         };
