@@ -16,7 +16,10 @@ impl Arrived {
     pub(crate) fn add(&self, files: Vec<ArrivedFile>) {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         for file in files {
-            known.entry(file.port).or_default().insert(file.row, file.part);
+            known
+                .entry(file.port)
+                .or_default()
+                .insert(file.row, file.part);
         }
     }
 

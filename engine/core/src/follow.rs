@@ -50,7 +50,8 @@ pub(crate) fn feeds(plan: &Plan, planned: &PlannedStage) -> Vec<Feed> {
         || !OF_CONTENT
             .iter()
             .any(|column| planned.reads.item.reads(column));
-    if divided.is_empty() || reads_status || !names_tell || !matches!(stage.action, Action::Run(_)) {
+    if divided.is_empty() || reads_status || !names_tell || !matches!(stage.action, Action::Run(_))
+    {
         return Vec::new();
     }
     let inputs = stage.inputs.iter().enumerate();
@@ -91,10 +92,10 @@ fn feed((plan, planned): (&Plan, &PlannedStage), at: usize, input: &Input) -> Op
     let from = planned.upstream.iter().copied().find(called)?;
     let writer = &plan.stage(from)?.stage;
     let output = writer.outputs.get(port)?;
-    let is_one_each = match (output.format, input.form) {
-        (OutputFormat::File, Form::File | Form::Files) | (OutputFormat::Dir, Form::File) => true,
-        _ => false,
-    };
+    let is_one_each = matches!(
+        (output.format, input.form),
+        (OutputFormat::File, Form::File | Form::Files) | (OutputFormat::Dir, Form::File)
+    );
     // A task that is tolerated to fail writes no file, so the places of the others would shift.
     let writes_all = writer.is_scattered()
         && writer.tolerate == 0
@@ -110,7 +111,11 @@ fn feed((plan, planned): (&Plan, &PlannedStage), at: usize, input: &Input) -> Op
 /// Whether a stage waits for another one in a further way than by these feeds.
 fn waits_otherwise(stage: &Stage, other: &str, from: StageId, feeds: &[Feed]) -> bool {
     let reads = |source: &Reference| source.port().is_some_and(|(stage, _)| stage == other);
-    let fed = |at: usize| feeds.iter().any(|feed| feed.input == at && feed.from == from);
+    let fed = |at: usize| {
+        feeds
+            .iter()
+            .any(|feed| feed.input == at && feed.from == from)
+    };
     let mut inputs = stage.inputs.values().enumerate();
     stage.needs.iter().any(|name| name == other)
         || inputs.any(|(at, input)| !fed(at) && input.from.iter().any(reads))

@@ -159,11 +159,7 @@ impl FileGroups {
         self.item_by(index, |port, _| of_task(port)?.file_row(0))
     }
 
-    fn item_by(
-        &self,
-        index: u32,
-        row: impl Fn(&str, &Grouping) -> Option<Value>,
-    ) -> Option<Value> {
+    fn item_by(&self, index: u32, row: impl Fn(&str, &Grouping) -> Option<Value>) -> Option<Value> {
         let by = self
             .by
             .as_ref()

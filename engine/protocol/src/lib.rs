@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use sunward_core::{
-    Capacity, Dataset, Lease, PartRef, RunId, Span, StageId, StagedFiles, TaskEnd, TaskId, Tasks, WorkerId,
+    Capacity, Dataset, Lease, PartRef, RunId, Span, StageId, StagedFiles, TaskEnd, TaskId, Tasks,
+    WorkerId,
 };
 use sunward_workflows::{Stage, Value};
 

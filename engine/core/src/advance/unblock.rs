@@ -11,8 +11,8 @@ use crate::failure::{Failure, FailureKind};
 use crate::ids::{StageId, Timestamp};
 use crate::order::{Order, Step};
 use crate::plan::PlannedStage;
-use crate::state::{RunState, State};
 use crate::state::stage::{Phase, StageEnd, looks_up};
+use crate::state::{RunState, State};
 use crate::statuses::{condition_asks, is_left_out, statuses_for};
 
 /// The most stages handled in one step.

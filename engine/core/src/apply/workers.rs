@@ -83,7 +83,11 @@ pub(super) fn lost(state: &mut State, worker: WorkerId) -> Result<(), Illegal> {
         .filter_map(|gpus| {
             let pool = Some(lost.pool);
             let follows = false;
-            state.lanes.get(&Lane { pool, gpus, follows })
+            state.lanes.get(&Lane {
+                pool,
+                gpus,
+                follows,
+            })
         })
         .flatten()
         .copied()

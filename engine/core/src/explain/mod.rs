@@ -366,7 +366,7 @@ fn of_task(
     status: TaskStatus,
 ) -> Reason {
     match status {
-        TaskStatus::Waiting => match stage.awaited_by(index).as_slice() {
+        TaskStatus::Waiting => match stage.tasks_before(index).as_slice() {
             [] => Reason::LookingUp,
             files => Reason::WaitsFor(tasks(run, files)),
         },

@@ -127,7 +127,7 @@ fn of_stage(state: &State, run: &RunState, stage: StageView<'_>, limits: &Limits
     let counts = stage.counts();
     let some = |status| Some(counts.of(status)).filter(|count| *count > 0);
     let mut all = Vec::new();
-    let awaiting = stage.awaiting();
+    let awaiting = stage.lacking_files();
     if awaiting > 0 {
         let before: Vec<StageId> = run.followed(stage.id).collect();
         all.push(Wait {

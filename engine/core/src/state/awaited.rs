@@ -38,7 +38,11 @@ impl Awaited {
             let dataset = inputs.get(feed.input);
             let mut readers = Vec::new();
             if let (Some((port, _)), Some(dataset)) = (port, dataset) {
-                left += dataset.parts.iter().filter(|part| part.is_awaited()).count();
+                left += dataset
+                    .parts
+                    .iter()
+                    .filter(|part| part.is_awaited())
+                    .count();
                 for task in 0..tasks.count() {
                     for row in groups.rows_of(tasks.each_index(task), port, dataset) {
                         if dataset.parts.get(row).is_some_and(|part| part.is_awaited()) {
@@ -63,7 +67,9 @@ impl Awaited {
 
     /// Whether a task waits for a file.
     pub(crate) fn holds_back(&self, task: u32) -> bool {
-        self.missing.get(place(task)).is_some_and(|missing| *missing > 0)
+        self.missing
+            .get(place(task))
+            .is_some_and(|missing| *missing > 0)
     }
 
     /// Whether all files have come.
@@ -76,7 +82,9 @@ impl Awaited {
         self.left = self.left.saturating_sub(1);
         let readers = self.readers.get(feed).map_or(&[][..], Vec::as_slice);
         let first = readers.partition_point(|(known, _)| *known < row);
-        let readers = readers[first..].iter().take_while(|(known, _)| *known == row);
+        let readers = readers[first..]
+            .iter()
+            .take_while(|(known, _)| *known == row);
         let mut complete = Vec::new();
         for (_, task) in readers {
             let Some(missing) = self.missing.get_mut(place(*task)) else {

@@ -26,7 +26,10 @@ impl RunState {
     /// The stages that a stage follows and that have not ended.
     pub(crate) fn followed(&self, id: StageId) -> impl Iterator<Item = StageId> {
         let feeds = self.feeds_of(id).iter();
-        let open = |id: &StageId| self.get(*id).is_some_and(|(_, one)| one.phase == Phase::Open);
+        let open = |id: &StageId| {
+            self.get(*id)
+                .is_some_and(|(_, one)| one.phase == Phase::Open)
+        };
         feeds.map(|feed| feed.from).filter(open)
     }
 
@@ -53,7 +56,7 @@ impl RunState {
             Some(awaited) => {
                 let here = (0..count).filter(|task| !awaited.holds_back(*task));
                 let here: Vec<u32> = here.collect();
-                self.stage_mut(id)?.awaited = Some(Box::new(awaited));
+                self.stage_mut(id)?.to_come = Some(Box::new(awaited));
                 for task in here {
                     self.queue(id, task, task + 1)?;
                 }
@@ -83,7 +86,12 @@ impl RunState {
     }
 
     /// Keeps the result of a task. Call [`Self::pass_on`] once all results of a fact are kept.
-    pub(crate) fn keep(&mut self, id: StageId, index: u32, result: &TaskResult) -> Result<(), Illegal> {
+    pub(crate) fn keep(
+        &mut self,
+        id: StageId,
+        index: u32,
+        result: &TaskResult,
+    ) -> Result<(), Illegal> {
         self.stage_mut(id)?.results.put(index, result);
         let next = self.dependants.get(id.place()).into_iter().flatten();
         if next.clone().any(|next| self.follows(*next, id)) {
@@ -96,7 +104,12 @@ impl RunState {
     pub(crate) fn pass_on(&mut self) -> Result<(), Illegal> {
         let mut reached = BTreeSet::new();
         for (from, row) in std::mem::take(&mut self.fresh) {
-            for next in self.dependants.get(from.place()).cloned().unwrap_or_default() {
+            for next in self
+                .dependants
+                .get(from.place())
+                .cloned()
+                .unwrap_or_default()
+            {
                 let feeds = self.feeds_of(next).iter().enumerate();
                 let feeds = feeds.filter(|(_, feed)| feed.from == from);
                 for feed in feeds.map(|(at, _)| at).collect::<Vec<_>>() {
@@ -119,7 +132,10 @@ impl RunState {
         let (_, writer) = self.at(of.from)?;
         let written = writer.results.port(row, of.port);
         let (_, stage) = self.at(id)?;
-        let known = stage.inputs.get(of.input).and_then(|all| all.parts.get(place(row)));
+        let known = stage
+            .inputs
+            .get(of.input)
+            .and_then(|all| all.parts.get(place(row)));
         if stage.phase != Phase::Open || !known.is_some_and(PartRef::is_awaited) {
             return Ok(());
         }
@@ -132,7 +148,7 @@ impl RunState {
         {
             *known = part;
         }
-        let Some(awaited) = &mut stage.awaited else {
+        let Some(awaited) = &mut stage.to_come else {
             return Ok(());
         };
         let complete = awaited.came(feed, row);
@@ -168,7 +184,7 @@ impl RunState {
                     self.unblocked.insert(id);
                 }
             }
-            Phase::Open if stage.awaited.as_ref().is_some_and(|one| !one.is_complete()) => {
+            Phase::Open if stage.to_come.as_ref().is_some_and(|one| !one.is_complete()) => {
                 stage.given_up.get_or_insert(reason);
                 self.leave_rest(id);
                 self.settle(id);

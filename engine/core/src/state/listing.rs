@@ -114,7 +114,7 @@ impl RunState {
             let lane = Lane {
                 pool: None,
                 gpus,
-                follows: stage.awaited.is_some(),
+                follows: stage.to_come.is_some(),
             };
             return leasable.then(|| Listing {
                 lanes: vec![lane],

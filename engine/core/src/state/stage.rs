@@ -111,7 +111,7 @@ pub(crate) struct StageState {
     pub(crate) shares: bool,
     pub(crate) inputs: Vec<Dataset>,
     /// The files that its tasks wait for, if it follows other stages. It stays once all have come.
-    pub(crate) awaited: Option<Box<Awaited>>,
+    pub(crate) to_come: Option<Box<Awaited>>,
     /// The reason why nothing more of it begins although it is open: a stage that it follows did not
     /// succeed.
     pub(crate) given_up: Option<SkipReason>,
@@ -219,7 +219,7 @@ impl StageState {
 
     /// Whether all keys are looked up, so that the number of tasks to run is known.
     pub(crate) fn is_counted(&self) -> bool {
-        let awaits = self.awaited.as_ref().is_some_and(|one| !one.is_complete());
+        let awaits = self.to_come.as_ref().is_some_and(|one| !one.is_complete());
         self.phase == Phase::Open && self.unasked.is_empty() && self.asked.is_empty() && !awaits
     }
 

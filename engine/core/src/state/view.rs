@@ -289,14 +289,16 @@ impl<'a> StageView<'a> {
     /// Whether its tasks get files one by one, so that its inputs change while it is open.
     #[must_use]
     pub const fn takes_files_one_by_one(&self) -> bool {
-        self.state.awaited.is_some()
+        self.state.to_come.is_some()
     }
 
     /// The number of its tasks that wait for files of other stages' tasks.
-    pub(crate) fn awaiting(&self) -> u32 {
-        let awaited = self.state.awaited.as_deref();
+    pub(crate) fn lacking_files(&self) -> u32 {
+        let awaited = self.state.to_come.as_deref();
         let open = self.state.phase == Phase::Open && self.state.given_up.is_none();
-        awaited.filter(|_| open).map_or(0, |awaited| awaited.waiting)
+        awaited
+            .filter(|_| open)
+            .map_or(0, |awaited| awaited.waiting)
     }
 
     /// The files that one task gets of the inputs that its stage takes file by file: port, row, and the
@@ -312,7 +314,7 @@ impl<'a> StageView<'a> {
     }
 
     /// The tasks whose files a task still waits for.
-    pub(crate) fn awaited_by(&self, index: u32) -> Vec<(StageId, u32)> {
+    pub(crate) fn tasks_before(&self, index: u32) -> Vec<(StageId, u32)> {
         let feeds = self.run.feeds_of(self.id);
         let tasks = feeds.iter().flat_map(|feed| {
             let rows = self.rows_of(index, feed).into_iter();
@@ -326,7 +328,8 @@ impl<'a> StageView<'a> {
         let port = self.planned.stage.inputs.get_index(feed.input);
         let dataset = self.state.inputs.get(feed.input);
         let groups = self.tasks().and_then(|tasks| Some((tasks, tasks.files()?)));
-        let (Some((port, _)), Some(dataset), Some((tasks, groups))) = (port, dataset, groups) else {
+        let (Some((port, _)), Some(dataset), Some((tasks, groups))) = (port, dataset, groups)
+        else {
             return Vec::new();
         };
         let rows = groups.rows_of(tasks.each_index(index), port, dataset);

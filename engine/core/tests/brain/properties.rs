@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::world::flow::{Shape, flow, stage};
 use crate::world::{World, fails, gives};
 use proptest::prelude::*;
-use sunward_core::{Fact, FailureKind, Input, Outcome, RunId, RunStatus, WorkerId};
+use sunward_core::{Fact, FailureKind, Input, Outcome, RunId, RunStatus, StageEnd, WorkerId};
 use sunward_workflows::{RetryOn, Scatter, Stage, Value};
 
 /// One stage of a random graph.
@@ -31,7 +31,7 @@ fn node() -> impl Strategy<Value = Node> {
         any::<u8>(),
         any::<bool>(),
         0_u32..6,
-        0_u8..6,
+        0_u8..9,
         0_u32..3,
         prop::option::of(1_u32..4),
         1_u32..4,
@@ -90,7 +90,12 @@ fn shape(name: &str, node: &Node) -> Stage {
         2 => stage(name).items(&items),
         3 => stage(name).scatter(Scatter::Range(Value::Int(node.tasks.into()))),
         4 => stage(name).range(node.tasks).uncached(),
+        6.. => stage(name).writes_file(),
         _ => crate::world::flow::command(name, "the same for all"),
+    };
+    let one = match node.shape {
+        0 | 1 => one.writes_file(),
+        _ => one,
     };
     one.retries(node.attempts, 50, RetryOn::Timeout)
         .edit(|stage| {
@@ -115,7 +120,15 @@ fn build(nodes: &[Node]) -> sunward_core::RunSpec {
     built.workflow.limits = limits.into();
     for (at, node) in nodes.iter().enumerate() {
         let mut one = shape(&format!("s{at}"), node);
+        let over = (0..at.min(8)).find(|before| {
+            node.upstream & (1 << before) != 0 && matches!(nodes[*before].shape, 0 | 1 | 6..)
+        });
         for before in 0..at.min(8) {
+            if node.shape >= 6 && over == Some(before) {
+                let name = format!("s{before}");
+                one = one.each_file_of(&name, &name);
+                continue;
+            }
             if node.upstream & (1 << before) != 0 {
                 let name = format!("s{before}");
                 one = if node.reads {
@@ -319,6 +332,10 @@ proptest! {
             }
             let counts = stage.counts();
             prop_assert_eq!(counts.ended(), counts.total());
+            if stage.end() == Some(&StageEnd::Succeeded) {
+                let mut files = stage.inputs().iter().flat_map(|input| &input.parts);
+                prop_assert!(files.all(|part| !part.is_awaited()), "{}", stage.name());
+            }
         }
         assert_single_results(&world.journal);
         prop_assert_eq!(world.state.promises(), (0, 0));
@@ -342,7 +359,7 @@ proptest! {
                 .collect()
         };
         // Tasks with equal keys may share a result, which then has another task's name.
-        if nodes.iter().all(|node| matches!(node.shape, 0 | 1 | 4)) {
+        if nodes.iter().all(|node| matches!(node.shape, 0 | 1 | 4 | 6..)) {
             prop_assert_eq!(results(&world), results(&calm));
         }
     }

@@ -19,8 +19,9 @@ impl Engine<'_, '_> {
             return;
         };
         for (_, stage, port) in run.outputs() {
-            let ended = run.stage(stage).and_then(|view| view.end());
-            if ended != Some(&StageEnd::Succeeded) {
+            let end = run.stage(stage).and_then(|view| view.end());
+            // Tasks of an open stage have results that no later task reads, too.
+            if end.is_some_and(|end| *end != StageEnd::Succeeded) {
                 continue;
             }
             let datasets = run.gathered(stage, port).unwrap_or_default();

@@ -4,6 +4,7 @@ pub mod at_home;
 mod curtailing;
 mod failing;
 mod flowing;
+mod following;
 mod last_start;
 mod late;
 mod late_curtailed;

@@ -124,6 +124,22 @@ pub trait Shape: Sized {
         })
     }
 
+    /// Its output is a file.
+    fn writes_file(self) -> Self {
+        self.edit(|stage| {
+            if let Some(output) = stage.outputs.get_mut("out") {
+                output.format = sunward_workflows::OutputFormat::File;
+            }
+        })
+    }
+
+    /// One task for each file that another stage writes.
+    fn each_file_of(self, port: &str, other: &str) -> Self {
+        let slicing = Slicing::Row;
+        let one = self.writes_file().from(port, other).sliced(port, slicing);
+        one.edit(|stage| stage.inputs[port].form = Form::File)
+    }
+
     fn sliced(self, port: &str, slicing: Slicing) -> Self {
         self.scatter(Scatter::Input {
             port: port.into(),

@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use sunward_core::place::{self, Placer, Problem, Solution};
 use sunward_core::{
-    Capacity, Dataset, Digest, Energy, Fact, Failure, FailureKind, Generation, Input, Lease, Order,
-    Outcome, PartRef, PoolId, RunId, RunSpec, RunStatus, Span, StageId, State, Step, TaskEnd,
-    TaskId, TaskResult, TaskStatus, Tasks, Timestamp, WorkerId, advance, apply, decide,
+    Capacity, Dataset, DatasetKind, Digest, Energy, Fact, Failure, FailureKind, FileGroups,
+    FileRows, Generation, Grouping, Input, Lease, Order, Outcome, PartRef, PoolId, RunId, RunSpec,
+    RunStatus, Span, StageId, State, Step, TaskEnd, TaskId, TaskResult, TaskStatus, Tasks,
+    Timestamp, WorkerId, advance, apply, decide,
 };
-use sunward_workflows::{Reference, Scatter, Slicing, Value};
+use sunward_workflows::{Form, Reference, Scatter, Slicing, Value};
 
 /// Decides the outcome of each attempt.
 pub type Fate = Box<dyn FnMut(&str, u32, u32) -> Outcome>;
@@ -166,9 +167,16 @@ impl World {
             let stage = run.stage(lease.stage).unwrap();
             for upstream in &stage.planned.upstream {
                 assert!(
-                    run.stage(*upstream).unwrap().end().is_some()
-                        || stage.takes_files_one_by_one(),
+                    run.stage(*upstream).unwrap().end().is_some() || stage.takes_files_one_by_one(),
                     "{} leased before its upstream ended",
+                    stage.name()
+                );
+            }
+            for index in lease.first..lease.first + lease.count {
+                let files = stage.files_of(index);
+                assert!(
+                    files.iter().all(|(_, _, part)| !part.is_awaited()),
+                    "{}/{index} leased before its files came",
                     stage.name()
                 );
             }
@@ -471,8 +479,13 @@ impl World {
             for reference in &input.from {
                 match reference {
                     Reference::Port { stage, port } => {
-                        let upstream = run.find(stage).unwrap().id;
-                        for dataset in run.gathered(upstream, port).unwrap() {
+                        let upstream = run.find(stage).unwrap();
+                        let foretold = run.foretold(upstream.id, port);
+                        let datasets = match foretold.filter(|_| upstream.end().is_none()) {
+                            Some(foretold) => foretold.datasets,
+                            None => run.gathered(upstream.id, port).unwrap(),
+                        };
+                        for dataset in datasets {
                             parts.extend(dataset.parts);
                         }
                     }
@@ -489,6 +502,11 @@ impl World {
                     }
                 }
             }
+            if input.form == Form::File {
+                let files = FileRows::unnamed("f".into(), parts.len());
+                inputs.push(Dataset::of_files(DatasetKind::File, parts, files));
+                continue;
+            }
             let text: Vec<String> = parts.iter().map(|part| part.digest.to_hex()).collect();
             inputs.push(Dataset {
                 content: Digest::of(text.join(" ").as_bytes()),
@@ -503,6 +521,14 @@ impl World {
             };
             let at = stage.planned.stage.inputs.get_index_of(port).unwrap();
             let rows = inputs[at].rows;
+            if inputs[at].files.is_some() {
+                return Tasks::Files(FileGroups {
+                    count: u32::try_from(inputs[at].parts.len()).unwrap(),
+                    ports: vec![(port.clone(), Grouping::Each)],
+                    by: None,
+                    zipped: false,
+                });
+            }
             match slicing {
                 Slicing::Rows(rows_per_task) => Tasks::Rows {
                     port: port.clone(),
