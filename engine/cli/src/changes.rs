@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use sunward_core::{
-    Gathered, Known, PlannedStage, RunSpec, RunState, StageEnd, StageView, TaskStatus,
+    Dataset, Gathered, Known, PlannedStage, RunSpec, RunState, StageEnd, StageView, TaskStatus,
     diff_ingredients,
 };
 use sunward_drive::LocalResolver;
@@ -39,13 +39,14 @@ pub(crate) fn changed_inputs(
                     | Reference::Item(_)
             )
         });
-        if !reads_files || stage.inputs().is_empty() || now.plan.find(stage.name()).is_none() {
+        let begun = !stage.inputs().is_empty() && stage.skip_reason().is_none();
+        if !reads_files || !begun || now.plan.find(stage.name()).is_none() {
             continue;
         }
         let written = sources(stage.planned)
             .filter_map(|source| {
                 let (stage, port) = source.port()?;
-                let written = run.from_tasks(run.spec.plan.find(stage)?, port)?;
+                let written = run.given(run.spec.plan.find(stage)?, port)?;
                 Some(((stage.to_owned(), port.to_owned()), written))
             })
             .collect();
@@ -59,13 +60,19 @@ pub(crate) fn changed_inputs(
             foresight.check()?;
             continue;
         };
-        let before = stage.inputs().iter().map(|dataset| dataset.content);
-        let is_same = before.eq(inputs.iter().map(|dataset| dataset.content));
+        let before = stage.inputs().iter();
+        let is_same = before.len() == inputs.len() && before.zip(&inputs).all(are_same);
         if !is_same || stage.tasks() != Some(&tasks) {
             lines.push(format!("{}: the files that it reads changed", stage.name()));
         }
     }
     Ok(lines)
+}
+
+/// Whether two datasets have the same content, as far as it has come.
+fn are_same((one, other): (&Dataset, &Dataset)) -> bool {
+    let are_same_files = || one.files.is_some() && one.files == other.files;
+    one.content == other.content || are_same_files() && one.parts == other.parts
 }
 
 fn sources(planned: &PlannedStage) -> impl Iterator<Item = &Reference> {

@@ -159,7 +159,11 @@ fn whatever_divides_files_lets_them_go_their_own_ways() {
 
 /// A chain whose last files wait for a file of the test.
 fn held() -> Scene {
-    let last = last("m: middle.o", "over: m", "${{ inputs.m }}", "ext: txt");
+    held_over("m: middle.o", "over: m")
+}
+
+fn held_over(inputs: &str, scatter: &str) -> Scene {
+    let last = last(inputs, scatter, "${{ inputs.m }}", "ext: txt");
     scene(&format!("{MIDDLE}{last}").replace("touch \"$HERE/through\"", "true"))
 }
 
@@ -229,9 +233,17 @@ fn what_was_through_when_the_engine_was_killed_stays_so() {
 
 #[test]
 fn files_before_and_after_a_failed_one_are_kept_and_tried_again_alone() {
-    let scene = held();
+    for (inputs, scatter) in [
+        ("m: middle.o", "over: m"),
+        ("m: middle.o, n: ./d/*.txt", "zip: [m, n]"),
+    ] {
+        tried_again(&held_over(inputs, scatter));
+    }
+}
+
+fn tried_again(scene: &Scene) {
     let mut run = scene.start(&["run", "workflow.yaml", "-j", "4"]);
-    run.wait_until("four files are through", |_| through(&scene) == 4);
+    run.wait_until("four files are through", |_| through(scene) == 4);
     scene.file("fail", "");
     run.end().expect(1);
     std::fs::remove_file(scene.path().join("fail")).unwrap();

@@ -102,12 +102,7 @@ pub(crate) fn resolve_request(
     let stage = run.stage(stage_id)?;
     let written = |reference: &Reference| {
         let (stage, port) = reference.port()?;
-        let id = run.spec.plan.find(stage)?;
-        // A stage that follows another one opens before that one has ended.
-        let is_open = run.stage(id).is_some_and(|stage| stage.end().is_none());
-        let foretold = || run.foretold(id, port);
-        let foretold = is_open.then(foretold).flatten();
-        foretold.or_else(|| run.from_tasks(id, port))
+        run.given(run.spec.plan.find(stage)?, port)
     };
     let source = |reference: &Reference| Source {
         reference: reference.clone(),

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::awaited::Awaited;
-use super::run::RunState;
+use super::run::{RunState, Stopping};
 use super::stage::{Phase, StageEnd};
 use crate::dataset::{Dataset, PartRef, TaskResult};
 use crate::fact::SkipReason;
 use crate::follow::Feed;
 use crate::ids::{StageId, index_of, place};
 use crate::illegal::Illegal;
+use crate::ranges::Ranges;
 use crate::task::{TaskEvent, TaskStatus};
 
 impl RunState {
@@ -54,11 +55,12 @@ impl RunState {
         match awaited.filter(|awaited| !awaited.is_complete()) {
             None => self.queue(id, 0, count)?,
             Some(awaited) => {
-                let here = (0..count).filter(|task| !awaited.holds_back(*task));
-                let here: Vec<u32> = here.collect();
+                let mut here = Ranges::default();
+                let tasks = (0..count).filter(|task| !awaited.holds_back(*task));
+                tasks.for_each(|task| here.insert(task, task + 1));
                 self.stage_mut(id)?.to_come = Some(Box::new(awaited));
-                for task in here {
-                    self.queue(id, task, task + 1)?;
+                for (first, end) in here.spans() {
+                    self.queue(id, first, end)?;
                 }
                 for (at, feed) in feeds.iter().enumerate() {
                     self.catch_up(id, (at, feed.from))?;
@@ -166,6 +168,10 @@ impl RunState {
 
     /// Gives up a stage that follows `other`, which did not succeed. What runs of it may finish.
     pub(super) fn give_up(&mut self, id: StageId, other: StageId) {
+        if self.stopping == Some(Stopping::Cancel) {
+            // A user stopped both.
+            return;
+        }
         let reason = match self.get(other).map(|(_, stage)| &stage.phase) {
             Some(Phase::Ended(StageEnd::Skipped(SkipReason::UpstreamFailed(first)))) => {
                 SkipReason::UpstreamFailed(*first)

@@ -114,10 +114,19 @@ impl RunState {
         })
     }
 
+    /// What a stage gives to those that read it: what its tasks produced, and where others may follow it,
+    /// what they are still to produce.
+    #[must_use]
+    pub fn given(&self, id: StageId, port: &str) -> Option<FromTasks> {
+        let is_open = self.get(id)?.1.phase == Phase::Open;
+        let foretold = || self.foretold(id, port);
+        let foretold = is_open.then(foretold).flatten();
+        foretold.or_else(|| self.from_tasks(id, port))
+    }
+
     /// As [`Self::from_tasks`], for a stage that has not ended: a task without a result has a dataset
     /// whose content is awaited. `None` also for a port with a table.
-    #[must_use]
-    pub fn foretold(&self, id: StageId, port: &str) -> Option<FromTasks> {
+    fn foretold(&self, id: StageId, port: &str) -> Option<FromTasks> {
         let (planned, state) = self.get(id)?;
         let tasks = state.tasks(planned)?;
         let at = planned.stage.outputs.get_index_of(port)?;

@@ -480,11 +480,7 @@ impl World {
                 match reference {
                     Reference::Port { stage, port } => {
                         let upstream = run.find(stage).unwrap();
-                        let foretold = run.foretold(upstream.id, port);
-                        let datasets = match foretold.filter(|_| upstream.end().is_none()) {
-                            Some(foretold) => foretold.datasets,
-                            None => run.gathered(upstream.id, port).unwrap(),
-                        };
+                        let datasets = run.given(upstream.id, port).unwrap().datasets;
                         for dataset in datasets {
                             parts.extend(dataset.parts);
                         }
