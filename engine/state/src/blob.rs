@@ -15,7 +15,7 @@ use crate::error::StateError;
 use crate::group::FileStamp;
 
 /// The format's version. It changes with the encoding of facts and with the tables that hold them.
-pub(crate) const VERSION: u8 = 13;
+pub(crate) const VERSION: u8 = 14;
 
 /// Bytes of BLAKE3 that are kept as checksum. It detects torn pages; it does not stop forgery.
 const CHECKSUM_BYTES: usize = 8;
