@@ -382,6 +382,11 @@ fn what_a_killed_build_left_is_made_anew() {
         .start_command(one.command(&["run", "workflow.yaml"]));
     running.wait_for("started");
     running.kill();
+    let left = scene::below(&one.scene.path().join("cache"));
+    assert!(
+        left.iter().any(|path| path.ends_with("env/junk")),
+        "{left:?}"
+    );
     one.scene.file("go", "");
     assert_eq!(ran(one.run()), 1);
     let (prefix, version) = one.output();

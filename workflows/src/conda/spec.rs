@@ -127,7 +127,8 @@ mod tests {
         for (text, says) in [
             ("", "begin with a name"),
             ("-c evil", "begin with a name"),
-            ("--file=/etc/passwd", "begin with a name"),
+            ("--file=x", "begin with a name"),
+            ("--file=/etc/passwd", "from addresses or folders"),
             ("numpy --file x", "an option"),
             ("numpy -c x", "an option"),
             ("numpy[version='>=1']", "square brackets"),
