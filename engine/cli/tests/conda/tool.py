@@ -45,8 +45,8 @@ def plan(prefix, channels, specs):
     try:
         records = asyncio.run(solve(channels, specs))
     except Exception as error:
-        print(json.dumps({"success": False, "solver_problems": [str(error)]}))
-        sys.exit(1)
+        print(json.dumps({"success": False, "solver_problems": [str(error)]}), flush=True)
+        os._exit(1)
     linked = [
         {
             "name": one.name.source,
@@ -89,7 +89,8 @@ def record(line):
 
 def main():
     if sys.argv[1:] == ["--version"]:
-        return print("py-rattler", rattler.__version__)
+        print("py-rattler", rattler.__version__)
+        return
     if sys.argv[1:2] != ["create"]:
         sys.exit(f"unknown command {sys.argv[1:2]}")
     valued, flags, rest = words(sys.argv[2:])
@@ -101,3 +102,6 @@ def main():
 
 
 main()
+sys.stdout.flush()
+# The library's threads may still run, and must not meet an interpreter that is being taken apart.
+os._exit(0)

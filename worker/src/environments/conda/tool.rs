@@ -96,7 +96,7 @@ pub(super) fn choose(path: &OsStr, host: &Host) -> Result<Tool, EnvironmentError
     {
         return Err(EnvironmentError::input(format!(
             "`{CHOICE}={}` names none of {}; correct or unset it",
-            choice.display(),
+            sunward_files::shown(Path::new(choice)),
             names()
         )));
     }
@@ -114,7 +114,7 @@ pub(super) fn choose(path: &OsStr, host: &Host) -> Result<Tool, EnvironmentError
         EnvironmentError::input(match choice {
             Some(choice) => format!(
                 "`{CHOICE}={}` is not on the PATH; install it, or unset the variable",
-                choice.display()
+                sunward_files::shown(Path::new(choice))
             ),
             None => format!(
                 "`conda` needs one of {} on the PATH, and there is none; install one (micromamba is a single file), load it with `modules:`, or give the stage another environment",

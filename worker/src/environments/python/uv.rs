@@ -6,6 +6,7 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
+use sunward_files::private;
 use sunward_workflows::{Python, canonical_requirement, read_requirements};
 
 use super::error::PythonError;
@@ -147,12 +148,16 @@ fn run(
     words: &[&OsStr],
 ) -> Result<Outcome, PythonError> {
     let downloads = tools.cache().downloads("uv", tools.stop())?;
+    let cache = downloads.folder.join("cache");
+    // uv takes no folder inside its cache, and nothing may be in this one.
+    let nowhere = downloads.folder.join("nowhere");
+    private::create_folders(&nowhere).map_err(PythonError::io("create", &nowhere))?;
     let settings = settings(tools, python)?;
     let mut all = words.to_vec();
     all.extend(["--quiet", "--no-progress", "--no-python-downloads"].map(OsStr::new));
     all.extend(["--color", "never", "--directory"].map(OsStr::new));
-    all.push(downloads.folder.as_os_str());
-    all.extend([OsStr::new("--cache-dir"), downloads.folder.as_os_str()]);
+    all.push(nowhere.as_os_str());
+    all.extend([OsStr::new("--cache-dir"), cache.as_os_str()]);
     if settings.no_index {
         all.push(OsStr::new("--no-index"));
     }
@@ -198,7 +203,8 @@ fn of_variables(tools: &Tools<'_>) -> String {
     let lines = variables.filter_map(|(name, value)| {
         let name = name.to_str()?.strip_prefix("PIP_")?.to_lowercase();
         let name = name.replace('_', "-");
-        Some(format!(":env:.{name}='{}'\n", value.to_str()?))
+        let value = value.to_str()?;
+        Some(format!(":env:.{name}={value}\n"))
     });
     lines.collect()
 }
