@@ -50,7 +50,9 @@ pub(crate) fn python(search_path: Option<&OsStr>) -> Finding {
         .map(|(name, _)| name)
         .collect();
     if missing.is_empty() {
-        return Finding::good("python", format!("{version}, with pip and venv"));
+        let uv = first_line(search_path, &["uv", "--version"]);
+        let uv = uv.map_or_else(String::new, |uv| format!("; {uv}"));
+        return Finding::good("python", format!("{version}, with pip and venv{uv}"));
     }
     Finding::note(
         "python",
