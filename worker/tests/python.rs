@@ -39,16 +39,35 @@ fn with_python(script: &str, python: Python) -> Stage {
     stage
 }
 
+/// What resolves and installs: pip, and uv where it is on the `PATH`.
+fn installers() -> Vec<&'static str> {
+    let uv = std::process::Command::new("uv").arg("--version").output();
+    match uv.is_ok_and(|said| said.status.success()) {
+        true => vec!["pip", "uv"],
+        false => {
+            eprintln!(
+                "NOT RUN: Python environments by uv, which is not on the PATH (pip install uv)"
+            );
+            vec!["pip"]
+        }
+    }
+}
+
 /// A scene with this process's whole environment, which says how to reach the index, and with a
 /// cache of its own.
-fn scene() -> Scene {
-    Scene::with(|options| options.host = host(&options.home, []))
+fn scene(installer: &'static str) -> Scene {
+    Scene::with(|options| options.host = host_of(&options.home, by(installer)))
+}
+
+fn by(installer: &'static str) -> [(&'static str, &'static str); 1] {
+    [("SUNWARD_INSTALLER", installer)]
 }
 
 /// This process's environment with a cache in the scene, and these variables.
-fn host(home: &Path, more: impl IntoIterator<Item = (&'static str, &'static str)>) -> Host {
+fn host_of(home: &Path, more: impl IntoIterator<Item = (&'static str, &'static str)>) -> Host {
     let more = more.into_iter().map(|(n, v)| (n.into(), v.into()));
     std::env::vars_os()
+        .filter(|(name, _)| name != "SUNWARD_INSTALLER")
         .chain([("XDG_CACHE_HOME".into(), home.join("cache").into())])
         .chain(more)
         .collect()
@@ -56,8 +75,14 @@ fn host(home: &Path, more: impl IntoIterator<Item = (&'static str, &'static str)
 
 #[test]
 fn an_environment_is_locked_checked_built_once_and_kept() {
-    let mut scene = scene();
-    let host = host(scene.home.path(), []);
+    for installer in installers() {
+        locked_checked_built_once_and_kept(installer);
+    }
+}
+
+fn locked_checked_built_once_and_kept(installer: &'static str) {
+    let mut scene = scene(installer);
+    let host = host_of(scene.home.path(), by(installer));
     let cache = EnvironmentCache::of(&host, scene.home.path());
     let python = wants("six==1.16.0");
     let unresolved = lock_digest(scene.home.path(), &python).unwrap();
@@ -80,7 +105,11 @@ fn an_environment_is_locked_checked_built_once_and_kept() {
     assert_eq!((&*package.name, &*package.version), ("six", "1.16.0"));
 
     // A package that differs from the locked one is not installed.
-    fs::write(&path, honest.replace(&package.sha256, &"0".repeat(64))).unwrap();
+    let digests = package.also.iter().chain([&package.sha256]);
+    let forged = digests.fold(honest.clone(), |lock, one| {
+        lock.replace(one, &"0".repeat(64))
+    });
+    fs::write(&path, forged).unwrap();
     let forged = scene.failure(with_python("true", python.clone()));
     assert!(
         forged.message.contains("its Python environment"),
@@ -103,7 +132,11 @@ fn an_environment_is_locked_checked_built_once_and_kept() {
     fs::remove_dir_all(words[2]).unwrap();
     // The worker above still holds a lock on it.
     fs::remove_file(format!("{}.lock", words[2])).unwrap();
-    let host = without_index(scene.home.path(), "1");
+    let host = match installer {
+        // uv keeps packages for each index, so it asks the same one, without a network.
+        "uv" => host_of(scene.home.path(), [by(installer)[0], ("UV_OFFLINE", "1")]),
+        _ => without_index(scene.home.path(), "1", installer),
+    };
     let tools = Tools::new(cache, &host);
     let again = environment(&tools, &lock.environments[0]).unwrap();
     assert!(again.join("bin/python").exists());
@@ -115,9 +148,13 @@ fn an_environment_is_locked_checked_built_once_and_kept() {
 }
 
 /// This process's environment with an index that does not exist.
-fn without_index(home: &Path, retries: &'static str) -> Host {
+fn without_index(home: &Path, retries: &'static str, installer: &'static str) -> Host {
     let nowhere = ("PIP_INDEX_URL", "http://127.0.0.1:1/");
-    host(home, [nowhere, ("PIP_RETRIES", retries)])
+    let retries = [("PIP_RETRIES", retries), ("UV_HTTP_RETRIES", "0")];
+    host_of(
+        home,
+        [nowhere].into_iter().chain(retries).chain(by(installer)),
+    )
 }
 
 #[test]
@@ -131,7 +168,15 @@ fn an_index_that_is_away_is_told_so_even_if_pip_is_to_ask_once_only() {
 }
 
 fn is_told_to_be_away(retries: &'static str) {
-    let mut scene = Scene::with(|options| options.host = without_index(&options.home, retries));
+    for installer in installers() {
+        is_told_to_be_away_by(retries, installer);
+    }
+}
+
+fn is_told_to_be_away_by(retries: &'static str, installer: &'static str) {
+    let mut scene = Scene::with(|options| {
+        options.host = without_index(&options.home, retries, installer);
+    });
     let failure = scene.failure(with_python("true", wants("six")));
     if failure.message.contains("no python3") || failure.message.contains("venv") {
         return eprintln!("NOT RUN: Python environments: {}", failure.message);
@@ -151,7 +196,7 @@ fn is_told_to_be_away(retries: &'static str) {
 
 #[test]
 fn a_python_that_is_not_there_is_named() {
-    let mut scene = scene();
+    let mut scene = scene("pip");
     let mut python = wants("six");
     python.version = Some("2.4".into());
     let failure = scene.failure(with_python("true", python));

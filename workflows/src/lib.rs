@@ -28,6 +28,7 @@ pub mod codes;
 pub mod column;
 mod column_arrow;
 mod column_kind;
+mod conda;
 pub mod diagnostic;
 pub mod emit;
 pub mod expr;
@@ -61,6 +62,10 @@ pub use check::{
 pub use codes::explain_code;
 pub use column::{ColumnSpec, ColumnType};
 pub use column_arrow::{NoArrowType, from_arrow, row_bytes, to_arrow_field};
+pub use conda::{
+    CondaFile, CondaLock, CondaPackage, CondaWanted, check_conda_package, check_package_address,
+    read_conda,
+};
 pub use diagnostic::{Code, Diagnostic, Severity};
 pub use emit::emit;
 pub use expr::{
@@ -71,11 +76,11 @@ pub use facts::{Facts, FileFact, UsedFile};
 pub use fleet::{CheckedFleet, OpenAdrSpec, PoolSpec, check_fleet};
 pub use mentioned::{Around, Mentioned, mentioned, mentioned_in};
 pub use model::{
-    Action, Budget, Cache, Command, Container, CsvOptions, Cuda, CudaArg, Expect, FILE_COLUMNS,
-    Form, Gpus, GridRows, Image, Input, Notify, NotifyBy, NotifyOn, OuterCondition, Output,
-    OutputFormat, Param, ParamType, Place, Python, Reference, RejectLimit, Resources, Retry,
-    RetryOn, Scatter, Slicing, Stage, Template, Used, WebAddress, Workflow, enclosing, full_name,
-    is_in_bucket, is_inside, names_objects, own_name, params_of, path_from, path_in,
+    Action, Budget, Cache, Command, Conda, Container, CsvOptions, Cuda, CudaArg, Expect,
+    FILE_COLUMNS, Form, Gpus, GridRows, Image, Input, Notify, NotifyBy, NotifyOn, OuterCondition,
+    Output, OutputFormat, Param, ParamType, Place, Python, Reference, RejectLimit, Resources,
+    Retry, RetryOn, Scatter, Slicing, Stage, Template, Used, WebAddress, Workflow, enclosing,
+    full_name, is_in_bucket, is_inside, names_objects, own_name, params_of, path_from, path_in,
 };
 pub use name_pattern::{NamePattern, NoSplit};
 pub use order::{Cycles, topological_order};

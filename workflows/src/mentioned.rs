@@ -32,6 +32,8 @@ pub struct Mentioned {
     pub outside_words: Vec<String>,
     /// Files of requirements under `python:`, for [`crate::Facts::texts`].
     pub requirements: Vec<String>,
+    /// Files of `conda:`, for [`crate::Facts::texts`].
+    pub conda: Vec<String>,
     /// Files that stages use, with what surrounds them.
     pub uses: Vec<(String, Around)>,
 }
@@ -90,6 +92,7 @@ impl Finder<'_> {
         if let Some(defaults) = root.get("defaults") {
             self.image(defaults);
             self.requirements(defaults);
+            self.conda(defaults);
             self.environment(defaults);
         }
     }
@@ -152,6 +155,7 @@ impl Finder<'_> {
         }
         self.image(stage);
         self.requirements(stage);
+        self.conda(stage);
         let cuda = stage.get("cuda").and_then(|cuda| cuda.get("source"));
         if let Some(source) = cuda.and_then(Node::text) {
             let source = self.path(source);
@@ -215,6 +219,16 @@ impl Finder<'_> {
                 let file = self.path(file);
                 add(&mut self.found.requirements, &file);
             }
+        }
+    }
+
+    /// The file of `conda:`.
+    fn conda(&mut self, node: &Node) {
+        let conda = node.get("conda");
+        let file = conda.and_then(|node| node.get("file").or(Some(node)));
+        if let Some(file) = file.and_then(Node::text) {
+            let file = self.path(file);
+            add(&mut self.found.conda, &file);
         }
     }
 

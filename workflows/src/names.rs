@@ -82,7 +82,9 @@ const SYNONYMS: &[(&str, &[&str])] = &[
     ("requires", &["needs"]),
     ("environment", &["env"]),
     ("retries", &["retry"]),
-    ("conda", &["python", "container"]),
+    ("mamba", &["conda"]),
+    ("micromamba", &["conda"]),
+    ("pixi", &["conda"]),
     ("image", &["container"]),
     ("docker", &["container"]),
     ("singularity", &["container"]),
@@ -235,7 +237,7 @@ mod tests {
         ];
         const PARAMS: &[&str] = &["string", "int", "float", "bool", "path", "list", "choice"];
         const STAGE: &[&str] = &[
-            "run", "cuda", "kernel", "inputs", "outputs", "python", "retry",
+            "run", "cuda", "kernel", "inputs", "outputs", "python", "conda", "retry",
         ];
         for (word, known, expected) in [
             ("float", TYPES, "float64"),
@@ -252,7 +254,7 @@ mod tests {
             ("number", PARAMS, "float"),
             ("boolean", PARAMS, "bool"),
             ("file", PARAMS, "path"),
-            ("conda", STAGE, "python"),
+            ("pixi", STAGE, "conda"),
             ("command", STAGE, "run"),
             ("input", STAGE, "inputs"),
         ] {

@@ -35,11 +35,11 @@ const OTHERS: [(&str, &str); 6] = [
     ),
     (
         "environment.yml",
-        "list the packages in a requirements.txt, or use an image with `container:`",
+        "`conda: ./environment.yml` gives a stage what it lists",
     ),
     (
         "environment.yaml",
-        "list the packages in a requirements.txt, or use an image with `container:`",
+        "`conda: ./environment.yaml` gives a stage what it lists",
     ),
 ];
 

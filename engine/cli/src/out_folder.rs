@@ -181,6 +181,11 @@ fn sources(
         let lock = lock_path(&folder.join(&stage.folder), stage.python.as_ref()?);
         Some((format!("the lock file of stage {}", stage.name), lock))
     }));
+    found.extend(workflow.stages.values().filter_map(|stage| {
+        let file = &stage.conda.as_ref()?.file;
+        let what = format!("the environment of stage {}", stage.name);
+        Some((what, folder.join(stage.path(file))))
+    }));
     let used = workflow.uses.values();
     found.extend(used.map(|used| ("a file that it uses".to_owned(), folder.join(&used.file))));
     found.extend(further.map(|path| ("the file of parameters".to_owned(), path.to_owned())));

@@ -228,7 +228,8 @@ impl Prepared {
             };
             // A stage's environment may contain more programs, and a container has its own.
             let stage = &planned.stage;
-            let more = stage.python.is_some() || !stage.modules.is_empty() || stage.setup.is_some();
+            let own = stage.python.is_some() || stage.conda.is_some();
+            let more = own || !stage.modules.is_empty() || stage.setup.is_some();
             let elsewhere = stage.container.is_some() || more && !SHELLS.contains(&program);
             if !elsewhere && !host.has_program(program) {
                 missing
@@ -373,7 +374,9 @@ impl Folders {
 
 /// The message that a stage cannot have its environment, with the place in the workflow's file.
 fn no_environment(error: EnvironmentError, stage: &Stage, sources: &Sources) -> anyhow::Error {
-    let span = stage.container.as_ref().map_or(stage.span, |one| one.span);
+    let container = stage.container.as_ref().map(|one| one.span);
+    let conda = stage.conda.as_ref().map(|one| one.span);
+    let span = container.or(conda).unwrap_or(stage.span);
     let (file, line) = sources.line(span);
     let message = format!("{file}:{line}: stage {}: {error}", stage.name);
     if error.is_the_users() {

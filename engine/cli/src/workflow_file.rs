@@ -261,6 +261,11 @@ fn examine(path: &Path, named: Mentioned, facts: &mut Facts) {
     for file in named.requirements {
         requirements(folder, file, facts);
     }
+    for file in named.conda {
+        let place = folder.join(&file);
+        let text = facts.texts.entry(file);
+        text.or_insert_with(|| sunward_files::read_text(&place).map_err(unread));
+    }
     let home = std::env::var_os("HOME");
     let words = named.outside_words.into_iter();
     facts

@@ -1,5 +1,6 @@
 //! A stage with its own Python environment, which is resolved, locked and built. The second time
-//! the result comes from the cache. The test makes the package's wheel, so no index is needed.
+//! the result comes from the cache. The test makes the package's wheel, so no index is needed. All of it
+//! is done with pip, and with uv where it is on the `PATH`.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stderr,
@@ -60,10 +61,25 @@ stages:
 outputs: { squares: square.rows }
 ";
 
+/// A workflow's folder, and what resolves and installs.
+struct Place {
+    scene: Scene,
+    installer: &'static str,
+}
+
+impl std::ops::Deref for Place {
+    type Target = Scene;
+
+    fn deref(&self) -> &Scene {
+        &self.scene
+    }
+}
+
 /// A run of the workflow that can take packages only from the folder `wheels`.
-fn command(scene: &Scene, wheels: &str, args: &[&str]) -> Command {
+fn command(scene: &Place, wheels: &str, args: &[&str]) -> Command {
     let mut command = scene.command(&[&["run", "workflow.yaml", "--json"], args].concat());
     command
+        .env("SUNWARD_INSTALLER", scene.installer)
         .env("XDG_CACHE_HOME", scene.path().join("cache"))
         .env("PIP_CONFIG_FILE", "/dev/null")
         .env("PIP_NO_INDEX", "1")
@@ -71,42 +87,94 @@ fn command(scene: &Scene, wheels: &str, args: &[&str]) -> Command {
     command
 }
 
-fn run_with(scene: &Scene, wheels: &str, args: &[&str]) -> Told {
+fn run_with(scene: &Place, wheels: &str, args: &[&str]) -> Told {
     Told::of(&command(scene, wheels, args).output().unwrap())
 }
 
-fn run(scene: &Scene, wheels: &str) -> Told {
+fn run(scene: &Place, wheels: &str) -> Told {
     run_with(scene, wheels, &[])
 }
 
-/// The folder of a workflow, with one wheel. `None` if this machine lacks the modules.
-fn with_wheel(workflow: &str) -> Option<Scene> {
-    let tools = Command::new("python3").args(["-c", TOOLS]).output();
-    if !tools.is_ok_and(|tools| tools.status.success()) {
+fn succeeds(program: &str, words: &[&str]) -> bool {
+    let said = Command::new(program).args(words).output();
+    said.is_ok_and(|said| said.status.success())
+}
+
+/// The folder of a workflow with one wheel, for pip and for uv.
+fn with_wheel(workflow: &str) -> Vec<Place> {
+    if !succeeds("python3", &["-c", TOOLS]) {
         eprintln!("NOT RUN: a python: stage; there is no python3 with venv and ensurepip");
-        return None;
+        return Vec::new();
     }
-    let scene = Scene::with(workflow);
-    scene.file("square.py", SQUARE);
-    scene.file("wheels/empty", "");
-    let made = Command::new("python3")
-        .args(["-c", MAKE_WHEEL])
-        .arg(scene.path().join("wheels"))
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{made:?}");
-    Some(scene)
+    let mut installers = vec!["pip"];
+    match succeeds("uv", &["--version"]) {
+        true => installers.push("uv"),
+        false => {
+            eprintln!("NOT RUN: a python: stage by uv, which is not on the PATH (pip install uv)")
+        }
+    }
+    installers
+        .into_iter()
+        .map(|installer| {
+            let scene = Scene::with(workflow);
+            scene.file("square.py", SQUARE);
+            scene.file("wheels/empty", "");
+            let made = Command::new("python3")
+                .args(["-c", MAKE_WHEEL])
+                .arg(scene.path().join("wheels"))
+                .output()
+                .unwrap();
+            assert!(made.status.success(), "{made:?}");
+            Place { scene, installer }
+        })
+        .collect()
+}
+
+#[test]
+fn pip_and_uv_resolve_to_the_same_key_and_each_installs_what_the_other_locked() {
+    for mut place in with_wheel(WORKFLOW) {
+        let other = match place.installer {
+            "uv" => "pip",
+            _ => continue,
+        };
+        run(&place, "wheels").expect(0);
+        let by_uv = place.text("sunward.lock");
+        std::fs::remove_file(place.path().join("sunward.lock")).unwrap();
+        place.installer = other;
+        let answer = run(&place, "wheels").expect(0).json();
+        assert_eq!(answer["stages"]["square"]["cached"], 1, "{answer}");
+        assert_eq!(place.text("sunward.lock"), by_uv);
+        for installer in ["uv", "pip"] {
+            place.installer = installer;
+            std::fs::remove_dir_all(place.path().join("cache")).unwrap();
+            std::fs::remove_dir_all(place.path().join(".sunward")).unwrap();
+            let answer = run(&place, "wheels").expect(0).json();
+            assert_eq!(answer["stages"]["square"]["ran"], 1, "{answer}");
+        }
+    }
+}
+
+#[test]
+fn an_installer_that_is_not_there_is_told() {
+    for mut place in with_wheel(WORKFLOW) {
+        place.installer = "poetry";
+        let told = run(&place, "wheels").expect(2);
+        assert!(told.err.contains("neither `uv` nor `pip`"), "{told:?}");
+    }
 }
 
 #[test]
 fn a_lock_file_with_another_hash_is_the_users_fault_at_once() {
-    let Some(scene) = with_wheel(WORKFLOW) else {
-        return;
-    };
+    for scene in with_wheel(WORKFLOW) {
+        another_hash(&scene);
+    }
+}
+
+fn another_hash(scene: &Place) {
     // The lock is written, and nothing is built.
-    let none = run_with(&scene, "wheels", &["--until", "number"]);
+    let none = run_with(scene, "wheels", &["--until", "number"]);
     none.expect(0);
-    run(&scene, "wheels").expect(0);
+    run(scene, "wheels").expect(0);
     let lock = scene.text("sunward.lock");
     let json: serde_json::Value = serde_json::from_str(&lock).unwrap();
     let hash = json["environments"][0]["packages"][0]["sha256"]
@@ -114,7 +182,7 @@ fn a_lock_file_with_another_hash_is_the_users_fault_at_once() {
         .unwrap();
     scene.file("sunward.lock", lock.replace(hash, &"0".repeat(64)));
     std::fs::remove_dir_all(scene.path().join(".sunward")).unwrap();
-    let told = run(&scene, "wheels");
+    let told = run(scene, "wheels");
     assert_eq!(told.code, 1, "{told:?}");
     assert!(told.err.contains("not what the lock file says"), "{told:?}");
     assert!(told.err.contains("delete its entry"), "{told:?}");
@@ -129,12 +197,15 @@ fn a_lock_file_that_changes_between_start_and_stage_is_not_used() {
         "run: printf",
         "run: touch HERE/started; while [ ! -e HERE/go ]; do sleep 0.02; done; printf",
     );
-    let Some(scene) = with_wheel(&waiting) else {
-        return;
-    };
+    for scene in with_wheel(&waiting) {
+        changes(&scene, &waiting);
+    }
+}
+
+fn changes(scene: &Place, waiting: &str) {
     let here = scene.path().display().to_string();
     scene.file("workflow.yaml", waiting.replace("HERE", &here));
-    let mut running = scene.start_command(command(&scene, "wheels", &[]));
+    let mut running = scene.start_command(command(scene, "wheels", &[]));
     running.wait_for("started");
     let lock = scene.text("sunward.lock");
     scene.file("sunward.lock", lock.replace("\"1.0\"", "\"1.1\""));
@@ -143,23 +214,26 @@ fn a_lock_file_that_changes_between_start_and_stage_is_not_used() {
     assert_eq!(told.code, 1, "{told:?}");
     assert!(told.err.contains("changed since the run began"), "{told:?}");
     scene.file("sunward.lock", lock);
-    run(&scene, "wheels").expect(0);
+    run(scene, "wheels").expect(0);
 }
 
 #[test]
 fn a_stage_runs_in_its_locked_environment_once_and_then_comes_from_the_cache() {
-    let Some(scene) = with_wheel(WORKFLOW) else {
-        return;
-    };
+    for scene in with_wheel(WORKFLOW) {
+        once_and_then_cached(&scene);
+    }
+}
+
+fn once_and_then_cached(scene: &Place) {
     scene.file("none/empty", "");
 
     // A missing package is the user's error. The message names it, and no lock file is written.
-    run(&scene, "none")
+    run(scene, "none")
         .expect(2)
         .says(&["sunward-test-squares", "correct `packages`"]);
     assert!(!scene.path().join("sunward.lock").exists());
 
-    let first = run(&scene, "wheels").expect(0).says(&["lock file"]).json();
+    let first = run(scene, "wheels").expect(0).says(&["lock file"]).json();
     assert_eq!(first["stages"]["square"]["ran"], 1, "{first}");
     assert_eq!(first["outputs"]["squares"]["rows"], 3, "{first}");
     let lock: serde_json::Value = serde_json::from_str(&scene.text("sunward.lock")).unwrap();
@@ -176,7 +250,7 @@ fn a_stage_runs_in_its_locked_environment_once_and_then_comes_from_the_cache() {
     );
 
     // The second run needs no index and does not run the script.
-    let second = run(&scene, "none").expect(0).json();
+    let second = run(scene, "none").expect(0).json();
     assert_eq!(second["stages"]["square"]["cached"], 1, "{second}");
     assert_eq!(second["stages"]["square"]["ran"], 0, "{second}");
     assert_eq!(second["outputs"], first["outputs"]);
@@ -198,17 +272,20 @@ fn a_stage_runs_in_its_locked_environment_once_and_then_comes_from_the_cache() {
         "square.py",
         SQUARE.replace("square(int(", "1 + square(int("),
     );
-    let third = run(&scene, "none").expect(0).json();
+    let third = run(scene, "none").expect(0).json();
     assert_eq!(third["stages"]["square"]["ran"], 1, "{third}");
     assert_ne!(third["outputs"], first["outputs"]);
 }
 
 #[test]
 fn requirements_in_files_are_those_packages() {
-    let Some(scene) = with_wheel(WORKFLOW) else {
-        return;
-    };
-    run(&scene, "wheels").expect(0);
+    for scene in with_wheel(WORKFLOW) {
+        requirements(&scene);
+    }
+}
+
+fn requirements(scene: &Place) {
+    run(scene, "wheels").expect(0);
     let lock: serde_json::Value = serde_json::from_str(&scene.text("sunward.lock")).unwrap();
     let hash = lock["environments"][0]["packages"][0]["sha256"].clone();
     let hash = hash.as_str().unwrap();
@@ -233,7 +310,7 @@ fn requirements_in_files_are_those_packages() {
         let with = format!("requirements: ./{file}");
         let workflow = WORKFLOW.replace("packages: [sunward-test-squares]", &with);
         scene.file("workflow.yaml", workflow);
-        let answer = run(&scene, "wheels").expect(0).json();
+        let answer = run(scene, "wheels").expect(0).json();
         assert_eq!(answer["stages"]["square"]["cached"], 1, "{file}: {answer}");
     }
 
@@ -243,7 +320,7 @@ fn requirements_in_files_are_those_packages() {
         "hashed.txt",
         format!("sunward-test-squares==1.0 --hash=sha256:{other}\n"),
     );
-    let told = run(&scene, "wheels").expect(2);
+    let told = run(scene, "wheels").expect(2);
     assert!(told.err.contains("HASHES"), "{told:?}");
 
     for (text, says) in [

@@ -125,6 +125,11 @@ impl EnvironmentCache {
         })
     }
 
+    /// Whether the environment `name` is complete.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.folder.join(name).join(COMPLETE).exists()
+    }
+
     /// A folder of downloads, which nobody deletes while the returned value lives.
     pub(crate) fn downloads(&self, name: &str, stop: Option<&Stop>) -> Result<Built, LockError> {
         let folder = self.folder.join(name);

@@ -47,6 +47,11 @@ impl EnvironmentError {
         }
     }
 
+    /// The lock file cannot be read or written.
+    pub(crate) fn of_lock(error: PythonError) -> Self {
+        Self::input(error.to_string())
+    }
+
     /// The tool at `path` gave no outcome.
     pub(crate) fn of_tool(path: &Path) -> impl FnOnce(NoOutcome) -> Self {
         move |error| match error {

@@ -6,6 +6,7 @@ use std::path::Path;
 use sunward_core::Digest;
 use sunward_workflows::Stage;
 
+use super::conda::InConda;
 use super::container::InContainer;
 use super::error::EnvironmentError;
 use super::modules::Modules;
@@ -74,6 +75,9 @@ pub(crate) fn kinds(stage: &Stage) -> Vec<Box<dyn Kind + '_>> {
             stage: &stage.name,
             python,
         }));
+    }
+    if let Some(conda) = &stage.conda {
+        kinds.push(Box::new(InConda { stage, conda }));
     }
     if let Some(lines) = &stage.setup {
         kinds.push(Box::new(Setup {

@@ -5,20 +5,25 @@
 //! share. Then it changes how each command of the stage is started (`kind`).
 
 mod cache;
+mod conda;
 mod container;
 mod error;
+mod found;
 pub(crate) mod kind;
 mod modules;
 pub mod python;
 mod runner;
 mod setup;
+mod shell_changes;
 mod site;
 
 pub(crate) use cache::Built;
 pub use cache::{Cached, EnvironmentCache, Freed};
+pub use conda::found_conda_tools;
 pub(crate) use container::leftover;
-pub use container::{Found, forget_image, found_runtimes};
+pub use container::{forget_image, found_runtimes};
 pub use error::EnvironmentError;
+pub use found::Found;
 pub use site::Site;
 
 use crate::host::Host;

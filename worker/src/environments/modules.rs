@@ -3,9 +3,7 @@
 //! They are loaded once for each stage, in a shell that has Sunward's own environment. What that
 //! changes is set for every command of the stage.
 
-use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::OsStrExt as _;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use sunward_core::{Digest, Hasher};
@@ -13,6 +11,7 @@ use sunward_core::{Digest, Hasher};
 use super::error::EnvironmentError;
 use super::kind::{Kind, Layer};
 use super::runner::words;
+use super::shell_changes::ShellChanges;
 use super::site::Site;
 use crate::host::{Host, find_program};
 use crate::process::environment::Environment;
@@ -25,9 +24,7 @@ pub(super) struct Modules<'s>(pub(super) &'s [String]);
 pub(super) struct Loaded {
     /// Their full names, in the order in which they were loaded, dependencies included.
     names: Vec<String>,
-    /// The variables that differ from the host's, with their values; `None` for those that are
-    /// unset.
-    variables: Vec<(OsString, Option<OsString>)>,
+    variables: ShellChanges,
 }
 
 /// Where distributions put the program behind `module`.
@@ -51,9 +48,6 @@ done
 printf '%s\0' "$LOADEDMODULES"
 env -0
 "#;
-
-/// Variables that say how a shell was started, and nothing of modules.
-const OF_THE_SHELL: &[&str] = &["_", "PWD", "OLDPWD", "SHLVL"];
 
 impl Kind for Modules<'_> {
     fn ingredient(&self) -> Option<&'static str> {
@@ -86,21 +80,14 @@ impl Kind for Modules<'_> {
 
 impl Layer for Loaded {
     fn change_base(&self, environment: &mut Environment) {
-        for (name, value) in &self.variables {
-            match value {
-                Some(value) => environment.set_base(name, value),
-                None => environment.unset_base(name),
-            }
-        }
+        self.variables.apply(environment);
     }
 }
 
 impl Loaded {
     /// The search path for programs, if modules change it.
     pub(super) fn path(&self) -> Option<&OsStr> {
-        let mut all = self.variables.iter();
-        all.find(|(name, _)| name == "PATH")
-            .and_then(|(_, value)| value.as_deref())
+        self.variables.get("PATH")
     }
 }
 
@@ -157,25 +144,9 @@ fn read(said: &str, host: &Host) -> Loaded {
     let mut parts = said.split('\0');
     let names = parts.next().unwrap_or_default().split(':');
     let names = names.filter(|name| !name.is_empty()).map(str::to_owned);
-    let now: BTreeMap<&OsStr, &OsStr> = parts
-        .filter_map(|part| part.split_once('='))
-        .map(|(name, value)| (OsStr::new(name), OsStr::new(value)))
-        .collect();
-    let is_of_the_shell = |name: &OsStr| {
-        OF_THE_SHELL.iter().any(|one| name == *one) || name.as_bytes().starts_with(b"BASH_FUNC_")
-    };
-    let set = now.iter().filter(|(name, value)| {
-        !is_of_the_shell(name) && name.to_str().and_then(|name| host.get(name)) != Some(value)
-    });
-    let unset = host
-        .variables()
-        .filter(|(name, _)| !now.contains_key(name) && !is_of_the_shell(name));
     Loaded {
         names: names.collect(),
-        variables: set
-            .map(|(name, value)| ((*name).to_owned(), Some((*value).to_owned())))
-            .chain(unset.map(|(name, _)| (name.to_owned(), None)))
-            .collect(),
+        variables: ShellChanges::between(host, parts),
     }
 }
 
@@ -201,6 +172,7 @@ mod tests {
         assert_eq!(loaded.names, ["gcc/13", "cdo/2.1"]);
         let variables: Vec<(&str, Option<&str>)> = loaded
             .variables
+            .0
             .iter()
             .map(|(name, value)| {
                 let value = value.as_ref().map(|value| value.to_str().unwrap());

@@ -8,10 +8,18 @@ use crate::yaml::{Data, Entry, Node};
 const MERGED: &[&str] = &["env", "place", "resources", "retry"];
 
 /// Keys that are valid for commands only.
-const OF_COMMANDS: &[&str] = &["env", "python", "container", "modules", "setup", "shell"];
+const OF_COMMANDS: &[&str] = &[
+    "env",
+    "python",
+    "conda",
+    "container",
+    "modules",
+    "setup",
+    "shell",
+];
 
 /// Environments of which a stage has one. Its own is in place of another kind in `defaults`.
-pub(super) const ENVIRONMENTS: &[&str] = &["python", "container"];
+pub(super) const ENVIRONMENTS: &[&str] = &["python", "conda", "container"];
 
 /// Keys that are valid for kernels only.
 const OF_KERNELS: &[&str] = &["tolerate_rejects"];

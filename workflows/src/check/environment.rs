@@ -18,8 +18,8 @@ pub(super) fn container(
     file: &File<'_>,
     context: &mut Context<'_>,
 ) -> Option<Container> {
-    let node = stage.get("container")?;
     clashes(stage, context);
+    let node = stage.get("container")?;
     let image = match &node.data {
         Data::Map(_) => node.get("image")?,
         Data::Scalar(_) | Data::List(_) => node,

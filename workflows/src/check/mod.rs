@@ -9,6 +9,7 @@ mod binding;
 mod calls;
 mod class;
 mod columns;
+mod conda;
 mod context;
 mod cuda;
 mod defaults;

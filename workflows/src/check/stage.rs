@@ -9,7 +9,7 @@ use super::context::Context;
 use super::draft::{DraftStage, Source};
 use super::file::File;
 use super::reference::parse_reference;
-use super::{cuda, environment, place, python, scatter, settings};
+use super::{conda, cuda, environment, place, python, scatter, settings};
 use crate::codes;
 use crate::column::{ColumnSpec, ColumnType};
 use crate::diagnostic::Diagnostic;
@@ -34,6 +34,7 @@ const OF_COMMANDS: &[&str] = &[
     "secrets",
     "files",
     "python",
+    "conda",
     "container",
     "modules",
     "setup",
@@ -103,6 +104,7 @@ pub(super) fn lower<'n>(
         secrets: place::words(&node, "secrets"),
         files,
         python: python::lower(&node, file, context),
+        conda: conda::lower(&node, file, context),
         container: environment::container(&node, file, context),
         modules: environment::modules(&node, context),
         setup: environment::setup(&node, context),

@@ -1,6 +1,7 @@
 //! A checked workflow: the types that all other rooms use. Read [`Workflow`] first, then [`Stage`].
 
 mod action;
+mod conda;
 mod container;
 mod cuda;
 mod input;
@@ -19,6 +20,7 @@ mod used;
 mod workflow;
 
 pub use action::{Action, Command};
+pub use conda::Conda;
 pub use container::{Container, Image};
 pub use cuda::{Cuda, CudaArg};
 pub use input::{CsvOptions, FILE_COLUMNS, Form, GridRows, Input};

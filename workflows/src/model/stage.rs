@@ -4,8 +4,8 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Action, Cache, Container, Expect, Input, OuterCondition, Output, Place, Python, RejectLimit,
-    Resources, Retry, Scatter, Template, path_from, path_in,
+    Action, Cache, Conda, Container, Expect, Input, OuterCondition, Output, Place, Python,
+    RejectLimit, Resources, Retry, Scatter, Template, path_from, path_in,
 };
 use crate::source::Span;
 use crate::value::Value;
@@ -45,6 +45,8 @@ pub struct Stage {
     pub files: Vec<String>,
     /// Its Python environment.
     pub python: Option<Python>,
+    /// Its conda environment.
+    pub conda: Option<Conda>,
     /// The container that it runs in.
     pub container: Option<Container>,
     /// Modules of the machine that are loaded first.
@@ -97,6 +99,7 @@ impl Stage {
             secrets: Vec::new(),
             files: Vec::new(),
             python: None,
+            conda: None,
             container: None,
             modules: Vec::new(),
             setup: None,

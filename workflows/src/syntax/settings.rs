@@ -152,6 +152,27 @@ pub(super) static PYTHON: Shape = Shape::new(
     ],
 );
 
+/// A file of a conda environment, with or without options.
+pub(super) const CONDA: Kind = Kind::OneOf(&[Kind::Text, Kind::Node(&CONDA_SHAPE)]);
+
+/// A conda environment.
+static CONDA_SHAPE: Shape = Shape::new(
+    "Conda",
+    "A conda environment, resolved once into the lock file.",
+    &[
+        Key::new("file", Kind::Text, "An environment.yml, or a pixi.lock.")
+            .example("./environment.yml")
+            .required(),
+        Key::new(
+            "environment",
+            Kind::Text,
+            "The environment in a pixi.lock that has several.",
+        )
+        .default_is("default")
+        .example("analysis"),
+    ],
+);
+
 /// An image, with or without options.
 pub(super) const CONTAINER: Kind = Kind::OneOf(&[Kind::Text, Kind::Node(&CONTAINER_SHAPE)]);
 

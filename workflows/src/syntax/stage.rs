@@ -2,7 +2,7 @@
 
 use super::kind::{Key, KeyRule, Kind, Shape};
 use super::settings::{
-    CACHE, CONTAINER, COUNT, MODULES, PLACE, POSITIVE, PYTHON, REJECTS, RESOURCES, RETRY,
+    CACHE, CONDA, CONTAINER, COUNT, MODULES, PLACE, POSITIVE, PYTHON, REJECTS, RESOURCES, RETRY,
 };
 
 /// A stage.
@@ -103,6 +103,11 @@ pub(crate) static STAGE: Shape = Shape {
                 Kind::Node(&PYTHON),
                 "The Python environment it runs in.",
             ).example("{ packages: [matplotlib] }"),
+            Key::new(
+                "conda",
+                CONDA,
+                "The conda environment it runs in: ./environment.yml or ./pixi.lock.",
+            ).example("./environment.yml"),
             Key::new(
                 "container",
                 CONTAINER,

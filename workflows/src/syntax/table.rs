@@ -3,7 +3,7 @@
 use super::kind::{Key, KeyRule, Kind, Shape};
 use super::notify::NOTIFY;
 use super::settings::{
-    CACHE, CONTAINER, MODULES, PLACE, POSITIVE, PYTHON, REJECTS, RESOURCES, RETRY,
+    CACHE, CONDA, CONTAINER, MODULES, PLACE, POSITIVE, PYTHON, REJECTS, RESOURCES, RETRY,
 };
 use super::stage::STAGE;
 
@@ -119,6 +119,8 @@ static DEFAULTS: Shape = Shape::new(
             "Python environment of `run` stages.",
         )
         .example("{ packages: [numpy] }"),
+        Key::new("conda", CONDA, "The conda environment of `run` stages.")
+            .example("./environment.yml"),
         Key::new("container", CONTAINER, "The container of `run` stages.")
             .example("\"docker.io/library/debian:13\""),
         Key::new(

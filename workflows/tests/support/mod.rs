@@ -118,6 +118,22 @@ fn table(columns: &[(&str, &str)]) -> FileFact {
     }
 }
 
+/// The texts of files of environments.
+fn texts() -> std::collections::BTreeMap<String, Result<String, String>> {
+    let wants = "channels: [conda-forge]\ndependencies:\n";
+    let lock = "version: 6\nenvironments:\n  test: { packages: {} }\n";
+    let texts = [
+        ("./environment.yml", Ok(format!("{wants}- cdo=2.4\n"))),
+        ("./option.yml", Ok(format!("{wants}- cdo\n- -c evil\n"))),
+        ("./pip.yml", Ok(format!("{wants}- pip: [six]\n"))),
+        ("./pixi.toml", Ok("[workspace]\n".to_owned())),
+        ("./pixi.lock", Ok(lock.to_owned())),
+        ("./gone.yml", Err("there is no such file".to_owned())),
+    ];
+    let texts = texts.into_iter();
+    texts.map(|(path, text)| (path.to_owned(), text)).collect()
+}
+
 /// The files that exist.
 pub(crate) fn facts() -> Facts {
     let bits = [
@@ -153,6 +169,7 @@ pub(crate) fn facts() -> Facts {
             .into_iter()
             .map(|(path, fact)| (path.to_owned(), fact))
             .collect(),
+        texts: texts(),
         beside: vec!["plot.py".into(), "tool.sh".into(), "missing.cvs".into()],
         present: [
             "/data/genes.txt",

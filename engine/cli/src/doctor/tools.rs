@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use sunward_worker::Host;
-use sunward_worker::environments::{Found, found_modules, found_runtimes};
+use sunward_worker::environments::{Found, found_conda_tools, found_modules, found_runtimes};
 
 use super::Finding;
 
@@ -50,7 +50,9 @@ pub(crate) fn python(search_path: Option<&OsStr>) -> Finding {
         .map(|(name, _)| name)
         .collect();
     if missing.is_empty() {
-        return Finding::good("python", format!("{version}, with pip and venv"));
+        let uv = first_line(search_path, &["uv", "--version"]);
+        let uv = uv.map_or_else(String::new, |uv| format!("; {uv}"));
+        return Finding::good("python", format!("{version}, with pip and venv{uv}"));
     }
     Finding::note(
         "python",
@@ -83,6 +85,29 @@ pub(crate) fn containers(host: &Host) -> Finding {
         );
     }
     Finding::good("environments", format!("{}; {modules}", names.join(", ")))
+}
+
+/// Checks the tools of conda environments, for stages with `conda:`.
+pub(crate) fn conda(host: &Host) -> Finding {
+    let all = found_conda_tools(host);
+    let works = |one: &Found| {
+        let version = one.version.as_deref()?;
+        // micromamba prints only a number.
+        let name = one.name;
+        Some(match version.contains(name) {
+            true => version.to_owned(),
+            false => format!("{name} {version}"),
+        })
+    };
+    let names: Vec<String> = all.iter().filter_map(works).collect();
+    if names.is_empty() {
+        return Finding::note(
+            "conda",
+            "none of micromamba, mamba, conda and pixi is on the PATH: stages with `conda:` cannot build their environment",
+            "install one where needed; micromamba is a single file",
+        );
+    }
+    Finding::good("conda", names.join(", "))
 }
 
 /// The first line that a program prints; `None` if it cannot be run or fails.

@@ -48,7 +48,7 @@ enum Action {
         /// Delete only until this much is left, such as 512MiB or 10GB
         #[arg(long, value_name = "SIZE")]
         max_size: Option<String>,
-        /// Delete environments (Python, images of containers) instead of results: those not used
+        /// Delete environments (Python, conda, images of containers) instead of results: those not used
         /// for the time of `--older`, or all
         #[arg(long, conflicts_with = "max_size")]
         environments: bool,

@@ -66,6 +66,7 @@ fn examine(context: &Context, home: &Path) -> Vec<Finding> {
         tools::shell(context.search_path.as_deref()),
         tools::python(context.search_path.as_deref()),
         tools::containers(&Host::of_this_process()),
+        tools::conda(&Host::of_this_process()),
         machine::gpu(),
         machine::energy(&settings),
         network::proxy(&context.network),

@@ -223,6 +223,12 @@ fn environment(
         let packages = words(python.packages.iter());
         list.push(Ingredient::text("python packages", packages));
     }
+    if let Some(conda) = &stage.conda
+        && !is_resolved("conda packages")
+    {
+        let text = words([&conda.file, &conda.environment].into_iter());
+        list.push(Ingredient::text("conda", text));
+    }
     if let Some(container) = &stage.container {
         if !is_resolved("container image") {
             list.push(Ingredient::text("container", container.image.to_string()));

@@ -45,7 +45,7 @@ pub(super) fn pinned(site: &Site<'_>, image: &Image) -> Result<Option<String>, E
         return Ok(digest.clone());
     }
     let path = lock_path(site.folder, &Python::default());
-    let lock = LockFile::read(&path).map_err(unlocked)?;
+    let lock = LockFile::read(&path).map_err(EnvironmentError::of_lock)?;
     let name = image.to_string();
     let found = lock.images.into_iter().find(|one| one.image == name);
     match found {
@@ -106,14 +106,14 @@ pub(super) fn resolve(
         ))
     })?;
     let path = lock_path(site.folder, &Python::default());
-    let mut lock = LockFile::read(&path).map_err(unlocked)?;
+    let mut lock = LockFile::read(&path).map_err(EnvironmentError::of_lock)?;
     lock.images.retain(|one| one.image != text);
     lock.images.push(LockedImage {
         image: text,
         digest,
     });
     lock.images.sort();
-    lock.write(&path).map_err(unlocked)?;
+    lock.write(&path).map_err(EnvironmentError::of_lock)?;
     Ok(true)
 }
 
@@ -136,10 +136,6 @@ fn digest_of(list: &str, name: &str) -> Option<String> {
 fn is_digest(text: &str) -> bool {
     let hex = text.strip_prefix("sha256:").unwrap_or_default();
     hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
-fn unlocked(error: crate::environments::python::PythonError) -> EnvironmentError {
-    EnvironmentError::input(error.to_string())
 }
 
 /// Why an image could not be fetched. A registry that answers that it does not have the image, or

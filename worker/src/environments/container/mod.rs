@@ -25,7 +25,7 @@ use crate::process::spawn::Order;
 use runtime::Runtime;
 
 pub use leftover::forget_image;
-pub use runtime::{Found, found_runtimes};
+pub use runtime::found_runtimes;
 
 /// `container:` of a stage.
 pub(super) struct InContainer<'s> {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use sunward_workflows::Image;
 
 use crate::environments::error::EnvironmentError;
+use crate::environments::found::{Found, found};
 use crate::environments::modules;
 use crate::environments::runner::{NoOutcome, Outcome, Runner};
 use crate::environments::site::Site;
@@ -38,34 +39,10 @@ const PROGRAMS: &[(&str, Engine)] = &[
     ("docker", Engine::Docker),
 ];
 
-/// A runtime of this machine, for messages.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
-    /// The name of the program.
-    pub name: &'static str,
-    /// The first line of its version; `None` if it does not start.
-    pub version: Option<String>,
-}
-
 /// All runtimes on the `PATH`, the preferred one first.
 #[must_use]
 pub fn found_runtimes(host: &Host) -> Vec<Found> {
-    let runner = Runner::new(host);
-    let there = PROGRAMS.iter().filter_map(|(name, _)| {
-        let program = find_program(OsStr::new(name), host.path())?;
-        Some((*name, program))
-    });
-    there
-        .map(|(name, program)| {
-            let said = runner.run(&program, &[OsStr::new("--version")], &[], &[]);
-            let version = said.ok().filter(|said| said.succeeded);
-            Found {
-                name,
-                version: version
-                    .and_then(|said| Some(said.stdout.lines().next()?.trim().to_owned())),
-            }
-        })
-        .collect()
+    found(host, PROGRAMS.iter().map(|(name, _)| *name))
 }
 
 /// The runtime for an image: the one that `$SUNWARD_CONTAINER` names, or else the first on `path`

@@ -7,8 +7,9 @@ use sunward_files::private;
 use sunward_workflows::Python;
 
 use super::error::PythonError;
-use super::lock::Entry;
+use super::lock::{Entry, Package};
 use super::pip::{Tools, name_of};
+use super::uv::{self, Installer};
 use crate::environments::Built;
 
 /// Returns the folder of the environment for a lock entry, and builds it if it is missing.
@@ -51,26 +52,24 @@ fn build(tools: &Tools<'_>, entry: &Entry, folder: &Path) -> Result<(), PythonEr
     if entry.packages.is_empty() {
         return Ok(());
     }
-    install(tools, &python, entry, folder)
+    let list = folder.join("requirements.txt");
+    let lines: String = entry.packages.iter().map(Package::line).collect();
+    private::write(&list, lines).map_err(PythonError::io("write", &list))?;
+    match tools.installer()? {
+        Installer::Uv(uv) => uv::install(tools, &uv, &python, &folder.join("bin/python"), &list),
+        Installer::Pip => install(tools, &python, &folder.join("bin/python"), &list),
+    }
 }
 
 fn install(
     tools: &Tools<'_>,
     python: &Python,
-    entry: &Entry,
-    folder: &Path,
+    inner: &Path,
+    list: &Path,
 ) -> Result<(), PythonError> {
     let (pip, _in_use) = tools.pip(python)?;
-    let inner = folder.join("bin/python");
     let downloads = tools.cache().downloads("wheels", tools.stop())?;
     let wheels = &downloads.folder;
-    let list = folder.join("requirements.txt");
-    let lines: String = entry
-        .packages
-        .iter()
-        .map(|p| format!("{}=={} --hash=sha256:{}\n", p.name, p.version, p.sha256))
-        .collect();
-    private::write(&list, lines).map_err(PythonError::io("write", &list))?;
     let run = |command: &[&str], what: &str| {
         let mut words: Vec<&OsStr> = vec!["-m".as_ref(), "pip".as_ref()];
         words.extend(command.iter().map(OsStr::new));
@@ -87,7 +86,7 @@ fn install(
         words.extend([OsStr::new("--requirement"), list.as_os_str()]);
         tools.run(&pip, &words)?.expect_success(what)
     };
-    let target = sunward_files::as_value(&inner);
+    let target = sunward_files::as_value(inner);
     let kept = sunward_files::as_value(wheels);
     let install = ["--python", &target, "install"];
     let offline = [&install[..], &["--no-index"]].concat();
@@ -106,7 +105,8 @@ fn install(
 fn digest(entry: &Entry) -> String {
     let mut fields = vec![entry.platform.as_str(), entry.python.as_str()];
     for package in &entry.packages {
-        fields.extend([package.name.as_str(), &package.version, &package.sha256]);
+        fields.extend([package.name.as_str(), &package.version]);
+        fields.extend(package.digests());
     }
     let hex = name_of("python environment", &fields).to_hex();
     // Half of the digest, so that the first lines of scripts stay within the kernel's limit.

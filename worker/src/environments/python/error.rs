@@ -23,12 +23,14 @@ pub enum PythonError {
     },
     /// The index lacks a requested package.
     #[error(
-        "pip cannot resolve {requirements}: {said}; correct `packages` or the file of `requirements`, or check that the index has them for this Python"
+        "{tool} cannot resolve {requirements}: {said}; correct `packages` or the file of `requirements`, or check that the index has them for this Python"
     )]
     Unresolvable {
+        /// pip or uv.
+        tool: &'static str,
         /// The requirements.
         requirements: String,
-        /// The end of pip's output.
+        /// The end of the tool's output.
         said: String,
     },
     /// The index cannot be reached.
@@ -38,7 +40,7 @@ pub enum PythonError {
     Registry {
         /// What was attempted.
         what: String,
-        /// The end of pip's output.
+        /// The end of the tool's output.
         said: String,
     },
     /// A package differs from the lock file.
@@ -46,10 +48,13 @@ pub enum PythonError {
         "a package is not what the lock file says it is: {said}; delete its entry in the lock file so that it is resolved again, if you trust the index"
     )]
     OtherBytes {
-        /// The end of pip's output.
+        /// The end of the tool's output.
         said: String,
     },
-    /// pip or venv failed in another way.
+    /// `SUNWARD_INSTALLER` names a program that cannot be used.
+    #[error("{0}")]
+    NoInstaller(String),
+    /// pip, uv or venv failed in another way.
     #[error("{what} failed: {said}; correct that and run again")]
     Tool {
         /// What was run.
@@ -83,6 +88,7 @@ impl PythonError {
     pub(in crate::environments) fn kind(&self) -> FailureKind {
         match self {
             Self::NoPython(_)
+            | Self::NoInstaller(_)
             | Self::Unresolvable { .. }
             | Self::Lock { .. }
             | Self::OtherBytes { .. } => FailureKind::Input,

@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use sunward_core::{Digest, Hasher};
-use sunward_workflows::{Python, canonical_requirement, quoted};
+use sunward_workflows::{
+    CondaPackage, CondaWanted, Python, canonical_requirement, check_conda_package,
+    check_package_address, quoted,
+};
 
 use super::error::PythonError;
 
@@ -27,6 +30,32 @@ pub struct LockFile {
     /// One entry for each image that was written without a digest.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub images: Vec<LockedImage>,
+    /// One entry for each conda environment and platform.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conda: Vec<LockedConda>,
+}
+
+/// The packages of a conda environment on one platform.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LockedConda {
+    /// The channels of the `environment.yml`, the preferred one first.
+    pub channels: Vec<String>,
+    /// The packages that it asks for, sorted.
+    pub requires: Vec<String>,
+    /// The platform, for example `linux-64`.
+    pub platform: String,
+    /// All packages, including dependencies, sorted by name.
+    pub packages: Vec<CondaPackage>,
+}
+
+impl LockedConda {
+    /// Whether this is what an `environment.yml` was resolved to on a platform.
+    pub(crate) fn answers(&self, wanted: &CondaWanted, platform: &str) -> bool {
+        self.platform == platform
+            && self.channels == wanted.channels
+            && self.requires == wanted.packages
+    }
 }
 
 /// What the tag of an image was resolved to.
@@ -64,6 +93,9 @@ pub struct Package {
     pub version: String,
     /// The SHA-256 of the file to install, in hex.
     pub sha256: String,
+    /// Those of other files of this version that may be installed instead. uv tells all of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<String>,
 }
 
 impl Default for LockFile {
@@ -72,6 +104,7 @@ impl Default for LockFile {
             version: VERSION,
             environments: Vec::new(),
             images: Vec::new(),
+            conda: Vec::new(),
         }
     }
 }
@@ -107,6 +140,24 @@ fn in_order(packages: &[String]) -> Vec<String> {
 }
 
 impl Package {
+    /// The SHA-256 of all files that may be installed.
+    pub(super) fn digests(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.sha256)
+            .chain(&self.also)
+            .map(String::as_str)
+    }
+
+    /// The line of a file of requirements that asks for exactly this.
+    pub(super) fn line(&self) -> String {
+        let hashes = self.digests().map(|one| format!(" --hash=sha256:{one}"));
+        format!(
+            "{}=={}{}\n",
+            self.name,
+            self.version,
+            hashes.collect::<String>()
+        )
+    }
+
     /// Whether name, version and hash are plain. They become words of a command, so none may be an
     /// option or contain a blank.
     fn is_plain(&self) -> bool {
@@ -117,9 +168,19 @@ impl Package {
             && self.name.chars().all(name)
             && begins(&self.version)
             && self.version.chars().all(version)
-            && self.sha256.len() == 64
-            && self.sha256.bytes().all(|byte| byte.is_ascii_hexdigit())
+            && self.digests().all(is_sha256)
     }
+}
+
+/// Whether a package of conda is plain, for the same reason.
+fn is_plain(package: &CondaPackage) -> bool {
+    check_conda_package(&package.name, &package.version, &package.build)
+        && check_package_address(&package.url).is_ok()
+        && is_sha256(&package.sha256)
+}
+
+fn is_sha256(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 impl Entry {
@@ -151,12 +212,16 @@ impl LockFile {
         })?;
         if lock.version == VERSION {
             let packages = lock.environments.iter().flat_map(|entry| &entry.packages);
-            match packages.into_iter().find(|package| !package.is_plain()) {
+            let odd = packages.into_iter().find(|package| !package.is_plain());
+            let odd = odd.map(|one| (&one.name, &one.version));
+            let packages = lock.conda.iter().flat_map(|entry| &entry.packages);
+            let odd_conda = packages.into_iter().find(|package| !is_plain(package));
+            match odd.or(odd_conda.map(|one| (&one.name, &one.version))) {
                 None => Ok(lock),
-                Some(package) => Err(broken(format!(
-                    "its package {}, version {}, cannot be requested from pip; restore it from version control, or delete it to resolve the packages again",
-                    quoted(&package.name),
-                    quoted(&package.version)
+                Some((name, version)) => Err(broken(format!(
+                    "its package {}, version {}, cannot be requested from an index; restore it from version control, or delete it to resolve the packages again",
+                    quoted(name),
+                    quoted(version)
                 ))),
             }
         } else {
@@ -213,6 +278,21 @@ impl LockFile {
         self.environments.sort_by_key(key);
     }
 
+    /// The packages of a conda environment on a platform, if they are known.
+    pub(crate) fn find_conda(&self, wanted: &CondaWanted, platform: &str) -> Option<&LockedConda> {
+        let mut entries = self.conda.iter();
+        entries.find(|entry| entry.answers(wanted, platform))
+    }
+
+    /// Adds an entry of a conda environment. Entries are sorted, which keeps diffs small.
+    pub(crate) fn add_conda(&mut self, entry: LockedConda) {
+        let key = |e: &LockedConda| (e.requires.clone(), e.channels.clone(), e.platform.clone());
+        let new = key(&entry);
+        self.conda.retain(|old| key(old) != new);
+        self.conda.push(entry);
+        self.conda.sort_by_key(key);
+    }
+
     /// Writes the file atomically.
     pub(crate) fn write(&self, path: &Path) -> Result<(), PythonError> {
         let io = |error| PythonError::io("write", path)(error);
@@ -249,6 +329,7 @@ mod tests {
                 name: "a".into(),
                 version: version.into(),
                 sha256: sunward_core::Digest::of(platform.as_bytes()).to_hex(),
+                also: Vec::new(),
             }],
         }
     }

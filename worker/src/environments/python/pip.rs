@@ -7,6 +7,7 @@ use sunward_core::{Digest, Hasher};
 use sunward_workflows::Python;
 
 use super::error::PythonError;
+use super::uv;
 use crate::environments::cache::{Built, EnvironmentCache};
 use crate::environments::runner::{self, NoOutcome, Runner};
 use crate::host::{Host, find_program};
@@ -40,10 +41,14 @@ const NETWORK: &[&str] = &[
     "SSLError",
     "503 Server Error",
     "502 Server Error",
+    "error sending request",
+    "dns error",
+    "tcp connect error",
+    "operation timed out",
 ];
 
-/// Text with which pip reports a package whose bytes differ from the requested hash.
-const OTHER_HASH: &str = "DO NOT MATCH THE HASHES";
+/// Text with which pip and uv report a package whose bytes differ from the requested hash.
+const OTHER_HASH: [&str; 2] = ["DO NOT MATCH THE HASHES", "Hash mismatch"];
 
 /// A program that prints what an environment depends on, for example `cpython-3.11-linux-x86_64`.
 const PLATFORM: &str = "import sys, sysconfig; v = sys.version_info; \
@@ -152,15 +157,31 @@ impl<'a> Tools<'a> {
         Ok((pip, Some(built)))
     }
 
+    /// The host's variables.
+    pub(super) fn host(&self) -> &Host {
+        self.runner.host()
+    }
+
     /// Runs a tool until it ends or the run is stopped.
     pub(super) fn run(&self, program: &Path, words: &[&OsStr]) -> Result<Outcome, PythonError> {
+        self.run_with(program, words, &[])
+    }
+
+    /// The same, with more variables.
+    pub(super) fn run_with(
+        &self,
+        program: &Path,
+        words: &[&OsStr],
+        more: &[(&OsStr, &OsStr)],
+    ) -> Result<Outcome, PythonError> {
         let quiet = [
             ("PIP_DISABLE_PIP_VERSION_CHECK", "1"),
             ("PIP_NO_INPUT", "1"),
             ("PYTHONNOUSERSITE", "1"),
         ];
         let quiet = quiet.map(|(name, value)| (OsStr::new(name), OsStr::new(value)));
-        match self.runner.run(program, words, MISLEADING, &quiet) {
+        let with = [&quiet[..], more].concat();
+        match self.runner.run(program, words, MISLEADING, &with) {
             Ok(outcome) => Ok(Outcome(outcome)),
             Err(NoOutcome::Stopped) => Err(PythonError::Cancelled),
             Err(NoOutcome::Io(error)) => Err(PythonError::io("run", program)(error)),
@@ -220,19 +241,21 @@ impl Outcome {
             return Ok(self);
         }
         let said = self.last_words();
-        Err(if self.0.stderr.contains(OTHER_HASH) {
-            PythonError::OtherBytes { said }
-        } else if self.blames_network() {
-            PythonError::Registry {
-                what: what.to_owned(),
-                said,
-            }
-        } else {
-            PythonError::Tool {
-                what: what.to_owned(),
-                said,
-            }
-        })
+        Err(
+            if OTHER_HASH.iter().any(|sign| self.0.stderr.contains(sign)) {
+                PythonError::OtherBytes { said }
+            } else if self.blames_network() {
+                PythonError::Registry {
+                    what: what.to_owned(),
+                    said,
+                }
+            } else {
+                PythonError::Tool {
+                    what: what.to_owned(),
+                    said,
+                }
+            },
+        )
     }
 
     /// Whether the tool failed because of a connection.
@@ -244,10 +267,12 @@ impl Outcome {
     pub(super) fn last_words(&self) -> String {
         let lines = self.0.last_words();
         let errors: Vec<&str> = lines.lines().filter(|l| l.starts_with("ERROR")).collect();
-        if errors.is_empty() {
-            lines
-        } else {
-            errors.join("; ")
+        if !errors.is_empty() {
+            return errors.join("; ");
+        }
+        match lines.lines().any(|line| line.starts_with("error: ")) {
+            true => uv::on_one_line(&lines),
+            false => lines,
         }
     }
 }

@@ -5,11 +5,12 @@ use std::fs;
 use std::path::Path;
 
 use serde::Deserialize;
-use sunward_workflows::Python;
+use sunward_workflows::{Python, canonical_requirement};
 
 use super::error::PythonError;
 use super::lock::{Entry, LockFile, Package, lock_path, requirements};
 use super::pip::{Outcome, Tools, could_not_fetch};
+use super::uv::{self, Installer};
 
 /// pip's report of a dry run.
 #[derive(Deserialize)]
@@ -82,13 +83,14 @@ fn resolve(
     let mut packages = Vec::new();
     if !requires.is_empty() {
         let constraints = constraints(tools, elsewhere)?;
-        let said = ask(
-            tools,
-            python,
-            &requires,
-            constraints.as_ref().map(|file| file.path()),
-        )?;
-        packages = parse(said.stdout(), &requires)?;
+        let constraints = constraints.as_ref().map(|file| file.path());
+        packages = match tools.installer()? {
+            Installer::Uv(uv) => uv::resolve(tools, &uv, python, &requires, constraints)?,
+            Installer::Pip => {
+                let said = ask(tools, python, &requires, constraints)?;
+                parse(said.stdout(), &requires)?
+            }
+        };
     }
     packages.sort();
     Ok(Entry {
@@ -112,7 +114,10 @@ fn constraints(
 }
 
 /// A temporary file with these lines.
-fn in_file(tools: &Tools<'_>, lines: &[String]) -> Result<tempfile::NamedTempFile, PythonError> {
+pub(super) fn in_file(
+    tools: &Tools<'_>,
+    lines: &[String],
+) -> Result<tempfile::NamedTempFile, PythonError> {
     use std::io::Write;
     let io = |error| PythonError::io("write a list for pip in", tools.cache().folder())(error);
     let mut file = tempfile::NamedTempFile::new().map_err(io)?;
@@ -166,6 +171,7 @@ fn ask(
         }
     } else {
         PythonError::Unresolvable {
+            tool: "pip",
             requirements: all,
             said: said.last_words(),
         }
@@ -185,11 +191,14 @@ fn parse(report: &str, requires: &[String]) -> Result<Vec<Package>, PythonError>
         let sha256 = hashes.and_then(|mut hashes| hashes.remove("sha256"));
         sha256
             .map(|sha256| Package {
-                name: item.metadata.name.clone(),
-                version: item.metadata.version,
+                // As uv writes them, so that the same packages have the same key.
+                name: canonical_requirement(&item.metadata.name),
+                version: plain_version(&item.metadata.version),
                 sha256,
+                also: Vec::new(),
             })
             .ok_or_else(|| PythonError::Unresolvable {
+                tool: "pip",
                 requirements: item.metadata.name,
                 said: format!(
                     "{} has no SHA-256; only packages of an index or archives can be locked",
@@ -200,9 +209,34 @@ fn parse(report: &str, requires: &[String]) -> Result<Vec<Package>, PythonError>
     report.install.into_iter().map(lock).collect()
 }
 
+/// A version without leading zeros, as indexes and uv write it
+/// (<https://packaging.python.org/en/latest/specifications/version-specifiers/#normalization>).
+fn plain_version(version: &str) -> String {
+    let version = version.trim().to_ascii_lowercase();
+    let version = version.strip_prefix('v').unwrap_or(&version);
+    let plain = |step: &str| match step.bytes().all(|byte| byte.is_ascii_digit()) {
+        true if !step.is_empty() => {
+            let number = step.trim_start_matches('0');
+            (if number.is_empty() { "0" } else { number }).to_owned()
+        }
+        _ => step.to_owned(),
+    };
+    version.split('.').map(plain).collect::<Vec<_>>().join(".")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_and_versions_are_written_as_uv_writes_them() {
+        let report = r#"{"install":[{"download_info":{"url":"x","archive_info":{"hashes":{"sha256":"ab"}}},"metadata":{"name":"Zope.Interface","version":"2023.07.00.post1"}}]}"#;
+        let package = &parse(report, &[]).unwrap()[0];
+        assert_eq!(
+            (&*package.name, &*package.version),
+            ("zope-interface", "2023.7.0.post1")
+        );
+    }
 
     #[test]
     fn a_report_is_read_and_what_has_no_hash_is_refused() {
