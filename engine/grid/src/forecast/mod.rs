@@ -22,7 +22,9 @@
 //!
 //! Weights, penalty, window and figures of prices were chosen by the errors of 2022; nothing is
 //! tuned to a zone. More lags, other zones' errors, exponential forgetting and a window of a year
-//! did not improve a prototype.
+//! did not improve a prototype. Boosted trees that correct the hours with a price kept .010 more in four
+//! single zones on 2022 (jobs of 6 hours), but nothing beyond noise in many zones, and forecasts took
+//! twice as long.
 
 mod fit;
 mod lags;
