@@ -1,4 +1,4 @@
-//! Datasets of files: patterns, one task a file, groups, pairs, chains, and the names that files keep.
+//! Datasets of files: patterns, one task a file, groups, chains, and the names that files keep.
 #![allow(
     clippy::allow_attributes,
     clippy::unwrap_used,
@@ -184,53 +184,6 @@ outputs: {{ all: all.all }}
     assert_eq!(ran(&scene, &["each", "all"]), [1, 1]);
 }
 
-const PAIRS: &str = "name: pairs
-stages:
-  pair:
-    inputs:
-      r: { from: \"./*_1.fq\", match: \"{s}_1.fq\" }
-      q: { from: \"./*_2.fq\", match: \"{s}_2.fq\" }
-    scatter: { zip: [r, q], by: s }
-    run: |
-      echo ${{ item.s }} ${{ item.r.name }} $(cat ${{ inputs.r }}) $(cat ${{ inputs.q }}) > ${{ outputs.b }}
-    outputs: { b: { format: file, name: \"${{ item.s }}.bam\" } }
-  groups:
-    inputs: { b: pair.b }
-    scatter: { over: b, by: s }
-    run: cat ${{ inputs.b.files }} > ${{ outputs.o }}
-    outputs: { o: { format: file, name: \"${{ item.s }}.txt\" } }
-outputs: { b: pair.b, o: groups.o }
-";
-
-#[test]
-fn pairs_belong_together_by_value_and_missing_partners_are_told() {
-    let scene = Scene::with(PAIRS);
-    for (name, text) in [("A_1", "1"), ("A_2", "2"), ("B_1", "3"), ("B_2", "4")] {
-        scene.file(&format!("{name}.fq"), text);
-    }
-    assert_eq!(ran(&scene, &["pair", "groups"]), [2, 2]);
-    assert_eq!(scene.text("out/b/B.bam"), "B B_1.fq 3 4\n");
-    assert_eq!(scene.text("out/o/A.txt"), "A A_1.fq 1 2\n");
-    scene.file("C_1.fq", "5");
-    let told = scene.run(&[]).expect(2);
-    for word in ["C_1.fq", "no partner in `q`", "s C"] {
-        assert!(told.err.contains(word), "{word}: {told:?}");
-    }
-    scene.file("C_2.fq", "6");
-    assert_eq!(ran(&scene, &["pair", "groups"]), [1, 1]);
-    let by_position = PAIRS.replace(", by: s }\n    run: |", " }\n    run: |");
-    let by_position = by_position.replace("${{ item.s }} ${{", "${{").replacen(
-        "${{ item.s }}.bam",
-        "${{ item.r.stem }}.bam",
-        1,
-    );
-    scene.file("workflow.yaml", by_position);
-    assert_eq!(ran(&scene, &["pair"]), [3]);
-    scene.file("D_1.fq", "7");
-    let told = scene.run(&[]).expect(2);
-    assert!(told.err.contains("4 of `r` and 3 of `q`"), "{told:?}");
-}
-
 #[test]
 fn a_parameter_gives_files_as_a_pattern_or_a_list() {
     let scene = Scene::with(
@@ -397,29 +350,6 @@ outputs: { o: all.o }
     );
     assert_eq!(scene.text("out/one"), "nice.txt\n");
     assert_eq!(scene.text("out/u"), "000000.txt g\nnice.txt n\nr.txt r\n");
-}
-
-/// Pairs are judged by the names of files, whether a pattern says `as: file` or not.
-#[test]
-fn pairs_of_patterns_read_as_files_are_told_by_check() {
-    let scene = Scene::with(
-        "name: pairs
-stages:
-  s:
-    inputs:
-      a: { from: \"./a/*.x\", match: \"{k}.x\", as: file }
-      b: { from: \"./b/*.y\", match: \"{k}.y\", as: file }
-    scatter: { zip: [a, b], by: k }
-    run: cat ${{ inputs.a }} ${{ inputs.b }}
-",
-    );
-    for file in ["a/1.x", "a/2.x", "b/1.y"] {
-        scene.file(file, file);
-    }
-    let told = scene.sunward(&["check", "workflow.yaml"]).expect(2);
-    assert!(told.out.contains("2.x (k 2)"), "{told:?}");
-    scene.file("b/2.y", "2");
-    scene.run(&[]).expect(0);
 }
 
 #[test]

@@ -319,36 +319,94 @@ fn by_position(inputs: &[(&str, &Dataset)]) -> Result<FileGroups, String> {
     })
 }
 
+/// The files of one input by the text of their value, in the order of the files.
+type ByValue = BTreeMap<String, (Value, Vec<u32>)>;
+
+/// A task for each file of the first input. Each other input has exactly one file with its value.
 fn by_value(inputs: &[(&str, &Dataset)], column: &str) -> Result<FileGroups, String> {
-    let mut found: Vec<BTreeMap<String, (Value, u32)>> = Vec::new();
-    let mut order: Vec<(String, Value)> = Vec::new();
-    for (port, dataset) in inputs {
-        let mut of_port = BTreeMap::new();
-        for (value, rows) in by_text(&column_of(port, dataset, column)?) {
-            let text = value.to_text();
-            let [row] = rows[..] else {
-                let names: Vec<String> = rows.iter().map(|row| name_of(dataset, *row)).collect();
-                return Err(format!(
-                    "{} files of `{port}` have {column} {text}: {}; `zip` needs one of each",
-                    rows.len(),
-                    names.join(", ")
-                ));
-            };
-            if found.is_empty() {
-                order.push((text.clone(), value.clone()));
-            }
-            of_port.insert(text, (value, row));
+    let mut found: Vec<ByValue> = Vec::with_capacity(inputs.len());
+    let mut first = Vec::new();
+    for (at, (port, dataset)) in inputs.iter().enumerate() {
+        let values = column_of(port, dataset, column)?;
+        let of_port = by_text(&values).into_iter();
+        let of_port = of_port.map(|(value, rows)| (value.to_text(), (value, rows)));
+        found.push(of_port.collect());
+        if at == 0 {
+            first = values;
         }
-        found.push(of_port);
     }
-    for ((port, dataset), of_port) in inputs.iter().zip(&found) {
-        for ((other, _), of_other) in inputs.iter().zip(&found) {
+    one_partner(inputs, &found, column)?;
+    all_have_partners(inputs, &found, column)?;
+    let partner = |of_port: &ByValue, value: &Value| {
+        let (_, rows) = of_port.get(&value.to_text())?;
+        rows.first().copied()
+    };
+    let mut ports = Vec::with_capacity(inputs.len());
+    for (at, ((port, _), of_port)) in inputs.iter().zip(&found).enumerate() {
+        let rows = match at {
+            0 => (0_u32..).zip(&first).map(|(row, _)| row).collect(),
+            _ => first
+                .iter()
+                .filter_map(|value| partner(of_port, value))
+                .collect(),
+        };
+        ports.push(((*port).to_owned(), Grouping::Paired(rows)));
+    }
+    Ok(FileGroups {
+        count: counted(first.len()),
+        ports,
+        by: Some((column.to_owned(), first)),
+        zipped: true,
+    })
+}
+
+/// Whether a file of the first input has at most one partner in each of the others.
+fn one_partner(inputs: &[(&str, &Dataset)], found: &[ByValue], column: &str) -> Result<(), String> {
+    let repeats = |of_port: &ByValue| of_port.values().any(|(_, rows)| rows.len() > 1);
+    let is_single = |at: usize| !found.get(at).is_some_and(repeats);
+    for (at, ((port, dataset), of_port)) in inputs.iter().zip(found).enumerate().skip(1) {
+        let several = of_port.iter().find(|(_, (_, rows))| rows.len() > 1);
+        let Some((text, (_, rows))) = several else {
+            continue;
+        };
+        let mut names: Vec<String> = rows.iter().map(|row| name_of(dataset, *row)).collect();
+        let further = names.len().saturating_sub(PARTNERS_TOLD);
+        names.truncate(PARTNERS_TOLD);
+        if further > 0 {
+            names.push(format!("{further} more"));
+        }
+        // It helps only if nothing else repeats.
+        let remedy = match (0..inputs.len()).all(|other| other == at || is_single(other)) {
+            true => format!("; if each of them is to have a task, name `{port}` first"),
+            false => String::new(),
+        };
+        return Err(format!(
+            "{} files of `{port}` have {column} {text}: {}; `zip` gives each file of the first input, `{}`, \
+             one partner of each other input{remedy}",
+            rows.len(),
+            names.join(", "),
+            inputs.first().map_or("", |(port, _)| port),
+        ));
+    }
+    Ok(())
+}
+
+/// Whether every value of one input is one of each other input.
+fn all_have_partners(
+    inputs: &[(&str, &Dataset)],
+    found: &[ByValue],
+    column: &str,
+) -> Result<(), String> {
+    for ((port, dataset), of_port) in inputs.iter().zip(found) {
+        for ((other, _), of_other) in inputs.iter().zip(found) {
             let single = of_port.iter();
             let single = single.filter(|(text, _)| !of_other.contains_key(*text));
+            let single =
+                single.flat_map(|(text, (_, rows))| rows.iter().map(move |row| (text, row)));
             let mut told: Vec<String> = single
                 .clone()
                 .take(PARTNERS_TOLD)
-                .map(|(text, (_, row))| format!("{} ({column} {text})", name_of(dataset, *row)))
+                .map(|(text, row)| format!("{} ({column} {text})", name_of(dataset, *row)))
                 .collect();
             let further = single.count().saturating_sub(told.len());
             if further > 0 {
@@ -364,24 +422,7 @@ fn by_value(inputs: &[(&str, &Dataset)], column: &str) -> Result<FileGroups, Str
             }
         }
     }
-    let rows = |of_port: &BTreeMap<String, (Value, u32)>| {
-        let rows = order
-            .iter()
-            .filter_map(|(text, _)| Some(of_port.get(text)?.1));
-        Grouping::Paired(rows.collect())
-    };
-    let ports = inputs.iter().zip(&found);
-    Ok(FileGroups {
-        count: counted(order.len()),
-        ports: ports
-            .map(|((port, _), of_port)| ((*port).to_owned(), rows(of_port)))
-            .collect(),
-        by: Some((
-            column.to_owned(),
-            order.into_iter().map(|(_, value)| value).collect(),
-        )),
-        zipped: true,
-    })
+    Ok(())
 }
 
 /// A remark on a value of one input that looks like one of another input and has other bytes, if there

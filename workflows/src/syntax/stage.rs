@@ -196,7 +196,7 @@ pub(crate) static SCATTER: Shape = Shape::new(
         Key::new(
             "zip",
             Kind::List(&Kind::Name),
-            "One task per pair of files: inputs whose files belong together by position, or by the values of the column in `by`.",
+            "One task per pair of files: inputs whose files belong together by position, or by the values of the column in `by`. With `by`, several files of the first input may have one partner.",
         )
         .example("[reads, references]"),
         Key::new("parts", Kind::Bool, "One task per part of the input.")
