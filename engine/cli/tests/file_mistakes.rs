@@ -163,7 +163,7 @@ stages:
             "scatter: { zip: [r, q], by: s }",
             "b_1.fq (s b), c_1.fq (s c)",
         ),
-        ("scatter: { zip: [q, r], by: n }", "3 files of `r` have n 1"),
+        ("scatter: { zip: [r, q], by: n }", "3 files of `r` have n 1"),
         ("scatter: { zip: [r, q] }", "3 of `r` and 1 of `q`"),
         ("scatter: { over: r }", "both name their output `o`"),
     ] {

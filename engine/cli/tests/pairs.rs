@@ -65,7 +65,7 @@ stages:
     inputs:
       poses: { from: \"./poses/*.pdbqt\", match: \"{receptor}_{ligand}.pdbqt\" }
       receptors: { from: \"./receptors/*.pdbqt\", match: \"{receptor}.pdbqt\" }
-    scatter: { zip: [poses, receptors], by: receptor }
+    scatter: { zip: [poses, receptors], by: receptor, share: receptors }
     run: |
       echo ${{ item.receptor }} ${{ item.poses.ligand }} \
         $(cat ${{ inputs.receptors }}) $(cat ${{ inputs.poses }}) > ${{ outputs.s }}
@@ -79,7 +79,7 @@ outputs: { s: rescore.s, b: best.b }
 ";
 
 #[test]
-fn many_files_of_the_first_input_share_one_partner() {
+fn many_files_share_one_partner_if_the_workflow_says_so() {
     let scene = Scene::with(POSES);
     // Neither the poses nor the receptors are in the order of the other.
     for (name, text) in [
@@ -106,12 +106,16 @@ fn many_files_of_the_first_input_share_one_partner() {
     assert_eq!(ran(&scene, &["rescore", "best"]), [0, 0]);
     assert_eq!(scene.text("out/b/A.txt"), "A 1 A2 a3\nA 2 A2 a2\n");
 
+    // The order of the inputs does not matter, apart from keys.
     let turned = POSES.replace("[poses, receptors]", "[receptors, poses]");
     scene.file("workflow.yaml", turned);
+    assert_eq!(ran(&scene, &["rescore", "best"]), [3, 0]);
+    // Nothing is shared unless the workflow says so.
+    scene.file("workflow.yaml", POSES.replace(", share: receptors", ""));
     let told = scene.sunward(&["check", "workflow.yaml"]).expect(2).out;
     for says in [
         "2 files of `poses` have receptor A: A_1.pdbqt, A_2.pdbqt",
-        "name `poses` first",
+        "name that one in `share:`",
     ] {
         assert!(told.contains(says), "{says}: {told}");
     }
@@ -127,7 +131,7 @@ fn many_files_of_the_first_input_share_one_partner() {
     let told = scene.sunward(&["check", "workflow.yaml"]).expect(2).out;
     let says = "2 files of `receptors` have receptor A: A-1.pdbqt, A-2.pdbqt";
     assert!(told.contains(says), "{told}");
-    assert!(!told.contains("` first"), "{told}");
+    assert!(!told.contains("share:"), "{told}");
 }
 
 /// Names that look alike and have other bytes do not pair, and the message says why.

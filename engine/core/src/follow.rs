@@ -75,7 +75,7 @@ fn divided(scatter: &Scatter) -> Vec<&str> {
             Slicing::By(column) if is_told(column) => vec![port],
             Slicing::By(_) | Slicing::Parts => Vec::new(),
         },
-        Scatter::Zip { ports, by } => match by {
+        Scatter::Zip { ports, by, .. } => match by {
             Some(column) if !is_told(column) => Vec::new(),
             Some(_) | None => ports.iter().map(String::as_str).collect(),
         },

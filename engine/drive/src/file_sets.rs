@@ -243,7 +243,7 @@ pub(crate) fn groups<'d>(
             let dataset = files(port)?;
             Some(grouped(port, slicing, dataset))
         }
-        Scatter::Zip { ports, by } => {
+        Scatter::Zip { ports, by, share } => {
             let inputs = ports.iter().map(|port| {
                 let dataset = files(port);
                 dataset
@@ -258,7 +258,7 @@ pub(crate) fn groups<'d>(
             };
             Some(match by {
                 None => by_position(&inputs),
-                Some(column) => by_value(&inputs, column),
+                Some(column) => by_value(&inputs, column, share.as_deref()),
             })
         }
         Scatter::One | Scatter::Items(_) | Scatter::Range(_) | Scatter::Matrix(_) => None,
@@ -322,73 +322,85 @@ fn by_position(inputs: &[(&str, &Dataset)]) -> Result<FileGroups, String> {
 /// The files of one input by the text of their value, in the order of the files.
 type ByValue = BTreeMap<String, (Value, Vec<u32>)>;
 
-/// A task for each file of the first input. Each other input has exactly one file with its value.
-fn by_value(inputs: &[(&str, &Dataset)], column: &str) -> Result<FileGroups, String> {
+/// A task for each value. With an input that is shared, a task for each file of the only other one; with
+/// several others, these have one file for each value.
+fn by_value(
+    inputs: &[(&str, &Dataset)],
+    column: &str,
+    share: Option<&str>,
+) -> Result<FileGroups, String> {
     let mut found: Vec<ByValue> = Vec::with_capacity(inputs.len());
-    let mut first = Vec::new();
-    for (at, (port, dataset)) in inputs.iter().enumerate() {
+    let mut lead = Vec::new();
+    let own: Vec<&str> = inputs.iter().map(|(port, _)| *port).collect();
+    let own: Vec<&str> = own
+        .into_iter()
+        .filter(|port| Some(*port) != share)
+        .collect();
+    let leads = |port: &str| own.first() == Some(&port);
+    for (port, dataset) in inputs {
         let values = column_of(port, dataset, column)?;
         let of_port = by_text(&values).into_iter();
         let of_port = of_port.map(|(value, rows)| (value.to_text(), (value, rows)));
         found.push(of_port.collect());
-        if at == 0 {
-            first = values;
+        if leads(port) {
+            lead = values;
         }
     }
-    one_partner(inputs, &found, column)?;
+    for ((port, dataset), of_port) in inputs.iter().zip(&found) {
+        let has_many = share.is_some() && own == [*port];
+        if !has_many {
+            one_partner((port, dataset), of_port, column, share)?;
+        }
+    }
     all_have_partners(inputs, &found, column)?;
     let partner = |of_port: &ByValue, value: &Value| {
         let (_, rows) = of_port.get(&value.to_text())?;
         rows.first().copied()
     };
-    let mut ports = Vec::with_capacity(inputs.len());
-    for (at, ((port, _), of_port)) in inputs.iter().zip(&found).enumerate() {
-        let rows = match at {
-            0 => (0_u32..).zip(&first).map(|(row, _)| row).collect(),
-            _ => first
+    let ports = inputs.iter().zip(&found).map(|((port, _), of_port)| {
+        let rows = match leads(port) {
+            true => (0_u32..).zip(&lead).map(|(row, _)| row).collect(),
+            false => lead
                 .iter()
                 .filter_map(|value| partner(of_port, value))
                 .collect(),
         };
-        ports.push(((*port).to_owned(), Grouping::Paired(rows)));
-    }
+        ((*port).to_owned(), Grouping::Paired(rows))
+    });
     Ok(FileGroups {
-        count: counted(first.len()),
-        ports,
-        by: Some((column.to_owned(), first)),
+        count: counted(lead.len()),
+        ports: ports.collect(),
+        by: Some((column.to_owned(), lead)),
         zipped: true,
     })
 }
 
-/// Whether a file of the first input has at most one partner in each of the others.
-fn one_partner(inputs: &[(&str, &Dataset)], found: &[ByValue], column: &str) -> Result<(), String> {
-    let repeats = |of_port: &ByValue| of_port.values().any(|(_, rows)| rows.len() > 1);
-    let is_single = |at: usize| !found.get(at).is_some_and(repeats);
-    for (at, ((port, dataset), of_port)) in inputs.iter().zip(found).enumerate().skip(1) {
-        let several = of_port.iter().find(|(_, (_, rows))| rows.len() > 1);
-        let Some((text, (_, rows))) = several else {
-            continue;
-        };
-        let mut names: Vec<String> = rows.iter().map(|row| name_of(dataset, *row)).collect();
-        let further = names.len().saturating_sub(PARTNERS_TOLD);
-        names.truncate(PARTNERS_TOLD);
-        if further > 0 {
-            names.push(format!("{further} more"));
-        }
-        // It helps only if nothing else repeats.
-        let remedy = match (0..inputs.len()).all(|other| other == at || is_single(other)) {
-            true => format!("; if each of them is to have a task, name `{port}` first"),
-            false => String::new(),
-        };
-        return Err(format!(
-            "{} files of `{port}` have {column} {text}: {}; `zip` gives each file of the first input, `{}`, \
-             one partner of each other input{remedy}",
-            rows.len(),
-            names.join(", "),
-            inputs.first().map_or("", |(port, _)| port),
-        ));
+/// Checks that an input has one file for each value.
+fn one_partner(
+    (port, dataset): (&str, &Dataset),
+    of_port: &ByValue,
+    column: &str,
+    share: Option<&str>,
+) -> Result<(), String> {
+    let several = of_port.iter().find(|(_, (_, rows))| rows.len() > 1);
+    let Some((text, (_, rows))) = several else {
+        return Ok(());
+    };
+    let mut names: Vec<String> = rows.iter().map(|row| name_of(dataset, *row)).collect();
+    let further = names.len().saturating_sub(PARTNERS_TOLD);
+    names.truncate(PARTNERS_TOLD);
+    if further > 0 {
+        names.push(format!("{further} more"));
     }
-    Ok(())
+    let remedy = match share {
+        None => "; if they all belong to one file of another input, name that one in `share:`",
+        Some(_) => "",
+    };
+    Err(format!(
+        "{} files of `{port}` have {column} {text}: {}; `zip` needs one of each{remedy}",
+        rows.len(),
+        names.join(", "),
+    ))
 }
 
 /// Whether every value of one input is one of each other input.

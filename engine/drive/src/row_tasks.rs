@@ -149,7 +149,10 @@ impl LocalResolver {
             return Ok(tasks);
         }
         let of_port = |port: &str| inputs.get(planned.stage.inputs.get_index_of(port)?);
-        if let Scatter::Zip { ports, by: None } = &planned.stage.scatter {
+        if let Scatter::Zip {
+            ports, by: None, ..
+        } = &planned.stage.scatter
+        {
             has_all_rows(planned, ports, &request.sources).map_err(refusal)?;
         }
         if let Some(groups) = file_sets::groups(&planned.stage.scatter, of_port) {

@@ -74,7 +74,7 @@ fn carried(stage: &DraftStage<'_>, draft: &Draft<'_>, depth: usize) -> Option<Ve
             Slicing::By(column) => vec![column.clone()],
             Slicing::Rows(_) => Vec::new(),
         },
-        Scatter::Zip { ports, by } => {
+        Scatter::Zip { ports, by, .. } => {
             let of_ports: Option<Vec<Vec<String>>> = ports.iter().map(of_port).collect();
             of_ports?.into_iter().flatten().chain(by.clone()).collect()
         }

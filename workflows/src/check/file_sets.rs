@@ -316,7 +316,7 @@ pub(super) fn item_fields(stage: &DraftStage<'_>, draft: &Draft<'_>, context: &m
                 Vec::new(),
             ),
         },
-        Scatter::Zip { ports, by } => {
+        Scatter::Zip { ports, by, .. } => {
             let known = ports.iter().chain(by).cloned().collect();
             ("`item` under `zip:`".to_owned(), known)
         }

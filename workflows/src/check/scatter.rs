@@ -60,6 +60,7 @@ pub(super) fn lower(node: &Node) -> Scatter {
         return Scatter::Zip {
             ports: ports.map(str::to_owned).collect(),
             by: scatter.get("by").and_then(Node::text).map(str::to_owned),
+            share: scatter.get("share").and_then(Node::text).map(str::to_owned),
         };
     }
     if let Some(range) = scatter.get("range") {
@@ -139,6 +140,13 @@ fn check_scatter(
         check_zip(scatter, zip, stage, draft, context);
         return;
     }
+    if let Some(entry) = scatter.entry("share") {
+        let message = "`share` is for inputs under `zip`".to_owned();
+        context.report(
+            Diagnostic::error(codes::BAD_SLICING, entry.key_span, message)
+                .expecting("`zip: [A, B]` and `by: COLUMN` beside it"),
+        );
+    }
     let over = if is_map {
         scatter.get("over")
     } else {
@@ -205,6 +213,7 @@ fn check_zip(
         );
     }
     let by = scatter.get("by");
+    check_share(scatter, zip, context);
     let mut seen: Vec<&str> = Vec::new();
     for node in zip.value.items() {
         let Some(port) = node.text() else { continue };
@@ -225,6 +234,25 @@ fn check_zip(
         } else if let Some((by, column)) = by.and_then(|by| Some((by, by.text()?))) {
             file_sets::column_exists(stage, port, (column, by.span), draft, context);
         }
+    }
+}
+
+/// Checks `share:`: one of the paired inputs, whose files are found by value.
+fn check_share(scatter: &Node, zip: &Entry, context: &mut Context<'_>) {
+    let Some(entry) = scatter.entry("share") else {
+        return;
+    };
+    let bad = |span, message: String| Diagnostic::error(codes::BAD_SLICING, span, message);
+    if scatter.get("by").is_none() {
+        let message = "`share` is for files that are paired by value".to_owned();
+        context.report(bad(entry.key_span, message).expecting("`by:` and a column beside it"));
+    }
+    let ports = || zip.value.items().iter().filter_map(Node::text);
+    if let Some(port) = entry.value.text()
+        && !ports().any(|known| known == port)
+    {
+        let message = format!("`{port}` is not one of the inputs under `zip`");
+        context.report(bad(entry.value.span, message).nearest(port, ports()));
     }
 }
 

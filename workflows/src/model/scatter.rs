@@ -30,6 +30,8 @@ pub enum Scatter {
         ports: Vec<String>,
         /// The column whose values must be equal; without it, files are paired by their position.
         by: Option<String>,
+        /// The port of which one file may belong to several pairs.
+        share: Option<String>,
     },
 }
 

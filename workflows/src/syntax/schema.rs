@@ -67,11 +67,29 @@ fn shape(shape: &Shape, definitions: &mut Map<String, Json>) -> Json {
 fn property(key: &Key, definitions: &mut Map<String, Json>) -> Json {
     let mut json = kind(&key.kind, definitions);
     if let Json::Object(object) = &mut json {
-        object.insert("description".into(), key.doc.into());
+        object.insert("description".into(), hover(key).into());
         json
     } else {
-        json!({ "description": key.doc })
+        json!({ "description": hover(key) })
     }
+}
+
+/// What an editor shows at a key: its meaning, what it takes, its default, an example, and since when.
+fn hover(key: &Key) -> String {
+    let mut facts = vec![format!("Takes {}.", key.kind.expected())];
+    if key.required {
+        facts.push("Required.".to_owned());
+    }
+    if let Some(default) = key.default {
+        facts.push(format!("Default: {default}."));
+    }
+    facts.push(format!("Since {}.", key.since));
+    let (name, example) = (key.name, key.example);
+    format!(
+        "{}\n\n{}\n\nExample: `{name}: {example}`",
+        key.doc,
+        facts.join(" ")
+    )
 }
 
 fn kind(of: &Kind, definitions: &mut Map<String, Json>) -> Json {

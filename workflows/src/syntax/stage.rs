@@ -196,9 +196,15 @@ pub(crate) static SCATTER: Shape = Shape::new(
         Key::new(
             "zip",
             Kind::List(&Kind::Name),
-            "One task per pair of files: inputs whose files belong together by position, or by the values of the column in `by`. With `by`, several files of the first input may have one partner.",
+            "One task per pair of files: inputs whose files belong together by position, or by the values of the column in `by`.",
         )
         .example("[reads, references]"),
+        Key::new(
+            "share",
+            Kind::Name,
+            "An input under `zip` whose files may each belong to several pairs, which are found by the column in `by`.",
+        )
+        .example("references"),
         Key::new("parts", Kind::Bool, "One task per part of the input.")
             .default_is("false")
             .example("true"),

@@ -124,13 +124,28 @@ fn each(stage: &Stage) -> String {
             let names: Vec<&str> = axes.keys().map(String::as_str).collect();
             format!("a task for each {}", names.join(" x "))
         }
-        Scatter::Zip { ports, by: None } => {
+        Scatter::Zip {
+            ports, by: None, ..
+        } => {
             format!("a task for each pair of {}", ports.join(" and "))
         }
         Scatter::Zip {
             ports,
             by: Some(column),
+            share: None,
         } => format!("a task for each {column} of {}", ports.join(" and ")),
+        Scatter::Zip {
+            ports,
+            share: Some(share),
+            ..
+        } => {
+            let others = ports.iter().filter(|port| *port != share);
+            let others: Vec<&str> = others.map(String::as_str).collect();
+            format!(
+                "a task for each file of {}, with {share}",
+                others.join(" and ")
+            )
+        }
         Scatter::Input { port, slicing } => match slicing {
             Slicing::Rows(rows) => format!("a task for {} {}s of {port}", count(*rows), row(port)),
             Slicing::Parts => format!("a task for each part of {port}"),
