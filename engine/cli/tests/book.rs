@@ -2,7 +2,8 @@
 //!
 //! The commands of a block `sh setup` make the files for the next workflow. A block `yaml` that
 //! has a name is a workflow, which runs; `yaml check` is only checked. A block `yaml settings` has
-//! settings. The commands of a block `sh then` run after it.
+//! settings. The commands of a block `sh then` run after it. A block `snakemake` is the same as the
+//! next workflow, in at least as many lines.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -43,6 +43,7 @@ const PAGES: &[(&str, &str)] = &[
         "from-snakemake",
         include_str!("../../book/from-snakemake.md"),
     ),
+    ("pipelines", include_str!("../../book/pipelines.md")),
     ("from-nextflow", include_str!("../../book/from-nextflow.md")),
 ];
 
