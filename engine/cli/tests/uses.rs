@@ -560,3 +560,41 @@ fn files_that_cannot_be_read_are_told_before_anything_runs() {
     let told = scene.run(&[]).expect(2).err;
     assert!(told.contains("it is a folder"), "{told}");
 }
+
+#[test]
+fn what_a_stage_with_uses_cannot_do_is_told_with_the_way_to_do_it() {
+    for (stage, says) in [
+        (
+            "uses: https://example.org/lib/qc.yaml@sha256:00",
+            "save the file beside this one, and write `./qc.yaml`",
+        ),
+        (
+            "uses: s3://bucket/qc.yml?version=2",
+            "save the file beside this one, and write `./qc.yml`",
+        ),
+        (
+            "uses: https://example.org/flows/",
+            "save the file beside this one, and write `./NAME.yaml`",
+        ),
+        ("uses: ./q*.yaml", "make a path a pattern"),
+        (
+            "uses: ./qc.yaml, scatter: { over: t }",
+            "write `scatter` in the stages of the file; `inputs:` and `with:` here give",
+        ),
+        (
+            "uses: ./qc.yaml, matrix: { k: [1, 2] }",
+            "write `matrix` in the stages of the file; `inputs:` and `with:` here give",
+        ),
+        (
+            "uses: ./qc.yaml, retry: { max_attempts: 2 }",
+            "write `retry` in the stages of the file\n",
+        ),
+    ] {
+        let scene = Scene::with(&format!("name: w\nstages: {{ a: {{ {stage} }} }}\n"));
+        scene.file("qc.yaml", "name: q\nstages: { x: { run: 'true' } }\n");
+        let checked = scene.sunward(&["check", "workflow.yaml"]).expect(2).out;
+        let told = checked + "\n" + &scene.run(&[]).expect(2).err;
+        assert_eq!(told.matches(says).count(), 2, "{stage}: {told}");
+        assert!(!scene.path().join(".sunward").exists(), "{stage}");
+    }
+}

@@ -112,13 +112,9 @@ fn tree<'n>(
         let message = format!("`{text}` is not the path of a file");
         let diagnostic = Diagnostic::error(codes::BAD_USE, uses.span, message)
             .expecting("a workflow's file, such as ./qc.yaml");
-        let is_bare = !text.contains("://") && (text.ends_with(".yaml") || text.ends_with(".yml"));
-        context.report(match (is_path(text), is_bare) {
-            (true, _) => diagnostic.suggesting(
-                "rename the file or its folder: `*`, `?`, `[` and `{` make a path a pattern",
-            ),
-            (false, true) => diagnostic.suggesting(format!("write `./{text}`")),
-            (false, false) => diagnostic,
+        context.report(match path_instead(text) {
+            Some(help) => diagnostic.suggesting(help),
+            None => diagnostic,
         });
         return None;
     }
@@ -155,6 +151,30 @@ fn tree<'n>(
     // The mistakes of a file that has no tree are already reported.
     let root = trees.get(&path)?;
     matches!(root.data, Data::Map(_)).then_some((path, chain, root))
+}
+
+/// What to do about a text under `uses:` that is not the path of one file.
+fn path_instead(text: &str) -> Option<String> {
+    if is_path(text) {
+        let help = "rename the file or its folder: `*`, `?`, `[` and `{` make a path a pattern";
+        return Some(help.to_owned());
+    }
+    if text.contains("://") {
+        let address = text.split(['?', '#', '@']).next().unwrap_or_default();
+        let name = address.rsplit('/').next().unwrap_or_default();
+        let name = match is_yaml(name) {
+            true => name,
+            false => "NAME.yaml",
+        };
+        return Some(format!(
+            "nothing is fetched from an address: save the file beside this one, and write `./{name}`"
+        ));
+    }
+    is_yaml(text).then(|| format!("write `./{text}`"))
+}
+
+fn is_yaml(name: &str) -> bool {
+    name.ends_with(".yaml") || name.ends_with(".yml")
 }
 
 /// The outputs of a file, by name: the full name of the stage, and its port.
@@ -200,7 +220,13 @@ fn out_of_place(node: &Node, context: &mut Context<'_>) {
                 .expecting(one_of(
                     KEYS.iter().copied().filter(|key| *key != "depends_on"),
                 ))
-                .suggesting(format!("write `{key}` in the stages of the file")),
+                .suggesting(match key {
+                    "scatter" | "matrix" => format!(
+                        "write `{key}` in the stages of the file; `inputs:` and `with:` here give \
+                         the data and lists over which they run"
+                    ),
+                    _ => format!("write `{key}` in the stages of the file"),
+                }),
         );
     }
 }
