@@ -157,11 +157,11 @@ impl RunState {
         if awaited.is_complete() {
             stage.inputs.iter_mut().for_each(seal);
         }
-        // What was given up does not begin any more.
-        if stage.given_up.is_none() {
-            for task in complete {
-                self.queue(id, task, task + 1)?;
-            }
+        // What was given up or cancelled does not begin any more.
+        let waits = |task: &u32| stage.status_of(*task) == Some(TaskStatus::Waiting);
+        let complete: Vec<u32> = complete.into_iter().filter(waits).collect();
+        for task in complete {
+            self.queue(id, task, task + 1)?;
         }
         Ok(())
     }

@@ -90,7 +90,8 @@ fn shape(name: &str, node: &Node) -> Stage {
         2 => stage(name).items(&items),
         3 => stage(name).scatter(Scatter::Range(Value::Int(node.tasks.into()))),
         4 => stage(name).range(node.tasks).uncached(),
-        6.. => stage(name).writes_file(),
+        6 | 7 => stage(name).writes_file(),
+        8.. => stage(name).writes_file().uncached(),
         _ => crate::world::flow::command(name, "the same for all"),
     };
     let one = match node.shape {

@@ -239,3 +239,28 @@ fn a_stop_in_the_middle_of_a_chain_loses_nothing() {
         .collect();
     assert_eq!(again, ["all/0", "one/3", "three/3", "two/3"]);
 }
+
+#[test]
+fn a_file_that_comes_after_a_cancel_begins_nothing() {
+    for uncached in [false, true] {
+        let mut world = World::with_cores(4);
+        let edit = |stage: Stage| if uncached { stage.uncached() } else { stage };
+        let run = world.submit(chain(2, edit));
+        while world.answer_one() {}
+        world.land_one();
+        while world.answer_one() {}
+        // The first file is with `two`, and the second one is still being written.
+        let second = world
+            .flights
+            .iter()
+            .position(|one| world.stage_name(one.task) == "one");
+        world.give(Input::Cancel { run });
+        world.picks = Box::new(move |_| second.unwrap());
+        world.land_one();
+        world.picks = Box::new(|_| 0);
+        world.settle();
+        assert_eq!(world.status(run), RunStatus::Cancelled, "{uncached}");
+        assert_eq!(world.count(run, "two", TaskStatus::Cancelled), 2);
+        world.assert_replays();
+    }
+}
