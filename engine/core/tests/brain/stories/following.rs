@@ -1,10 +1,7 @@
 //! Chains of files: each task waits for its own file alone.
 
 use sunward_core::explain::{WaitsFor, waits};
-use sunward_core::{
-    Capacity, FailureKind, Input, PoolId, Reason, RunId, RunStatus, SkipReason, TaskStatus,
-    WorkerId, explain,
-};
+use sunward_core::{FailureKind, Input, Reason, RunId, RunStatus, SkipReason, TaskStatus, explain};
 use sunward_workflows::Stage;
 
 use super::ok;
@@ -36,6 +33,13 @@ fn all_but(world: &mut World, stage: &str, index: u32) {
         world.picks = Box::new(move |_| pick);
         world.land_one();
     }
+}
+
+/// The tasks that ran, as `stage/index`.
+fn touched(world: &World) -> Vec<String> {
+    let tasks = world.touched();
+    let name = |(stage, index): &(String, u32)| format!("{stage}/{index}");
+    tasks.iter().map(name).collect()
 }
 
 fn finished(world: &World, run: RunId, stage: &str) -> u32 {
@@ -133,12 +137,7 @@ fn a_failed_file_stops_its_own_chain_and_what_is_tried_again_is_no_more_than_tha
     world.give(Input::Retry { run, spec: None });
     world.settle();
     assert_eq!(world.status(run), RunStatus::Succeeded);
-    let again: Vec<String> = world
-        .touched()
-        .iter()
-        .map(|(stage, at)| format!("{stage}/{at}"))
-        .collect();
-    assert_eq!(again, ["all/0", "one/3", "three/3", "two/3"]);
+    assert_eq!(touched(&world), ["all/0", "one/3", "three/3", "two/3"]);
     world.assert_replays();
 }
 
@@ -216,15 +215,7 @@ fn a_stop_in_the_middle_of_a_chain_loses_nothing() {
     let run = world.submit(spec.clone());
     all_but(&mut world, "one", 3);
     world.crash();
-    world.give(Input::WorkerJoined {
-        worker: WorkerId(1),
-        capacity: Capacity {
-            cpus: 2,
-            memory_bytes: 1 << 30,
-            gpus: 0,
-        },
-        pool: PoolId::default(),
-    });
+    world.join(1, 2);
     world.executed.clear();
     world.give(Input::Resume {
         run,
@@ -232,12 +223,7 @@ fn a_stop_in_the_middle_of_a_chain_loses_nothing() {
     });
     world.settle();
     assert_eq!(world.status(run), RunStatus::Succeeded);
-    let again: Vec<String> = world
-        .touched()
-        .iter()
-        .map(|(stage, at)| format!("{stage}/{at}"))
-        .collect();
-    assert_eq!(again, ["all/0", "one/3", "three/3", "two/3"]);
+    assert_eq!(touched(&world), ["all/0", "one/3", "three/3", "two/3"]);
 }
 
 #[test]
